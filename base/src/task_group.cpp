@@ -1,0 +1,59 @@
+#include "base/task_group.h"
+
+#include "base/guarded.h"
+
+#include <atomic>
+#include <exception>
+#include <list>
+#include <thread>
+
+namespace base {
+
+struct TaskGroup::State {
+    struct Task {
+        std::atomic<bool> done = false;
+        std::thread thread;
+    };
+    StopSource source;
+    std::list<Task> tasks; // touched by the owner's thread alone
+    Guarded<std::exception_ptr> failure;
+};
+
+TaskGroup::TaskGroup() : state_(std::make_unique<State>()) {}
+
+TaskGroup::~TaskGroup() {
+    request_stop();
+    for (auto& task : state_->tasks) task.thread.join();
+}
+
+void TaskGroup::start(std::function<void(const Stop&)> task) {
+    state_->tasks.remove_if([](State::Task& ended) {
+        if (!ended.done) return false;
+        ended.thread.join();
+        return true;
+    });
+    State::Task& slot = state_->tasks.emplace_back();
+    slot.thread = std::thread([state = state_.get(), &slot, task = std::move(task)] {
+        try {
+            task(state->source.stop());
+        } catch (...) {
+            auto failure = state->failure.lock();
+            if (!*failure) *failure = std::current_exception();
+            state->source.request();
+        }
+        slot.done = true;
+    });
+}
+
+void TaskGroup::request_stop() noexcept { state_->source.request(); }
+
+Stop TaskGroup::stop() const noexcept { return state_->source.stop(); }
+
+void TaskGroup::join() {
+    for (auto& task : state_->tasks) task.thread.join();
+    state_->tasks.clear();
+    const auto failure = std::exchange(*state_->failure.lock(), nullptr);
+    if (failure) std::rethrow_exception(failure);
+}
+
+} // namespace base

@@ -1,0 +1,72 @@
+# The build's vocabulary: slipway_module, slipway_program, slipway_test.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+option(BUILD_TESTING "Build the tests" ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wimplicit-fallthrough -Werror=return-type -fstack-protector-strong)
+if(SLIPWAY_WERROR)
+    add_compile_options(-Werror)
+endif()
+if(SLIPWAY_SANITIZE)
+    add_compile_options(-fsanitize=${SLIPWAY_SANITIZE} -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(tomlplusplus REQUIRED)
+
+# slipway_module(NAME USES module... LIBRARIES target...)
+# A static library of src/*.cpp (SSH door and phases may sit in folders below it). It sees its own
+# include/ and the public headers of what it uses, nothing else: an upward include does not compile.
+function(slipway_module name)
+    cmake_parse_arguments(ARG "" "" "USES;LIBRARIES" ${ARGN})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp)
+    if(NOT sources) # TEMPORARY
+        file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/none.cpp "")
+        set(sources ${CMAKE_CURRENT_BINARY_DIR}/none.cpp)
+    endif()
+    add_library(slipway_${name} STATIC ${sources})
+    target_include_directories(slipway_${name} PUBLIC include PRIVATE src)
+    list(TRANSFORM ARG_USES PREPEND slipway_)
+    target_link_libraries(slipway_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_LIBRARIES})
+endfunction()
+
+# slipway_program(NAME SOURCES file... USES module... LIBRARIES target...)
+function(slipway_program name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    add_executable(${name} ${ARG_SOURCES})
+    list(TRANSFORM ARG_USES PREPEND slipway_)
+    target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LIBRARIES})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+endfunction()
+
+# slipway_test(MODULE [LABELS label...]): tests/MODULE/*_test.cpp against that module alone,
+# one ctest entry for each executable.
+function(slipway_test module)
+    cmake_parse_arguments(ARG "" "" "LABELS;USES;LIBRARIES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${module}/*_test.cpp)
+    if(NOT sources)
+        return()
+    endif()
+    add_executable(${module}_tests ${sources})
+    list(TRANSFORM ARG_USES PREPEND slipway_)
+    target_link_libraries(${module}_tests
+        PRIVATE slipway_${module} ${ARG_USES} slipway_test_support ${ARG_LIBRARIES})
+    target_compile_definitions(${module}_tests PRIVATE
+        SLIPWAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLIPWAY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    add_test(NAME ${module} COMMAND ${module}_tests)
+    set_tests_properties(${module} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 600)
+endfunction()
