@@ -1,0 +1,32 @@
+// What a build says: events on a descriptor, as docs/local-protocol.md and builder/event.h name
+// them. Lines follow the field's convention: "-----> step", seven spaces of body, " !     error".
+// Nothing that a stranger wrote reaches the stream unprinted. Any thread.
+#pragma once
+
+#include "builder/event.h"
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace builder {
+
+class Reporter {
+  public:
+    // fd is borrowed. Lines past log_bytes are dropped after one that says so.
+    Reporter(int fd, std::uint64_t log_bytes);
+
+    void step(std::string_view text);    // "-----> text"
+    void body(std::string_view text);    // "       text"
+    void problem(std::string_view text); // " !     text"
+    void send(const Event& event);
+
+  private:
+    void line(std::string_view prefix, std::string_view text);
+    int fd_;
+    std::uint64_t left_;
+    std::mutex mutex_;
+};
+
+} // namespace builder

@@ -1,0 +1,24 @@
+// What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
+#pragma once
+
+#include "image_store.h"
+#include "workspace.h"
+
+namespace builder {
+
+// CNB_USER_ID and CNB_GROUP_ID of a build image. Throws Error{invalid_input} for root or nonsense.
+BuildUser build_user(const StackImage& build_image);
+
+// Of the build image, the target, the extra CA certificates; without the user's variables.
+buildpacks::Environment base_environment(const StackImage& build_image, const Job& job,
+                                         const Workspace& workspace);
+
+// One file for each of the user's variables (platform.md, "User-Provided Variables").
+void write_platform(const Job& job, const Workspace& workspace);
+
+// The stack's certificates and the operator's in one file, when the operator gave some.
+// True: workspace.ca_file was written and is to be mounted.
+bool write_ca_file(const Job& job, const Workspace& workspace,
+                   const std::vector<std::filesystem::path>& root_layers);
+
+} // namespace builder

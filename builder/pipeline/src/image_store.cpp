@@ -1,0 +1,132 @@
+#include "image_store.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/temp_dir.h"
+#include "image/unpack.h"
+
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace builder {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string architecture() {
+#if defined(__aarch64__)
+    return "arm64";
+#else
+    return "amd64";
+#endif
+}
+
+// Held until it goes out of scope, or its process ends in whatever way.
+base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
+    base::UniqueFd file = base::open_file(path, O_RDWR | O_CREAT, 0600);
+    while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) base::throw_errno("could not lock " + path.string());
+        // flock has no descriptor to wait on; another build is unpacking the same layer.
+        if (stop.wait(std::chrono::milliseconds(20)))
+            stop.throw_if_over("waiting for another build to unpack the stack");
+    }
+    return file;
+}
+
+} // namespace
+
+ImageStore::ImageStore(fs::path directory, registry::Settings settings)
+    : directory_(std::move(directory)), settings_(std::move(settings)) {
+    for (const char* part : {"layers", "images", "incoming", "locks"})
+        fs::create_directories(directory_ / part);
+}
+
+fs::path ImageStore::layer_path(const image::Layer& layer) const {
+    return directory_ / "layers" / layer.diff_id.hex();
+}
+
+StackImage ImageStore::read(const image::Reference& reference, const base::Stop& stop) const {
+    if (!reference.digest)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the stack's image " + reference.render() + " has no digest",
+                          "Name it again: slipway stack use NAME --build REF --run REF");
+    const auto kept = directory_ / "images" / (reference.digest->hex() + ".json");
+    if (fs::exists(kept)) {
+        const auto value = base::json::parse(base::read_file(kept), kept.string());
+        return {reference, image::Image::parse(base::json::get_string(value, "manifest"),
+                                               base::json::get_string(value, "config"))};
+    }
+    const auto store = registry::open_repository(reference.registry, reference.repository, settings_);
+    auto image = image::read_image(*store, reference.digest->render(), architecture(),
+                                   reference.render(), stop);
+    base::replace_file(kept, base::json::render({{"manifest", image.render_manifest()},
+                                                 {"config", image.render_config()}}));
+    return {reference, std::move(image)};
+}
+
+std::vector<fs::path> ImageStore::unpack(const StackImage& image, const base::Stop& stop) const {
+    const auto store =
+        registry::open_repository(image.reference.registry, image.reference.repository, settings_);
+    std::vector<fs::path> paths;
+    for (const auto& layer : image.image.layers()) {
+        unpack_layer(*store, layer, stop);
+        paths.insert(paths.begin(), layer_path(layer));
+    }
+    return paths;
+}
+
+void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer,
+                              const base::Stop& stop) const {
+    const auto path = layer_path(layer);
+    if (fs::exists(path)) return;
+    const auto name = layer.diff_id.hex();
+    const auto held = lock(directory_ / "locks" / name, stop);
+    if (fs::exists(path)) return;
+
+    const auto blob = directory_ / "incoming" / (name + ".blob");
+    const auto tree = directory_ / "incoming" / name;
+    base::remove_tree(tree); // what a killed build left
+    {
+        const auto file = base::open_file(blob, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        store.read_blob(
+            layer.descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); },
+            stop);
+        if (::lseek(file.get(), 0, SEEK_SET) != 0) base::throw_errno("could not rewind a layer");
+        fs::create_directory(tree);
+        fs::permissions(tree, fs::perms(0755));
+        const auto diff_id = image::unpack_layer(
+            [&](char* buffer, std::size_t size) { return base::read_some(file.get(), buffer, size); },
+            tree, image::UnpackLimits{}, stop);
+        if (diff_id != layer.diff_id)
+            throw base::Error(base::ErrorKind::invalid_input,
+                              "the layer " + layer.descriptor.digest.render() +
+                                  " is not what its image's configuration says");
+    }
+    fs::remove(blob);
+    fs::rename(tree, path);
+}
+
+std::string read_image_file(const std::vector<fs::path>& layers, const std::string& path) {
+    for (const auto& layer : layers) {
+        const base::UniqueFd root = base::open_file(layer, O_RDONLY | O_DIRECTORY);
+        open_how how{};
+        how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+        how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+        const base::UniqueFd file(static_cast<int>(
+            ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+        struct stat status {};
+        if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode))
+            return base::read_to_end(file.get(), 64u << 20);
+    }
+    return {};
+}
+
+} // namespace builder

@@ -1,0 +1,45 @@
+// Images pulled, verified and unpacked once, then shared by every build through overlayfs:
+//   <directory>/layers/<diff id>        a layer's tree, complete as soon as it has this name
+//   <directory>/images/<digest>.json    manifest and configuration, so that a build asks no registry
+// Several workers use one directory at a time; a layer is unpacked under a lock of its own.
+#pragma once
+
+#include "base/stop.h"
+#include "image/blob_store.h"
+#include "image/reference.h"
+#include "registry/repository.h"
+
+#include <filesystem>
+#include <vector>
+
+namespace builder {
+
+struct StackImage {
+    image::Reference reference;
+    image::Image image;
+};
+
+class ImageStore {
+  public:
+    ImageStore(std::filesystem::path directory, registry::Settings settings);
+
+    // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
+    StackImage read(const image::Reference& reference, const base::Stop& stop) const;
+    // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
+    std::vector<std::filesystem::path> unpack(const StackImage& image, const base::Stop& stop) const;
+
+  private:
+    void unpack_layer(image::BlobStore& store, const image::Layer& layer,
+                      const base::Stop& stop) const;
+    std::filesystem::path layer_path(const image::Layer& layer) const;
+
+    std::filesystem::path directory_;
+    registry::Settings settings_;
+};
+
+// A regular file of an image whose layers are unpacked (topmost first), links inside the image
+// followed as the image means them; empty when it is not there.
+std::string read_image_file(const std::vector<std::filesystem::path>& layers,
+                            const std::string& path);
+
+} // namespace builder

@@ -1,0 +1,166 @@
+#include "phases/build.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "buildpacks/environment.h"
+#include "watchdog.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace builder {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr std::size_t last_lines = 10;
+
+// A buildpack's output on its way to the log; remembers the end of it.
+class OutputLines {
+  public:
+    explicit OutputLines(Reporter& report)
+        : report_(report), splitter_([this](std::string_view line) { take(line); }) {}
+
+    void feed(std::string_view bytes) { splitter_.feed(bytes); }
+    void finish() { splitter_.finish(); }
+    const std::deque<std::string>& last() const { return last_; }
+
+  private:
+    void take(std::string_view line) {
+        report_.body(line);
+        last_.emplace_back(line);
+        if (last_.size() > last_lines) last_.pop_front();
+    }
+
+    Reporter& report_;
+    std::deque<std::string> last_;
+    base::LineSplitter splitter_;
+};
+
+// Why a buildpack failed, and what to do about it.
+struct Failure {
+    base::ErrorKind kind;
+    std::string reason;
+    std::string hint;
+};
+
+std::string seconds(std::chrono::seconds time) { return base::human_duration(time.count() * 1000); }
+
+Failure failure_of(const engine::Result& result, const JobLimits& limits) {
+    if (result.cause == engine::Cause::out_of_memory)
+        return {ErrorKind::buildpack_failed,
+                "ran out of memory (the limit is " + base::human_bytes(limits.memory_bytes) + ")",
+                "Make the build need less memory, or ask the operator to raise sandbox.memory."};
+    if (result.cause == engine::Cause::too_many_processes)
+        return {ErrorKind::buildpack_failed,
+                "started too many processes (the limit is " + std::to_string(limits.pids) + ")",
+                "Make the build start fewer processes, or ask the operator to raise sandbox.pids."};
+    return {ErrorKind::buildpack_failed, "ended with " + result.status.describe(),
+            "Mend what the lines above say, commit and push again."};
+}
+
+// Why the sandbox was stopped under a buildpack; empty when somebody asked for it.
+std::optional<Failure> failure_of(const Watchdog& watchdog, const base::Stop& job,
+                                  const JobLimits& limits) {
+    if (watchdog.was_silent())
+        return Failure{ErrorKind::timed_out,
+                       "said nothing for " + seconds(limits.silence) + " and was ended",
+                       "Find out what it waits for: a build is never given input."};
+    if (!job.requested() && job.expired())
+        return Failure{ErrorKind::timed_out,
+                       "was ended: the build took longer than " + seconds(limits.time),
+                       "Make the build faster, or ask the operator to raise sandbox.time."};
+    return std::nullopt;
+}
+
+[[noreturn]] void fail(const std::string& name, const Failure& failure,
+                       const std::deque<std::string>& last, Reporter& report) {
+    report.problem("");
+    report.problem(name + " " + failure.reason + ".");
+    if (!last.empty()) report.problem("Its last lines:");
+    for (const auto& line : last) report.problem("  " + line);
+    throw Error(failure.kind, name + " " + failure.reason, failure.hint);
+}
+
+bool names(const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+} // namespace
+
+BuildPhase::BuildPhase(const JobLimits& limits, const Workspace& workspace,
+                       buildpacks::Environment base, const buildpacks::Environment& platform,
+                       Reporter& report)
+    : limits_(limits), workspace_(workspace), environment_(std::move(base)), platform_(platform),
+      report_(report) {}
+
+void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
+                     std::vector<BuiltMember>& finished, const base::Stop& stop) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const auto& info = group[i].buildpack->info();
+        report_.step("Building with " + info.id + " " + info.version);
+        run_member(group[i], i, sandbox, stop);
+        finished.push_back({group[i].buildpack, accept(group[i])});
+    }
+}
+
+engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) const {
+    const auto slot = "build-" + std::to_string(index);
+    std::filesystem::create_directory(workspace_.plans / slot);
+    auto plan = member.plan;
+    std::erase_if(plan, [&](const auto& entry) { return names(met_, entry.name); });
+    auto environment = member.buildpack->info().clear_env
+                           ? environment_
+                           : buildpacks::with_platform(environment_, platform_);
+    return member.buildpack->build(workspace_.inside, plan, workspace_.plans / slot,
+                                   workspace_.inside.scratch + "/" + slot, std::move(environment));
+}
+
+void BuildPhase::run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
+                            const base::Stop& stop) {
+    const auto invocation = prepare(member, index);
+    const auto& name = member.buildpack->info().id;
+    OutputLines lines(report_);
+    Watchdog watchdog(stop, limits_.silence);
+    engine::Result result;
+    try {
+        result = sandbox.run(
+            invocation,
+            [&](std::string_view bytes) {
+                watchdog.heard();
+                lines.feed(bytes);
+            },
+            watchdog.stop());
+    } catch (const Error&) {
+        lines.finish();
+        if (const auto failure = failure_of(watchdog, stop, limits_))
+            fail(name, *failure, lines.last(), report_);
+        throw;
+    }
+    lines.finish();
+    if (!result.status.ok()) fail(name, failure_of(result, limits_), lines.last(), report_);
+}
+
+buildpacks::Built BuildPhase::accept(const Member& member) {
+    const auto& info = member.buildpack->info();
+    auto built = member.buildpack->read_build(workspace_.layers);
+    std::vector<std::string> asked;
+    for (const auto& entry : member.plan) asked.push_back(entry.name);
+    for (const auto& name : built.unmet)
+        if (!names(asked, name))
+            throw Error(ErrorKind::buildpack_failed,
+                        info.full_name() + " gave back \"" + base::printable(name) +
+                            "\" as unmet, which it was not asked for");
+    for (const auto& name : asked)
+        if (!names(built.unmet, name)) met_.push_back(name);
+    for (const auto& layer : built.layers) {
+        if (!layer.types.build) continue;
+        const auto relative = info.escaped_id() + "/" + layer.name;
+        buildpacks::add_build_layer(environment_, workspace_.layers, relative,
+                                    workspace_.inside.layers + "/" + relative);
+    }
+    return built;
+}
+
+} // namespace builder

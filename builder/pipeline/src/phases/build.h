@@ -1,0 +1,42 @@
+// Phase 4: the group's buildpacks build, one after another, each seeing what the layers of those
+// before it add to the environment (buildpack.md, "Build").
+#pragma once
+
+#include "phases/detect.h"
+
+#include <string>
+#include <vector>
+
+namespace builder {
+
+struct BuiltMember {
+    const buildpacks::Buildpack* buildpack;
+    buildpacks::Built built;
+};
+
+class BuildPhase {
+  public:
+    // base: without the user's variables; platform: those. All borrowed for the phase's time.
+    BuildPhase(const JobLimits& limits, const Workspace& workspace, buildpacks::Environment base,
+               const buildpacks::Environment& platform, Reporter& report);
+
+    // finished: gets each member as soon as it has built. Throws Error{buildpack_failed} when one
+    // fails, Error{timed_out} past a limit; the log then says which, and what it said last.
+    void run(const Group& group, engine::Sandbox& sandbox, std::vector<BuiltMember>& finished,
+             const base::Stop& stop);
+
+  private:
+    void run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
+                    const base::Stop& stop);
+    engine::Invocation prepare(const Member& member, std::size_t index) const;
+    buildpacks::Built accept(const Member& member);
+
+    const JobLimits& limits_;
+    const Workspace& workspace_;
+    buildpacks::Environment environment_; // grows with each member's build layers
+    const buildpacks::Environment& platform_;
+    Reporter& report_;
+    std::vector<std::string> met_; // plan entries that nobody needs to meet any more
+};
+
+} // namespace builder

@@ -1,0 +1,37 @@
+// Phase 5: what was built becomes an image on top of the run image, in the layer order, with the
+// labels, times and owners of the platform specification (platform.md, "Export").
+#pragma once
+
+#include "image_store.h"
+#include "layer_cache.h"
+#include "phases/build.h"
+
+#include "image/blob_store.h"
+
+namespace builder {
+
+struct PreviousImage {
+    image::Image image;
+    LifecycleMetadata metadata;
+};
+
+struct ExportInput {
+    const Workspace& workspace;
+    BuildUser user;
+    const StackImage& run_image;
+    std::string run_image_name;             // as the label names it, without registry or digest
+    const std::vector<BuiltMember>& built;
+    const PreviousImage* previous;          // null for the first build
+    std::filesystem::path launcher;         // slipway-launch
+};
+
+struct Exported {
+    image::Image image;
+    std::vector<image::BlobFile> blobs; // the layers made now and the configuration
+    std::vector<BuildpackRecord> records; // with diff ids, for the cache
+    std::vector<NamedProcess> processes;
+};
+
+Exported export_image(const ExportInput& input, Reporter& report, const base::Stop& stop);
+
+} // namespace builder

@@ -1,0 +1,30 @@
+// Phase 1: the source becomes a plain directory of files. Git trees are read with libgit2 straight
+// from the repository or the push's quarantine; archives are unpacked. Modes become 0644 or 0755,
+// symbolic links stay, there is no .git; submodules are refused.
+#pragma once
+
+#include "workspace.h"
+
+#include "base/stop.h"
+
+#include <cstdint>
+
+namespace builder {
+
+struct Fetched {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+};
+
+// Into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input} for what the
+// pusher can mend.
+Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
+              BuildUser user, const base::Stop& stop);
+
+// One implementation for each kind of source.
+Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
+                       const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
+Fetched fetch_archive(const Archive& archive, const JobLimits& limits,
+                      const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
+
+} // namespace builder

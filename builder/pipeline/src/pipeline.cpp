@@ -1,0 +1,266 @@
+#include "pipeline/pipeline.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "build_environment.h"
+#include "buildpacks/catalog.h"
+#include "buildpacks/environment.h"
+#include "cache_policy.h"
+#include "image_store.h"
+#include "phases/build.h"
+#include "phases/detect.h"
+#include "phases/export.h"
+#include "phases/fetch.h"
+#include "phases/publish.h"
+#include "phases/restore.h"
+
+#include <chrono>
+#include <type_traits>
+
+namespace builder {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+registry::Settings settings_of(const Job& job) {
+    registry::Settings settings{.insecure = job.insecure_registries, .ca_file = job.ca_file.string()};
+    for (const auto& [host, access] : job.registry_credentials)
+        settings.credentials[host] = {access.user, access.password};
+    return settings;
+}
+
+// A stack image's name in the label: without its registry, whose address differs from server to
+// server while the image does not, so that equal inputs give equal digests everywhere.
+std::string portable_name(const image::Reference& reference) { return reference.repository; }
+
+std::string command_line(const buildpacks::Process& process) {
+    std::string line;
+    for (const auto* words : {&process.command, &process.args})
+        for (const auto& word : *words) line += (line.empty() ? "" : " ") + word;
+    return base::printable(line);
+}
+
+class Pipeline {
+  public:
+    Pipeline(const Job& job, const engine::World& world, Reporter& report, const base::Stop& stop)
+        : job_(job), world_(world), report_(report), stop_(stop), settings_(settings_of(job)),
+          images_(job.images_directory, settings_), workspace_(job.work_directory) {}
+
+    // The table of contents.
+    Published run() {
+        timed(Phase::fetch, [&] { fetch_source(); });
+        const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        timed(Phase::restore, [&] { restore_layers(group); });
+        const auto built = timed(Phase::build, [&] { return build(group); });
+        const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
+        return timed(Phase::publish, [&] { return publish_image(exported); });
+    }
+
+    Phase phase() const noexcept { return phase_; }
+
+  private:
+    // Tells when a phase began and how long it took; remembers which one is running.
+    template <class F>
+    std::invoke_result_t<F> timed(Phase phase, F&& f) {
+        phase_ = phase;
+        report_.send(PhaseStarted{phase});
+        const auto began = std::chrono::steady_clock::now();
+        const auto finish = [&] {
+            report_.send(PhaseFinished{phase, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                  std::chrono::steady_clock::now() - began)
+                                                  .count()});
+        };
+        if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+            f();
+            finish();
+        } else {
+            auto result = f();
+            finish();
+            return result;
+        }
+    }
+
+    void fetch_source() {
+        build_image_.emplace(images_.read(image::Reference::parse(job_.stack.build), stop_));
+        run_image_.emplace(images_.read(image::Reference::parse(job_.stack.run), stop_));
+        user_ = build_user(*build_image_);
+        make_directories(workspace_, user_);
+        const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
+        report_.step("Fetched " + std::to_string(fetched.files) +
+                     (fetched.files == 1 ? " file, " : " files, ") +
+                     base::human_bytes(fetched.bytes));
+    }
+
+    Group detect_group() {
+        catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
+        start_sandbox();
+        report_.step("Detecting buildpacks on " + job_.stack.name);
+        return detect(*catalog_, *sandbox_, workspace_, user_,
+                      buildpacks::with_platform(environment_, platform()), report_, stop_);
+    }
+
+    void start_sandbox() {
+        const auto layers = images_.unpack(*build_image_, stop_);
+        environment_ = base_environment(*build_image_, job_, workspace_);
+        write_platform(job_, workspace_);
+        engine::SandboxSpec spec{.runtime = job_.runtime,
+                                 .init = job_.launcher_directory / "slipway-init",
+                                 .root_layers = layers,
+                                 .scratch = workspace_.scratch,
+                                 .uid = user_.uid,
+                                 .gid = user_.gid,
+                                 .network = job_.network == "none" ? engine::Network::none
+                                                                   : engine::Network::internet,
+                                 .cgroups = world_.sandbox_cgroups};
+        spec.limits.memory_bytes = job_.limits.memory_bytes;
+        spec.limits.pids = job_.limits.pids;
+        spec.limits.cpus = job_.limits.cpus;
+        const auto writable = engine::Mount::Access::read_write;
+        const auto& inside = workspace_.inside;
+        spec.mounts = {{workspace_.app, inside.app, writable},
+                       {workspace_.layers, inside.layers, writable},
+                       {workspace_.plans, inside.scratch, writable},
+                       {workspace_.home, workspace_.home_inside, writable},
+                       {workspace_.platform, inside.platform}};
+        for (const auto* buildpack : catalog_->all())
+            spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+        if (write_ca_file(job_, workspace_, layers))
+            spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
+        sandbox_ = engine::Sandbox::start(spec, stop_);
+    }
+
+    const buildpacks::Environment& platform() const { return job_.environment; }
+
+    void restore_layers(const Group& group) {
+        cache_.emplace(job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); });
+        read_previous();
+        const auto restored =
+            restore(group, previous_ ? &previous_->metadata : nullptr, *cache_, workspace_, user_);
+        if (restored.layers.empty()) return;
+        report_.step("Restored from the last build");
+        for (const auto& layer : restored.layers) report_.body(layer);
+    }
+
+    void read_previous() {
+        const auto* target = std::get_if<RegistryTarget>(&job_.target);
+        if (!target || job_.previous.empty()) return;
+        try {
+            const auto store = registry::open_repository(target->registry, target->repository, settings_);
+            const auto image = image::read_image(*store, job_.previous, build_image_->image.architecture(),
+                                                 target->repository, stop_);
+            if (auto metadata = LifecycleMetadata::parse(image)) previous_.emplace(PreviousImage{image, *metadata});
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::cancelled) throw;
+            report_.body("The last image cannot be read; building without it.");
+        }
+    }
+
+    std::vector<BuiltMember> build(const Group& group) {
+        std::vector<BuiltMember> finished;
+        BuildPhase phase(job_.limits, workspace_, environment_, platform(), report_);
+        try {
+            phase.run(group, *sandbox_, finished, stop_);
+        } catch (...) {
+            sandbox_.reset(); // nothing may write any more
+            keep_after_failure(*cache_, group, finished, workspace_);
+            throw;
+        }
+        sandbox_.reset();
+        return finished;
+    }
+
+    Exported export_layers(const std::vector<BuiltMember>& built) {
+        report_.step("Exporting the image");
+        const ExportInput input{.workspace = workspace_,
+                                .user = user_,
+                                .run_image = *run_image_,
+                                .run_image_name = portable_name(run_image_->reference),
+                                .built = built,
+                                .previous = previous_ ? &*previous_ : nullptr,
+                                .launcher = job_.launcher_directory / "slipway-launch"};
+        auto exported = export_image(input, report_, stop_);
+        keep_after_success(*cache_, exported.records, workspace_);
+        for (const auto& named : exported.processes)
+            report_.body("process " + named.process.type + ": " + command_line(named.process));
+        if (exported.processes.empty())
+            report_.body("No process types: add a Procfile to say what to run.");
+        return exported;
+    }
+
+    Published publish_image(const Exported& exported) {
+        const auto base = registry::open_repository(run_image_->reference.registry,
+                                                    run_image_->reference.repository, settings_);
+        const PublishInput input{job_.target, exported, {run_image_->reference, *base},
+                                 workspace_.blobs, settings_};
+        report_.step("Publishing");
+        const auto published = publish(input, stop_);
+        report_.body(std::to_string(published.sent) + " of " +
+                     std::to_string(published.sent + published.already_there) + " blobs sent, " +
+                     base::human_bytes(published.sent_bytes));
+        Published outcome{.reference = published.reference,
+                          .digest = exported.image.digest().render(),
+                          .size = exported.image.total_size()};
+        for (const auto& named : exported.processes)
+            outcome.processes.push_back(
+                {named.process.type, command_line(named.process), named.process.is_default});
+        return outcome;
+    }
+
+    const Job& job_;
+    const engine::World& world_;
+    Reporter& report_;
+    const base::Stop& stop_;
+    registry::Settings settings_;
+    ImageStore images_;
+    Workspace workspace_;
+    BuildUser user_;
+    std::optional<StackImage> build_image_, run_image_;
+    std::optional<buildpacks::Catalog> catalog_;
+    buildpacks::Environment environment_;
+    std::unique_ptr<engine::Sandbox> sandbox_;
+    std::optional<LayerCache> cache_;
+    std::optional<PreviousImage> previous_;
+    Phase phase_ = Phase::fetch;
+};
+
+// Whose it is to mend: the pusher's or the operator's.
+bool is_refusal(Phase phase, ErrorKind kind) {
+    if (kind == ErrorKind::buildpack_failed) return true;
+    if (phase == Phase::restore || phase == Phase::publish) return false;
+    return kind == ErrorKind::invalid_input || kind == ErrorKind::limit_exceeded ||
+           kind == ErrorKind::timed_out;
+}
+
+Outcome outcome_of(const Error& error, Phase phase, const base::Stop& stop) {
+    if (error.kind() == ErrorKind::cancelled && stop.requested())
+        return Cancelled{"the build was cancelled"};
+    if (is_refusal(phase, error.kind()))
+        return Refused{phase, error.kind(), error.message(), error.hint()};
+    base::log::error("the build broke", {{"phase", to_string(phase)}, {"error", error.describe()}});
+    return Broken{phase, error.kind(), error.message(), error.hint()};
+}
+
+} // namespace
+
+Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& report,
+                     const base::Stop& stop) {
+    const base::Stop bounded = stop.within(job.limits.time);
+    Phase phase = Phase::fetch;
+    try {
+        Pipeline pipeline(job, world, report, bounded);
+        try {
+            return pipeline.run();
+        } catch (...) {
+            phase = pipeline.phase();
+            throw;
+        }
+    } catch (const Error& error) {
+        return outcome_of(error, phase, stop);
+    } catch (const std::exception& error) {
+        return outcome_of(Error(ErrorKind::internal, error.what()), phase, stop);
+    }
+}
+
+} // namespace builder

@@ -1,0 +1,141 @@
+#include "builder/job.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace builder {
+namespace {
+
+using base::json::find_integer;
+using base::json::find_string;
+using base::json::get_string;
+using base::json::Value;
+
+Value render_source(const Source& source) {
+    if (const auto* tree = std::get_if<GitTree>(&source))
+        return {{"kind", "git"},
+                {"repository", tree->repository.string()},
+                {"commit", tree->commit},
+                {"quarantine", tree->quarantine.string()}};
+    return {{"kind", "archive"}, {"file", std::get<Archive>(source).file.string()}};
+}
+
+Source parse_source(const Value& value) {
+    const auto kind = get_string(value, "kind");
+    if (kind == "archive") return Archive{get_string(value, "file")};
+    if (kind == "git")
+        return GitTree{get_string(value, "repository"), get_string(value, "commit"),
+                       find_string(value, "quarantine").value_or("")};
+    throw base::Error(base::ErrorKind::invalid_input, "there is no source kind \"" + kind + "\"");
+}
+
+Value render_target(const Target& target) {
+    if (const auto* registry = std::get_if<RegistryTarget>(&target))
+        return {{"kind", "registry"},
+                {"registry", registry->registry},
+                {"repository", registry->repository},
+                {"tag", registry->tag}};
+    if (const auto* layout = std::get_if<LayoutTarget>(&target))
+        return {{"kind", "layout"}, {"directory", layout->directory.string()}, {"tag", layout->tag}};
+    return {{"kind", "none"}};
+}
+
+Target parse_target(const Value& value) {
+    const auto kind = get_string(value, "kind");
+    if (kind == "registry")
+        return RegistryTarget{get_string(value, "registry"), get_string(value, "repository"),
+                              get_string(value, "tag")};
+    if (kind == "layout") return LayoutTarget{get_string(value, "directory"), get_string(value, "tag")};
+    if (kind == "none") return NoTarget{};
+    throw base::Error(base::ErrorKind::invalid_input, "there is no target kind \"" + kind + "\"");
+}
+
+Value render_limits(const JobLimits& limits) {
+    return {{"memory_bytes", limits.memory_bytes}, {"pids", limits.pids},
+            {"cpus", limits.cpus},                 {"time_seconds", limits.time.count()},
+            {"silence_seconds", limits.silence.count()}, {"log_bytes", limits.log_bytes},
+            {"source_bytes", limits.source_bytes}, {"source_entries", limits.source_entries}};
+}
+
+JobLimits parse_limits(const Value& value) {
+    const auto natural = [&](std::string_view name) {
+        return static_cast<std::uint64_t>(base::json::get_integer(value, name));
+    };
+    JobLimits limits;
+    limits.memory_bytes = natural("memory_bytes");
+    limits.pids = natural("pids");
+    limits.cpus = value.value("cpus", 0.0);
+    limits.time = std::chrono::seconds(natural("time_seconds"));
+    limits.silence = std::chrono::seconds(natural("silence_seconds"));
+    limits.log_bytes = natural("log_bytes");
+    limits.source_bytes = natural("source_bytes");
+    limits.source_entries = natural("source_entries");
+    return limits;
+}
+
+Value render_credentials(const Job& job) {
+    Value credentials = Value::object();
+    for (const auto& [host, access] : job.registry_credentials)
+        credentials[host] = {{"user", access.user}, {"password", access.password.reveal()}};
+    return credentials;
+}
+
+} // namespace
+
+std::string Job::render() const {
+    std::vector<std::string> directories;
+    for (const auto& directory : buildpack_directories) directories.push_back(directory.string());
+    return base::json::render(
+        {{"id", id},
+         {"app", app},
+         {"source", render_source(source)},
+         {"stack", {{"name", stack.name}, {"build", stack.build}, {"run", stack.run}}},
+         {"target", render_target(target)},
+         {"previous", previous},
+         {"buildpack_directories", directories},
+         {"launcher_directory", launcher_directory.string()},
+         {"images_directory", images_directory.string()},
+         {"cache_directory", cache_directory.string()},
+         {"work_directory", work_directory.string()},
+         {"environment", environment},
+         {"ca_file", ca_file.string()},
+         {"network", network},
+         {"runtime", runtime},
+         {"first_id", first_id},
+         {"limits", render_limits(limits)},
+         {"insecure_registries", insecure_registries},
+         {"registry_credentials", render_credentials(*this)}});
+}
+
+Job Job::parse(std::string_view json) {
+    const Value value = base::json::parse(json, "a job");
+    Job job;
+    job.id = get_string(value, "id");
+    job.app = get_string(value, "app");
+    job.source = parse_source(value.at("source"));
+    const Value& stack = value.at("stack");
+    job.stack = {get_string(stack, "name"), get_string(stack, "build"), get_string(stack, "run")};
+    job.target = parse_target(value.at("target"));
+    job.previous = find_string(value, "previous").value_or("");
+    for (auto& directory : base::json::get_strings(value, "buildpack_directories"))
+        job.buildpack_directories.emplace_back(std::move(directory));
+    job.launcher_directory = get_string(value, "launcher_directory");
+    job.images_directory = get_string(value, "images_directory");
+    job.cache_directory = find_string(value, "cache_directory").value_or("");
+    job.work_directory = get_string(value, "work_directory");
+    job.environment = value.at("environment").get<std::map<std::string, std::string>>();
+    job.ca_file = find_string(value, "ca_file").value_or("");
+    job.network = get_string(value, "network");
+    job.runtime = get_string(value, "runtime");
+    job.first_id = static_cast<unsigned>(find_integer(value, "first_id").value_or(0));
+    job.limits = parse_limits(value.at("limits"));
+    job.insecure_registries = base::json::get_strings(value, "insecure_registries");
+    for (const auto& [host, access] : value.at("registry_credentials").items())
+        job.registry_credentials[host] = {get_string(access, "user"),
+                                          base::Secret(get_string(access, "password"))};
+    return job;
+}
+
+} // namespace builder

@@ -1,0 +1,133 @@
+#include "base/beneath.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "buildpacks/catalog.h"
+#include "buildpacks/environment.h"
+#include "buildpacks/toml_text.h"
+#include "cnb_files.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace buildpacks {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// Lifecycle's codes for bin/detect.
+constexpr int detect_pass = 0;
+constexpr int detect_fail = 100;
+constexpr int oldest_api = 7, newest_api = 12;
+
+void check_api(const Info& info) {
+    int minor = -1;
+    if (info.api.starts_with("0."))
+        minor = std::atoi(info.api.c_str() + 2);
+    if (minor < oldest_api || minor > newest_api)
+        throw Error(ErrorKind::invalid_input,
+                    info.full_name() + " wants Buildpack API " + info.api +
+                        ", which is not supported",
+                    "Supported are 0.7 to 0.12.");
+}
+
+void check_id(const std::string& id) {
+    static constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./-_";
+    static const std::vector<std::string> reserved{"app", "config", "generated", "sbom"};
+    if (id.empty() || id.find_first_not_of(allowed) != std::string::npos || id.front() == '.' ||
+        id.front() == '/' || std::find(reserved.begin(), reserved.end(), id) != reserved.end())
+        throw Error(ErrorKind::invalid_input, "\"" + id + "\" cannot be the id of a buildpack");
+}
+
+class Cnb final : public Buildpack {
+  public:
+    Cnb(Info info, std::filesystem::path directory)
+        : info_(std::move(info)), directory_(std::move(directory)) {}
+
+    const Info& info() const override { return info_; }
+    const std::filesystem::path& directory() const override { return directory_; }
+    std::string mount_point() const override {
+        return "/cnb/buildpacks/" + info_.escaped_id() + "/" + info_.version;
+    }
+
+    engine::Invocation detect(const Places& places, const std::string& slot,
+                              Environment environment) const override {
+        const auto plan = slot + "/plan.toml";
+        add_common(environment, places);
+        environment["CNB_BUILD_PLAN_PATH"] = plan;
+        return {.argv = {mount_point() + "/bin/detect", places.platform, plan},
+                .environment = render(environment),
+                .working_directory = places.app,
+                .alone = false};
+    }
+
+    Detection read_detection(base::ExitStatus status, std::string output,
+                             const std::filesystem::path& slot) const override {
+        Detection detection{.exit_code = status.code, .output = std::move(output)};
+        if (status.signal != 0) detection.exit_code = 128 + status.signal;
+        if (detection.exit_code == detect_pass) {
+            detection.verdict = Verdict::pass;
+            detection.sections = read_build_plan(slot, "plan.toml", info_.full_name());
+        } else {
+            detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
+        }
+        return detection;
+    }
+
+    engine::Invocation build(const Places& places, const std::vector<PlanEntry>& plan,
+                             const std::filesystem::path& slot, const std::string& slot_inside,
+                             Environment environment) const override {
+        base::write_file(slot / "plan.toml", render_plan(plan));
+        const auto own_layers = places.layers + "/" + info_.escaped_id();
+        const auto plan_path = slot_inside + "/plan.toml";
+        add_common(environment, places);
+        environment["CNB_LAYERS_DIR"] = own_layers;
+        environment["CNB_BP_PLAN_PATH"] = plan_path;
+        return {.argv = {mount_point() + "/bin/build", own_layers, places.platform, plan_path},
+                .environment = render(environment),
+                .working_directory = places.app,
+                .alone = true};
+    }
+
+    Built read_build(const std::filesystem::path& layers) const override {
+        return read_layers_directory(layers, info_.escaped_id());
+    }
+
+  private:
+    void add_common(Environment& environment, const Places& places) const {
+        environment["CNB_BUILDPACK_DIR"] = mount_point();
+        environment["CNB_PLATFORM_DIR"] = places.platform;
+    }
+
+    Info info_;
+    std::filesystem::path directory_;
+};
+
+} // namespace
+
+std::string Info::escaped_id() const {
+    std::string escaped = id;
+    std::replace(escaped.begin(), escaped.end(), '/', '_');
+    return escaped;
+}
+
+std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory) {
+    const auto file = directory / "buildpack.toml";
+    const auto table = toml_to_json(base::read_file(file), file.string());
+    return base::while_doing("loading " + file.string(), [&] {
+        const auto own = table.value("buildpack", nlohmann::json::object());
+        Info info{.id = base::json::get_string(own, "id"),
+                  .version = base::json::get_string(own, "version"),
+                  .name = base::json::find_string(own, "name").value_or(""),
+                  .homepage = base::json::find_string(own, "homepage").value_or(""),
+                  .api = base::json::get_string(table, "api"),
+                  .clear_env = base::json::find_bool(own, "clear-env", false)};
+        check_id(info.id);
+        check_api(info);
+        return std::make_shared<const Cnb>(std::move(info), directory);
+    });
+}
+
+} // namespace buildpacks

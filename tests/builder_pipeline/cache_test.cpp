@@ -1,0 +1,140 @@
+#include "cache_policy.h"
+
+#include "base/fd.h"
+#include "base/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+using namespace builder;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Pack final : buildpacks::Buildpack {
+    explicit Pack(std::string id) { info_.id = std::move(id), info_.version = "1"; }
+    const buildpacks::Info& info() const override { return info_; }
+    const fs::path& directory() const override { return path_; }
+    std::string mount_point() const override { return {}; }
+    engine::Invocation detect(const buildpacks::Places&, const std::string&,
+                              buildpacks::Environment) const override { return {}; }
+    buildpacks::Detection read_detection(base::ExitStatus, std::string,
+                                         const fs::path&) const override { return {}; }
+    engine::Invocation build(const buildpacks::Places&, const std::vector<buildpacks::PlanEntry>&,
+                             const fs::path&, const std::string&,
+                             buildpacks::Environment) const override { return {}; }
+    buildpacks::Built read_build(const fs::path&) const override { return {}; }
+    buildpacks::Info info_;
+    fs::path path_;
+};
+
+struct World {
+    base::TempDir directory{"slipway-test"};
+    Workspace workspace{directory.path() / "work"};
+    fs::path cache = directory.path() / "cache";
+    std::vector<std::string> damage;
+
+    LayerCache open() {
+        return LayerCache(cache, [this](const std::string& text) { damage.push_back(text); });
+    }
+    void layer(const std::string& pack, const std::string& name) {
+        fs::create_directories(workspace.layers / pack / name);
+        base::write_file(workspace.layers / pack / name / "content", name);
+    }
+};
+
+BuildpackRecord record(const std::string& id, std::map<std::string, LayerRecord> layers) {
+    return {id, "1", std::move(layers), {}};
+}
+
+const buildpacks::LayerTypes launch_cache{.launch = true, .cache = true};
+const buildpacks::LayerTypes only_cache{.cache = true};
+
+} // namespace
+
+TEST_CASE("cached layers come back with their metadata, the others do not") {
+    World world;
+    world.layer("a_b", "deps");
+    world.layer("a_b", "launch-only");
+    {
+        auto cache = world.open();
+        keep_after_success(cache,
+                           {record("a/b", {{"deps", {"sha256:1", R"({"k":"v"})", launch_cache}},
+                                           {"launch-only", {"sha256:2", "{}", {.launch = true}}}})},
+                           world.workspace);
+    }
+    auto cache = world.open();
+    REQUIRE(cache.find("a/b"));
+    CHECK(cache.find("a/b")->layers.size() == 1);
+    CHECK(cache.find("a/b")->layers.at("deps").metadata_json == R"({"k":"v"})");
+    const auto target = world.directory.path() / "out";
+    CHECK(cache.take("a_b", "deps", target));
+    CHECK(base::read_file(target / "content") == "deps");
+    CHECK_FALSE(cache.take("a_b", "deps", target));
+}
+
+TEST_CASE("a build that was killed leaves an empty cache, not half of one") {
+    World world;
+    world.layer("a_b", "deps");
+    {
+        auto cache = world.open();
+        keep_after_success(cache, {record("a/b", {{"deps", {"", "{}", only_cache}}})},
+                           world.workspace);
+    }
+    { auto killed = world.open(); }
+    auto cache = world.open();
+    CHECK_FALSE(cache.find("a/b"));
+    CHECK_FALSE(cache.take("a_b", "deps", world.directory.path() / "out"));
+    CHECK(world.damage.empty());
+}
+
+TEST_CASE("a damaged cache is dropped with a line, and the build goes on") {
+    World world;
+    for (const char* bytes : {"", "{", R"({"buildpacks":3})", R"({"buildpacks":[{"key":1}]})"}) {
+        fs::create_directories(world.cache);
+        base::write_file(world.cache / "metadata.json", bytes);
+        world.damage.clear();
+        auto cache = world.open();
+        CHECK_FALSE(cache.find("a/b"));
+        CHECK(world.damage.size() == 1);
+        CHECK_FALSE(fs::exists(world.cache / "layers"));
+    }
+}
+
+TEST_CASE("after a failure stay: what was not touched, what is unchanged, and download caches") {
+    World world;
+    const Pack done("t/done"), failed("t/failed"), waiting("t/waiting");
+    for (const char* pack : {"t_done", "t_failed", "t_waiting"})
+        for (const char* name : {"deps", "downloads"}) world.layer(pack, name);
+    {
+        auto cache = world.open();
+        std::vector<BuildpackRecord> records;
+        for (const char* id : {"t/done", "t/failed", "t/waiting"})
+            records.push_back(record(id, {{"deps", {"sha256:1", R"({"k":1})", launch_cache}},
+                                          {"downloads", {"", "{}", only_cache}}}));
+        keep_after_success(cache, records, world.workspace);
+    }
+    {
+        auto cache = world.open();
+        for (const char* pack : {"t_done", "t_failed", "t_waiting"})
+            for (const char* name : {"deps", "downloads"})
+                REQUIRE(cache.take(pack, name, world.workspace.layers / pack / name));
+        buildpacks::Built built;
+        built.layers = {{"deps", launch_cache, R"({"k":1})", true},
+                        {"downloads", only_cache, "{}", true}};
+        keep_after_failure(cache, {{&done, {}}, {&failed, {}}, {&waiting, {}}}, {{&done, built}},
+                           world.workspace);
+    }
+    auto cache = world.open();
+    REQUIRE(cache.find("t/done"));
+    CHECK(cache.find("t/done")->layers.size() == 2);
+    CHECK(cache.find("t/failed")->layers.size() == 1);
+    CHECK(cache.find("t/failed")->layers.contains("downloads"));
+    CHECK(cache.find("t/waiting")->layers.size() == 2);
+}
+
+TEST_CASE("without a directory there is no cache, and nothing goes wrong") {
+    LayerCache cache({}, [](const std::string&) {});
+    CHECK_FALSE(cache.find("a/b"));
+    CHECK_FALSE(cache.take("a_b", "x", "/nonexistent"));
+    cache.commit();
+}

@@ -1,0 +1,73 @@
+#include "pipeline/reporter.h"
+
+#include "base/fd.h"
+#include "watchdog.h"
+
+#include <catch2/catch.hpp>
+
+#include <poll.h>
+#include <sstream>
+
+using namespace builder;
+using namespace std::chrono_literals;
+
+namespace {
+
+template <class F>
+std::vector<std::string> lines_of(std::uint64_t limit, F&& say) {
+    auto pipe = base::make_pipe();
+    Reporter report(pipe.write.get(), limit);
+    say(report);
+    pipe.write.reset();
+    std::istringstream stream(base::read_to_end(pipe.read.get(), 1 << 20));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(std::get<LogLine>(parse_event(line)).text);
+    return lines;
+}
+
+} // namespace
+
+TEST_CASE("lines follow the field's convention") {
+    CHECK(lines_of(1000, [](Reporter& report) {
+              report.step("a");
+              report.body("b");
+              report.problem("c");
+          }) == std::vector<std::string>{"-----> a", "       b", " !     c"});
+}
+
+TEST_CASE("control bytes of a buildpack never reach the stream") {
+    CHECK(lines_of(1000, [](Reporter& report) { report.body("\x1b[2J\x07" "boo"); }) ==
+          std::vector<std::string>{"       ^[[2J^Gboo"});
+}
+
+TEST_CASE("a full log says so once") {
+    const auto lines = lines_of(100, [](Reporter& report) {
+        for (int i = 0; i < 100; ++i) report.body("0123456789");
+    });
+    CHECK(lines.size() < 10);
+    CHECK(lines.back() == " !     The log is full; the rest is left out.");
+}
+
+TEST_CASE("silence ends a build, a word in time does not") {
+    base::StopSource job;
+    Watchdog silent(job.stop(), 0s);
+    pollfd fd{silent.stop().fd(), POLLIN, 0};
+    REQUIRE(::poll(&fd, 1, 10'000) == 1);
+    CHECK(silent.was_silent());
+
+    Watchdog patient(job.stop(), 3600s);
+    CHECK_FALSE(patient.stop().requested());
+    job.request();
+    fd = {patient.stop().fd(), POLLIN, 0};
+    REQUIRE(::poll(&fd, 1, 10'000) == 1);
+    CHECK_FALSE(patient.was_silent());
+}
+
+TEST_CASE("the job's deadline ends a build") {
+    Watchdog watchdog(base::Stop{}.within(1ms), 3600s);
+    const pollfd ready{watchdog.stop().fd(), POLLIN, 0};
+    pollfd fd = ready;
+    REQUIRE(::poll(&fd, 1, 10'000) == 1);
+    CHECK_FALSE(watchdog.was_silent());
+}
