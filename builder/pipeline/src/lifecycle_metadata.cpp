@@ -45,7 +45,8 @@ LayerRecord parse_layer(const Value& value) {
 BuildpackRecord parse_buildpack(const Value& value) {
     BuildpackRecord buildpack{.id = base::json::get_string(value, "key"),
                               .version = base::json::find_string(value, "version").value_or("")};
-    for (const auto& [name, layer] : value.value("layers", Value::object()).items())
+    const auto layers = value.value("layers", Value::object());
+    for (const auto& [name, layer] : layers.items())
         buildpack.layers.emplace(name, parse_layer(layer));
     const auto store = value.value("store", Value::object());
     if (store.contains("metadata")) buildpack.store_json = store["metadata"].dump();

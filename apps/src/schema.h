@@ -1,0 +1,11 @@
+// The tables and the way from one version of them to the next.
+#pragma once
+
+#include <soci/session.h>
+
+namespace apps {
+
+// In one transaction a step. Throws Error{invalid_input} for a database of a newer program.
+void migrate(soci::session& session);
+
+} // namespace apps

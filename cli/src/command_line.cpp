@@ -1,0 +1,80 @@
+#include "cli/command_line.h"
+
+#include "cli/exit_code.h"
+
+#include "context.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <cstdio>
+
+namespace cli {
+namespace {
+
+base::StopSource* interrupt = nullptr; // alive until the program ends
+
+void on_signal(int) { interrupt->request(); }
+
+int report(const base::Error& error, const Context& context) {
+    if (context.json) {
+        const base::json::Value value{{"error",
+                                       {{"kind", base::to_string(error.kind())},
+                                        {"message", error.message()},
+                                        {"hint", error.hint()}}}};
+        std::fprintf(stderr, "%s\n", base::json::render(value).c_str());
+    } else {
+        std::fprintf(stderr, " !     %s\n", base::printable(error.describe()).c_str());
+        if (!error.hint().empty())
+            std::fprintf(stderr, "       %s\n", base::printable(error.hint()).c_str());
+    }
+    return exit_code_of(error.kind());
+}
+
+void add_commands(CLI::App& app, Context& context) {
+    app.require_subcommand(1);
+    app.fallthrough(); // --json may stand anywhere
+    app.add_flag("--json", context.json, "print JSON");
+    app.add_option("--socket", context.socket, "the server's control.sock");
+    app.add_option("--state", context.state,
+                   "the server's state directory (or SLIPWAY_STATE; default /var/lib/slipway)");
+    app.set_version_flag("--version", "slipway " + context.version);
+    add_apps(app, context);
+    add_keys(app, context);
+    add_builds(app, context);
+    add_stack(app, context);
+    add_build(app, context);
+    add_doctor(app, context);
+}
+
+} // namespace
+
+int run(int argc, char** argv, const std::string& version) {
+    base::StopSource source;
+    interrupt = &source;
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+    std::signal(SIGPIPE, SIG_IGN);
+    Context context;
+    context.version = version;
+    context.interrupted = source.stop();
+    CLI::App app("Slipway: git push in, image digest out. More: docs/cli.md", "slipway");
+    add_commands(app, context);
+    try {
+        app.parse(argc, argv); // runs the command too
+        return context.exit_code;
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? exit_code::ok : exit_code::usage;
+    } catch (const base::Error& error) {
+        return report(error, context);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, " !     %s\n", error.what());
+        return exit_code::other;
+    }
+}
+
+} // namespace cli

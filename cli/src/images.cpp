@@ -1,0 +1,38 @@
+#include "images.h"
+
+#include "image/reference.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cli {
+
+registry::Settings registry_settings(const base::json::Value& server_info,
+                                     const std::string& registry) {
+    registry::Settings settings;
+    settings.insecure = base::json::get_strings(server_info, "registry_insecure");
+    settings.credentials = registry::read_docker_credentials(registry);
+    const auto user = base::json::find_string(server_info, "registry_user").value_or("");
+    if (user.empty() || base::json::find_string(server_info, "registry") != registry)
+        return settings;
+    const auto file = base::json::get_string(server_info, "registry_password_file");
+    const auto password = base::read_file(file, 1u << 16);
+    settings.credentials[registry] = {
+        user, base::Secret(password.substr(0, password.find_first_of("\r\n")))};
+    return settings;
+}
+
+std::string pin(const std::string& reference, const registry::Settings& settings,
+                const base::Stop& stop) {
+    const auto parsed = image::Reference::parse(reference);
+    if (parsed.digest) return parsed.render();
+    const auto repository = registry::open_repository(parsed.registry, parsed.repository, settings);
+    const auto manifest = repository->read_manifest(parsed.tag.value_or("latest"), stop);
+    if (!manifest)
+        throw base::Error(base::ErrorKind::not_found, "there is no image " + parsed.render());
+    return parsed.with_digest(manifest->digest).render();
+}
+
+} // namespace cli

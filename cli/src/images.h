@@ -1,0 +1,20 @@
+// Images in a registry, as the CLI needs them. main's thread.
+#pragma once
+
+#include "context.h"
+
+#include "registry/repository.h"
+
+#include <string>
+#include <vector>
+
+namespace cli {
+
+// Credentials: the server's own for its registry, Docker's files for others.
+registry::Settings registry_settings(const base::json::Value& server_info,
+                                     const std::string& registry);
+// "host/repo:tag" -> "host/repo@sha256:...". Throws Error{not_found}.
+std::string pin(const std::string& reference, const registry::Settings& settings,
+                const base::Stop& stop);
+
+} // namespace cli

@@ -1,0 +1,86 @@
+#include "context.h"
+#include "images.h"
+#include "stack_create.h"
+
+#include "image/reference.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+
+namespace cli {
+namespace {
+
+using base::json::Value;
+
+void print_stack(const Value& stack) {
+    print_fields({{"Stack", text_of(stack, "name")},
+                  {"Build", text_of(stack, "build")},
+                  {"Run", text_of(stack, "run")},
+                  {"Current", base::json::find_bool(stack, "current", false) ? "yes" : "no"}});
+}
+
+void use(const Context& context, const std::string& name, const std::string& build,
+         const std::string& run) {
+    const auto info = context.call({{"verb", "server.info"}});
+    const auto pinned = [&](const std::string& reference) {
+        const auto registry = image::Reference::parse(reference).registry;
+        return pin(reference, registry_settings(info, registry), context.interrupted);
+    };
+    const auto stack = context.call(
+        {{"verb", "stack.use"}, {"name", name}, {"build", pinned(build)}, {"run", pinned(run)}});
+    context.json ? print_json(stack) : print_stack(stack);
+}
+
+void create(const Context& context, const std::string& name) {
+    const auto info = context.call({{"verb", "server.info"}});
+    const auto made = create_stack(context, info, name, [&](const std::string& line) {
+        if (!context.json) print_line(line);
+    });
+    const auto stack = context.call(
+        {{"verb", "stack.use"}, {"name", name}, {"build", made.build}, {"run", made.run}});
+    if (context.json) return print_json(stack);
+    print_line("-----> Builds use " + name + " from now on");
+}
+
+void list(const Context& context) {
+    const auto answer = context.call({{"verb", "stack.list"}});
+    if (context.json) return print_json(answer);
+    std::vector<Row> rows;
+    for (const auto& stack : answer.at("stacks"))
+        rows.push_back({text_of(stack, "name"),
+                        base::json::find_bool(stack, "current", false) ? "yes" : "",
+                        text_of(stack, "build"), text_of(stack, "run")});
+    print_table({"STACK", "CURRENT", "BUILD", "RUN"}, rows);
+}
+
+void info(const Context& context, const std::string& name) {
+    Value request{{"verb", "stack.info"}};
+    if (!name.empty()) request["name"] = name;
+    const auto stack = context.call(request);
+    context.json ? print_json(stack) : print_stack(stack);
+}
+
+} // namespace
+
+void add_stack(CLI::App& root, Context& context) {
+    auto* stack = root.add_subcommand("stack", "images that builds run in and apps run on");
+    stack->require_subcommand(1);
+    const auto name = std::make_shared<std::string>(), build = std::make_shared<std::string>(),
+               run = std::make_shared<std::string>();
+    auto* created = stack->add_subcommand("create", "make a stack from Debian's packages and use it");
+    created->add_option("name", *name, "debian-12")->required();
+    created->callback([&context, name] { create(context, *name); });
+    stack->add_subcommand("list", "all stacks")->callback([&context] { list(context); });
+    auto* shown = stack->add_subcommand("info", "one stack");
+    shown->add_option("name", *name, "its name; default: the current one");
+    shown->callback([&context, name] { info(context, *name); });
+    auto* used = stack->add_subcommand("use", "build with any two images of a registry");
+    used->add_option("name", *name, "what to call it")->required();
+    used->add_option("--build", *build, "reference of the build image")->required();
+    used->add_option("--run", *run, "reference of the run image")->required();
+    used->callback([=, &context] { use(context, *name, *build, *run); });
+}
+
+} // namespace cli

@@ -1,0 +1,54 @@
+// Where images go and come from: a registry's repository or an OCI layout on disk.
+// One body of tests (tests/contract) holds for each implementation. Thread-safe.
+#pragma once
+
+#include "image/image.h"
+
+#include "base/stop.h"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace image {
+
+// Bytes of a blob that lie in a file of ours.
+struct BlobFile {
+    Descriptor descriptor;
+    std::filesystem::path path;
+};
+
+using ByteSink = std::function<void(std::string_view bytes)>;
+
+class BlobStore {
+  public:
+    virtual ~BlobStore() = default;
+
+    // Which of these the store does not have yet.
+    virtual std::vector<Digest> find_missing(const std::vector<Descriptor>& blobs,
+                                             const base::Stop& stop) = 0;
+    // Streams a blob, verified: throws when digest or size differ (what was handed out before must
+    // then be thrown away).
+    virtual void read_blob(const Descriptor& blob, const ByteSink& sink, const base::Stop& stop) = 0;
+    virtual void write_blob(const BlobFile& blob, const base::Stop& stop) = 0;
+    // Copies a blob from another repository of the same store without moving bytes; false when
+    // that cannot be done and the blob must be written.
+    virtual bool mount_blob(const Descriptor& blob, std::string_view from_repository,
+                            const base::Stop& stop) = 0;
+    // tag_or_digest: as in the distribution specification. Empty when there is none.
+    virtual std::optional<RawManifest> read_manifest(std::string_view tag_or_digest,
+                                                     const base::Stop& stop) = 0;
+    // By digest, and under `tag` when given. Returns when the store has confirmed the digest.
+    virtual void write_manifest(const RawManifest& manifest, std::optional<std::string> tag,
+                                const base::Stop& stop) = 0;
+};
+
+// Reads manifest (through an index when there is one, for linux/<architecture>) and configuration.
+// Throws Error{not_found} naming `name` when there is no such image.
+Image read_image(BlobStore& store, std::string_view tag_or_digest, std::string_view architecture,
+                 std::string_view name, const base::Stop& stop);
+
+} // namespace image

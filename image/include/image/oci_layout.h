@@ -1,0 +1,14 @@
+// An OCI image layout on disk (image-spec image-layout.md) as a BlobStore. Writes are atomic and
+// verified; index.json carries tags as org.opencontainers.image.ref.name.
+#pragma once
+
+#include "image/blob_store.h"
+
+#include <memory>
+
+namespace image {
+
+// Makes the directory and its oci-layout file when missing.
+std::unique_ptr<BlobStore> open_oci_layout(const std::filesystem::path& directory);
+
+} // namespace image

@@ -1,0 +1,231 @@
+#include "image/oci_layout.h"
+
+#include "manifest_json.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace image {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* tag_annotation = "org.opencontainers.image.ref.name";
+constexpr std::size_t longest_manifest = 4u << 20; // distribution-spec: registries take 4 MiB
+
+[[noreturn]] void damaged(const Digest& digest) {
+    throw base::Error(base::ErrorKind::invalid_input,
+                      "the blob " + digest.render() + " of the image layout is damaged",
+                      "Remove the layout and write the image again.");
+}
+
+class OciLayout : public BlobStore {
+  public:
+    explicit OciLayout(fs::path directory) : directory_(std::move(directory)) {
+        fs::create_directories(blobs());
+        if (!fs::exists(directory_ / "oci-layout"))
+            base::replace_file(directory_ / "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+        const auto lock = lock_index();
+        if (!fs::exists(directory_ / "index.json")) write_index(json::array());
+    }
+
+    std::vector<Digest> find_missing(const std::vector<Descriptor>& wanted,
+                                     const base::Stop&) override {
+        std::vector<Digest> missing;
+        for (const auto& blob : wanted) {
+            struct stat status;
+            const bool there = ::lstat(path_of(blob.digest).c_str(), &status) == 0 &&
+                               S_ISREG(status.st_mode) &&
+                               static_cast<std::uint64_t>(status.st_size) == blob.size;
+            if (!there) missing.push_back(blob.digest);
+        }
+        return missing;
+    }
+
+    void read_blob(const Descriptor& blob, const ByteSink& sink, const base::Stop& stop) override {
+        const auto file = open_blob(blob.digest);
+        if (!file)
+            throw base::Error(base::ErrorKind::not_found,
+                              "the image layout has no blob " + blob.digest.render());
+        Sha256 hash;
+        std::uint64_t size = 0;
+        std::vector<char> buffer(256u << 10);
+        while (const auto n = base::read_some(file.get(), buffer.data(), buffer.size())) {
+            stop.throw_if_over("reading a blob");
+            size += n;
+            if (size > blob.size) damaged(blob.digest);
+            hash.update({buffer.data(), n});
+            sink({buffer.data(), n});
+        }
+        if (size != blob.size || hash.finish() != blob.digest) damaged(blob.digest);
+    }
+
+    // A blob that is there already is hashed, too: a damaged one is replaced.
+    void write_blob(const BlobFile& blob, const base::Stop& stop) override {
+        if (is_intact(blob.descriptor)) return;
+        const base::UniqueFd from = base::open_file(blob.path, O_RDONLY);
+        std::vector<char> buffer(256u << 10);
+        store(blob.descriptor.digest, blob.descriptor.size, [&]() -> std::string_view {
+            stop.throw_if_over("writing a blob");
+            const auto n = base::read_some(from.get(), buffer.data(), buffer.size());
+            return {buffer.data(), n};
+        });
+    }
+
+    bool mount_blob(const Descriptor&, std::string_view, const base::Stop&) override {
+        return false; // a layout has one repository
+    }
+
+    std::optional<RawManifest> read_manifest(std::string_view tag_or_digest,
+                                             const base::Stop&) override {
+        const bool by_digest = tag_or_digest.find(':') != tag_or_digest.npos;
+        std::optional<Digest> digest;
+        if (by_digest) digest = Digest::parse(tag_or_digest);
+        std::string type;
+        for (const auto& entry : read_index()) {
+            const bool match = by_digest ? entry.value("digest", "") == digest->render()
+                                         : tag_of(entry) == tag_or_digest;
+            if (!match) continue;
+            const Descriptor found = parse_descriptor(entry);
+            digest = found.digest;
+            type = found.media_type;
+            break;
+        }
+        if (!digest) return std::nullopt;
+        const auto file = open_blob(*digest);
+        if (!file) return std::nullopt;
+        RawManifest raw{type, base::read_to_end(file.get(), longest_manifest), *digest};
+        if (Digest::of(raw.bytes) != *digest) damaged(*digest);
+        if (raw.media_type.empty()) // a member of an index
+            raw.media_type = base::json::find_string(base::json::parse(raw.bytes, "a manifest"),
+                                                     "mediaType")
+                                 .value_or("");
+        return raw;
+    }
+
+    void write_manifest(const RawManifest& manifest, std::optional<std::string> tag,
+                        const base::Stop&) override {
+        bool given = false;
+        store(manifest.digest, manifest.bytes.size(), [&]() -> std::string_view {
+            return std::exchange(given, true) ? std::string_view{} : manifest.bytes;
+        });
+        const auto lock = lock_index();
+        json kept = json::array();
+        bool listed = false;
+        for (auto& entry : read_index()) {
+            if (tag && tag_of(entry) == *tag) continue; // the tag moves
+            const bool same = entry.value("digest", "") == manifest.digest.render();
+            if (same && tag && tag_of(entry).empty()) continue; // it gets a name now
+            listed = listed || (same && !tag);
+            kept.push_back(std::move(entry));
+        }
+        if (!listed) {
+            json entry{{"mediaType", manifest.media_type},
+                       {"digest", manifest.digest.render()},
+                       {"size", manifest.bytes.size()}};
+            if (tag) entry["annotations"] = {{tag_annotation, *tag}};
+            kept.push_back(std::move(entry));
+        }
+        write_index(kept);
+    }
+
+  private:
+    fs::path blobs() const { return directory_ / "blobs" / "sha256"; }
+    fs::path path_of(const Digest& digest) const { return blobs() / digest.hex(); }
+
+    base::UniqueFd open_blob(const Digest& digest) const {
+        base::UniqueFd file(::open(path_of(digest).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (!file && errno != ENOENT) base::throw_errno("could not open " + path_of(digest).string());
+        return file;
+    }
+
+    bool is_intact(const Descriptor& blob) const {
+        struct stat status;
+        return ::lstat(path_of(blob.digest).c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+               static_cast<std::uint64_t>(status.st_size) == blob.size &&
+               digest_of_file(path_of(blob.digest)) == blob.digest;
+    }
+
+    // Under its name only when every byte is there, verified and on the disk.
+    template <class Source>
+    void store(const Digest& digest, std::uint64_t size, Source&& next) {
+        const fs::path temporary = blobs() / (".new-" + base::random_hex(8));
+        try {
+            const base::UniqueFd file =
+                base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+            Sha256 hash;
+            std::uint64_t written = 0;
+            for (std::string_view bytes; !(bytes = next()).empty();) {
+                base::write_all(file.get(), bytes);
+                hash.update(bytes);
+                written += bytes.size();
+            }
+            if (written != size || hash.finish() != digest)
+                throw base::Error(base::ErrorKind::invalid_input,
+                                  "the bytes given for the blob " + digest.render() +
+                                      " are not those of its digest");
+            if (::fsync(file.get()) != 0) base::throw_errno("could not write a blob");
+            if (::rename(temporary.c_str(), path_of(digest).c_str()) != 0)
+                base::throw_errno("could not write " + path_of(digest).string());
+        } catch (...) {
+            ::unlink(temporary.c_str());
+            throw;
+        }
+        const auto parent = base::open_file(blobs(), O_RDONLY | O_DIRECTORY);
+        if (::fsync(parent.get()) != 0) base::throw_errno("could not write a blob");
+    }
+
+    // Between threads and programs: index.json is read, changed and written whole.
+    base::UniqueFd lock_index() const {
+        base::UniqueFd directory = base::open_file(directory_, O_RDONLY | O_DIRECTORY);
+        int result;
+        do result = ::flock(directory.get(), LOCK_EX);
+        while (result != 0 && errno == EINTR);
+        if (result != 0) base::throw_errno("could not lock " + directory_.string());
+        return directory;
+    }
+
+    json read_index() const {
+        const auto path = directory_ / "index.json";
+        const json index = base::json::parse(base::read_file(path), path.string());
+        if (!index.is_object() || !index.contains("manifests") || !index["manifests"].is_array())
+            throw base::Error(base::ErrorKind::invalid_input,
+                              path.string() + " is not the index of an image layout");
+        for (const auto& entry : index["manifests"]) parse_descriptor(entry);
+        return index["manifests"];
+    }
+
+    void write_index(const json& manifests) const {
+        const nlohmann::ordered_json index{{"schemaVersion", 2},
+                                           {"mediaType", media_type::index},
+                                           {"manifests", nlohmann::ordered_json(manifests)}};
+        base::replace_file(directory_ / "index.json", index.dump());
+    }
+
+    static std::string tag_of(const json& entry) {
+        const json annotations = entry.value("annotations", json::object());
+        return annotations.is_object()
+                   ? base::json::find_string(annotations, tag_annotation).value_or("")
+                   : "";
+    }
+
+    const fs::path directory_;
+};
+
+} // namespace
+
+std::unique_ptr<BlobStore> open_oci_layout(const fs::path& directory) {
+    return base::while_doing("opening the image layout " + directory.string(), [&] {
+        return std::make_unique<OciLayout>(directory);
+    });
+}
+
+} // namespace image

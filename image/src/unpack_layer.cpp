@@ -1,0 +1,133 @@
+#include "image/unpack.h"
+
+#include "archive_reader.h"
+#include "decompressor.h"
+#include "tree_writer.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+#include <unistd.h>
+
+namespace image {
+namespace {
+
+constexpr std::string_view whiteout = ".wh.", opaque = ".wh..wh..opq";
+constexpr std::uint64_t ratio_from = 64u << 20;
+constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
+
+// The layer's tar: decompressed, hashed for the diff id, and kept from growing without end.
+class LayerBytes {
+  public:
+    LayerBytes(const ByteSource& source, const UnpackLimits& limits)
+        : limits_(limits), input_(open_decompressor([this, &source](char* buffer, std::size_t n) {
+              const auto got = source(buffer, n);
+              in_ += got;
+              return got;
+          })) {}
+
+    std::size_t read(char* buffer, std::size_t size) {
+        const auto n = input_->read(buffer, size);
+        hash_.update({buffer, n});
+        out_ += n;
+        // Headers and padding come on top of the content.
+        if (out_ / 2 > limits_.bytes || (out_ > ratio_from && out_ / limits_.ratio > in_))
+            throw base::Error(base::ErrorKind::limit_exceeded,
+                              "the layer is refused: it grows from " + base::human_bytes(in_) +
+                                  " to more than " + base::human_bytes(out_));
+        return n;
+    }
+
+    // Padding behind the archive's end belongs to the diff id, too.
+    Digest finish(const base::Stop& stop) {
+        std::vector<char> rest(64u << 10);
+        while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
+        return hash_.finish();
+    }
+
+  private:
+    const UnpackLimits limits_;
+    std::uint64_t in_ = 0, out_ = 0;
+    Sha256 hash_;
+    std::unique_ptr<Decompressor> input_; // last: it reads at once
+};
+
+EntryAttributes attributes_of(const ArchiveEntry& entry) {
+    if (entry.uid < 0 || entry.uid > largest_id || entry.gid < 0 || entry.gid > largest_id)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the layer is refused: " + base::quoted(entry.name) +
+                              " has an owner above 65535");
+    return {entry.mode,
+            std::pair(static_cast<unsigned>(entry.uid), static_cast<unsigned>(entry.gid)),
+            entry.mtime};
+}
+
+// image-spec layer.md, "Whiteouts". True when the entry was one.
+bool take_whiteout(TreeWriter& tree, const ArchiveEntry& entry) {
+    const auto slash = entry.name.rfind('/');
+    const bool at_top = slash == entry.name.npos;
+    const std::string_view name(entry.name);
+    const auto directory = at_top ? std::string_view{} : name.substr(0, slash);
+    const auto base = at_top ? name : name.substr(slash + 1);
+    if (!base.starts_with(whiteout)) return false;
+    if (base == opaque) {
+        tree.make_opaque(directory);
+        return true;
+    }
+    const auto hidden = base.substr(whiteout.size());
+    if (hidden.starts_with(whiteout)) return true; // aufs's own notes
+    if (hidden.empty() || hidden == "." || hidden == "..")
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the layer is refused: " + base::quoted(name) + " hides no name");
+    tree.make_whiteout(std::string(directory) + (at_top ? "" : "/") + std::string(hidden));
+    return true;
+}
+
+void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& entry) {
+    if (take_whiteout(tree, entry)) return;
+    if (entry.name.empty() && entry.type != ArchiveEntryType::directory) return;
+    switch (entry.type) {
+    case ArchiveEntryType::directory:
+        return tree.make_directory(entry.name, attributes_of(entry));
+    case ArchiveEntryType::symlink:
+        return tree.make_symlink(entry.name, entry.target, attributes_of(entry));
+    case ArchiveEntryType::hard_link: return tree.make_hard_link(entry.name, entry.target);
+    case ArchiveEntryType::other: return; // devices: the sandbox brings its own
+    case ArchiveEntryType::file: break;
+    }
+    const auto attributes = attributes_of(entry);
+    auto file = tree.open_file(entry.name);
+    reader.read_content(entry, [&](std::string_view bytes, std::uint64_t offset) {
+        while (!bytes.empty()) {
+            const auto n = ::pwrite(file.get(), bytes.data(), bytes.size(),
+                                    static_cast<off_t>(offset));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) base::throw_errno("could not unpack " + base::quoted(entry.name));
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+            offset += static_cast<std::uint64_t>(n);
+        }
+    });
+    tree.close_file(std::move(file), entry.size, attributes);
+}
+
+} // namespace
+
+Digest unpack_layer(const ByteSource& source, const std::filesystem::path& target,
+                    const UnpackLimits& limits, const base::Stop& stop) {
+    return base::while_doing("unpacking a layer", [&] {
+        const Utf8Locale locale;
+        LayerBytes bytes(source, limits);
+        // Base images have bin -> usr/bin and entries below bin.
+        TreeWriter tree(target, LinkedParents::follow_inside, 0755);
+        {
+            ArchiveReader reader(
+                ArchiveKind::layer, [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); },
+                -1, limits, stop);
+            for (ArchiveEntry entry; reader.next(entry);) unpack_entry(reader, tree, entry);
+        }
+        tree.finish();
+        return bytes.finish(stop);
+    });
+}
+
+} // namespace image

@@ -1,0 +1,93 @@
+// What an operator may set. A value, read once at the start. Order: the built-in defaults, the
+// TOML file, the environment (SLIPWAY_SECTION_KEY). docs/configuration.md has a line for each key;
+// a test compares it with config_keys().
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace server {
+
+struct Config {
+    std::filesystem::path state = "/var/lib/slipway";
+
+    struct Server {
+        std::chrono::seconds drain{600};
+    } server;
+    struct Ssh {
+        std::string listen = "127.0.0.1:2222";
+        std::string host;
+        std::string user;
+        std::chrono::seconds login_timeout{30};
+        std::uint64_t max_unauthenticated = 20;
+        std::uint64_t max_connections = 200;
+        std::uint64_t max_per_address = 50;
+    } ssh;
+    struct Git {
+        std::vector<std::string> branches{"main", "master"};
+        std::uint64_t push_size = 2ull << 30;
+    } git;
+    struct Registry {
+        std::string url;
+        std::string listen = "127.0.0.1:5000";
+        std::vector<std::string> insecure;
+        std::string user;
+        std::filesystem::path password_file;
+        std::string system_user = "docker-registry";
+    } registry;
+    struct Sandbox {
+        std::string runtime = "crun";
+        std::string network = "internet";
+        std::uint64_t memory = 4ull << 30;
+        std::uint64_t pids = 2048;
+        double cpus = 0;
+        std::chrono::seconds time{1800};
+        std::chrono::seconds silence{600};
+        std::uint64_t first_id = 231072;
+    } sandbox;
+    struct Build {
+        std::uint64_t workers = 1;
+        std::uint64_t queue = 50;
+        std::filesystem::path ca_certificates;
+        std::map<std::string, std::string> environment;
+        std::uint64_t log_size = 64ull << 20;
+        std::uint64_t source_size = 2ull << 30;
+        std::uint64_t source_entries = 500'000;
+        std::uint64_t free_space = 256ull << 20;
+    } build;
+    struct Log {
+        std::string level = "info";
+    } log;
+    struct Paths {
+        std::filesystem::path programs;
+        std::filesystem::path launcher;
+        std::vector<std::string> buildpacks;
+    } paths;
+};
+
+// nullptr for what is not set; std::getenv is one.
+using Environment = std::function<const char*(const char* name)>;
+
+// Throws Error{invalid_input} whose message starts with FILE:LINE for what the file has wrong, an
+// unknown key included, and with the variable's name for the environment.
+Config load_config(const std::optional<std::filesystem::path>& file, const Environment& environment);
+
+// For the documentation.
+struct ConfigKey {
+    std::string name;          // "ssh.listen"
+    std::string variable;      // "SLIPWAY_SSH_LISTEN"
+    std::string type;          // "size", "duration", "text", ...
+    std::string default_value; // as one would write it; empty when there is none
+    std::string meaning;
+};
+std::vector<ConfigKey> config_keys();
+std::string document(const ConfigKey& key); // its line in docs/configuration.md
+
+} // namespace server

@@ -1,0 +1,94 @@
+#include "jobs.h"
+
+#include "config_values.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+
+#include <unistd.h>
+
+namespace server {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+builder::JobLimits limits_of(const Config& config) {
+    builder::JobLimits limits;
+    limits.memory_bytes = config.sandbox.memory;
+    limits.pids = config.sandbox.pids;
+    limits.cpus = config.sandbox.cpus;
+    limits.time = config.sandbox.time;
+    limits.silence = config.sandbox.silence;
+    limits.log_bytes = config.build.log_size;
+    limits.source_bytes = config.build.source_size;
+    limits.source_entries = config.build.source_entries;
+    return limits;
+}
+
+std::string first_line(const std::filesystem::path& file) {
+    const auto text = base::read_file(file, 1u << 16);
+    return text.substr(0, text.find_first_of("\r\n"));
+}
+
+apps::Stack stack_of(apps::Store& store) {
+    if (auto stack = store.current_stack()) return *stack;
+    throw Error(ErrorKind::unavailable, "the server has no stack yet",
+                "Its operator makes one with: slipway stack create debian-12");
+}
+
+void add_registry(builder::Job& job, const Registry& registry) {
+    job.target = builder::RegistryTarget{registry.host, registry.repository_of(job.app), "latest"};
+    job.insecure_registries = registry.insecure;
+    if (registry.user.empty()) return;
+    job.registry_credentials[registry.host] = {registry.user,
+                                               base::Secret(first_line(registry.password_file))};
+}
+
+} // namespace
+
+builder::Job make_job(const JobSettings& settings, const apps::Build& build,
+                      const builder::Source& source) {
+    const auto& config = settings.config;
+    check_ready_for_builds(config, settings.state, settings.store);
+    const auto stack = stack_of(settings.store);
+    builder::Job job;
+    job.id = build.id;
+    job.app = build.app;
+    job.source = source;
+    job.stack = {stack.name, stack.build, stack.run};
+    add_registry(job, settings.registry);
+    if (const auto previous = settings.store.last_published(build.app))
+        job.previous = previous->digest;
+    job.buildpack_directories = settings.buildpacks;
+    job.launcher_directory = settings.launcher;
+    job.images_directory = settings.state.images();
+    job.cache_directory = settings.state.caches() / build.app;
+    job.work_directory = settings.state.builds() / build.id;
+    job.environment = config.build.environment;
+    job.ca_file = config.build.ca_certificates;
+    job.network = config.sandbox.network;
+    job.runtime = config.sandbox.runtime;
+    job.first_id = ::geteuid() == 0 ? static_cast<unsigned>(config.sandbox.first_id) : 0;
+    job.limits = limits_of(config);
+    settings.state.make_for_builds(job.cache_directory);
+    settings.state.make_for_builds(job.work_directory);
+    return job;
+}
+
+void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store) {
+    const auto space = free_space(state.root());
+    if (space < config.build.free_space)
+        throw Error(ErrorKind::limit_exceeded,
+                    "the server's disk is nearly full (" + base::human_bytes(space) + " left)",
+                    "Its operator must free some space first; then push again.");
+    stack_of(store);
+}
+
+std::string Site::ssh_url() const {
+    const auto shown = config.ssh.host.empty() ? ssh_address : config.ssh.host;
+    return "ssh://git@" + Address{shown, ssh_port}.render();
+}
+
+} // namespace server

@@ -1,0 +1,92 @@
+#include "pusher_text.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <sstream>
+
+namespace server {
+namespace {
+
+constexpr std::string_view body = "       ";
+constexpr std::string_view error_mark = " !     ";
+
+// Text of several lines, from a worker or an exception, each under its mark.
+void add(Lines& lines, std::string_view mark, const std::string& text) {
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(std::string(mark) + base::printable(line));
+}
+
+std::string short_ref(const std::string& ref) {
+    constexpr std::string_view heads = "refs/heads/";
+    return ref.starts_with(heads) ? ref.substr(heads.size()) : ref;
+}
+
+std::string timings(const apps::Build& build) {
+    std::string text;
+    for (const auto& [phase, milliseconds] : build.phases)
+        text += (text.empty() ? "" : ", ") + phase + " " + base::human_duration(milliseconds);
+    const auto whole = base::human_duration(std::max<std::int64_t>(0, build.finished - build.started));
+    return text.empty() ? whole : whole + " (" + text + ")";
+}
+
+Lines tell_published(const apps::Build& build) {
+    const bool has_web = std::any_of(build.processes.begin(), build.processes.end(),
+                                     [](const auto& p) { return p.type == "web" || p.is_default; });
+    Lines lines{"-----> Published " + build.app};
+    add(lines, body, "Image:  " + build.reference);
+    add(lines, body, "Digest: " + build.digest);
+    add(lines, body, "Size:   " + base::human_bytes(build.size) + " compressed");
+    add(lines, body, "Time:   " + timings(build));
+    for (const auto& process : build.processes)
+        add(lines, body,
+            "Process " + process.type + (process.is_default ? " (default)" : "") + ": " +
+                process.command);
+    add(lines, body, "Run it: docker run --rm " +
+                         std::string(has_web ? "-p 8080:8080 -e PORT=8080 " : "") + build.reference);
+    return lines;
+}
+
+} // namespace
+
+Lines announce(const apps::Build& build) {
+    Lines lines;
+    add(lines, "-----> ", "Building " + build.app + " from " + build.commit.substr(0, 12) + " (" +
+                              short_ref(build.ref) + ")");
+    add(lines, body, "Build " + build.id + "; on the server: slipway builds log " + build.id +
+                         " --follow");
+    return lines;
+}
+
+std::string waiting_line(std::size_t builds_ahead) {
+    return "-----> Waiting for " + std::to_string(builds_ahead) + " earlier build" +
+           (builds_ahead == 1 ? "" : "s");
+}
+
+Lines tell_outcome(const apps::Build& build) {
+    using apps::BuildState;
+    if (build.state == BuildState::published) return tell_published(build);
+    Lines lines;
+    const auto where = build.failed_phase.empty() ? "" : " (in the " + build.failed_phase + " phase)";
+    if (build.state == BuildState::cancelled) {
+        add(lines, error_mark, "The build was cancelled: " + build.reason);
+    } else if (build.state == BuildState::refused) {
+        add(lines, error_mark, "The build failed" + where + ": " + build.reason);
+    } else {
+        add(lines, error_mark, "The build broke on the server" + where + ": " + build.reason);
+        add(lines, error_mark, "This is not your app's fault. Tell the server's operator: incident " +
+                                   build.id);
+    }
+    if (!build.hint.empty()) add(lines, body, build.hint);
+    return lines;
+}
+
+Lines tell_error(const base::Error& error) {
+    Lines lines;
+    add(lines, error_mark, error.message());
+    if (!error.hint().empty()) add(lines, body, error.hint());
+    return lines;
+}
+
+} // namespace server

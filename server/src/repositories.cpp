@@ -1,0 +1,66 @@
+#include "repositories.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+
+namespace server {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_litter(const fs::path& name) {
+    const auto text = name.string();
+    return text.ends_with(".lock") || text.starts_with("tmp_objdir-") ||
+           text.starts_with("tmp_pack_") || text.starts_with("tmp_idx_") ||
+           text.starts_with("tmp_rev_");
+}
+
+// Where git leaves its own: the top, objects and objects/pack, and all of refs and logs. The
+// fan-out directories of objects are not walked.
+void sweep_directory(const fs::path& directory, bool deep) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+        if (is_litter(entry.path().filename())) {
+            base::log::info("swept", {{"path", entry.path().native()}});
+            base::remove_tree(entry.path());
+        } else if (deep && entry.is_directory(ignored) && !entry.is_symlink(ignored)) {
+            sweep_directory(entry.path(), true);
+        }
+    }
+}
+
+} // namespace
+
+void Repositories::create(const std::string& app) const {
+    base::Command command;
+    command.argv = {"git", "init",           "--bare", "--quiet", "--template=",
+                    "--initial-branch=main", state_.repository(app).string()};
+    command.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
+                           "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"};
+    command.run_as = run_as(owner_);
+    const auto result = base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
+    if (!result.status.ok())
+        throw base::Error(base::ErrorKind::internal,
+                          "git could not make the repository: " +
+                              base::printable(base::trim(result.error)));
+}
+
+void Repositories::remove(const std::string& app) const {
+    base::remove_tree(state_.repository(app));
+}
+
+void Repositories::sweep() const {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(state_.repositories(), ignored)) {
+        const auto& repository = entry.path();
+        sweep_directory(repository, false);
+        sweep_directory(repository / "objects", false);
+        for (const char* part : {"pack", "info"}) sweep_directory(repository / "objects" / part, false);
+        for (const char* part : {"refs", "logs"}) sweep_directory(repository / part, true);
+    }
+}
+
+} // namespace server

@@ -1,0 +1,25 @@
+// The bare repositories of the apps, owned by the door's user. Any thread; git is run as that user.
+#pragma once
+
+#include "state_directory.h"
+
+#include <string>
+
+namespace server {
+
+class Repositories {
+  public:
+    Repositories(const StateDirectory& state, SystemUser owner)
+        : state_(state), owner_(std::move(owner)) {}
+
+    void create(const std::string& app) const; // no templates, no hooks, HEAD is main
+    void remove(const std::string& app) const;
+    // After a crash, while no push runs: quarantines and lock files that nobody holds.
+    void sweep() const;
+
+  private:
+    const StateDirectory& state_;
+    SystemUser owner_;
+};
+
+} // namespace server

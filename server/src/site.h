@@ -1,0 +1,46 @@
+// What the verbs work on, put together by main and borrowed by everything else.
+#pragma once
+
+#include "server/config.h"
+#include "server/queue.h"
+
+#include "host_keys.h"
+#include "repositories.h"
+#include "state_directory.h"
+
+#include "apps/store.h"
+
+#include <string>
+#include <vector>
+
+namespace server {
+
+// Where images go.
+struct Registry {
+    std::string host;   // host[:port]
+    std::string prefix; // "" or "team/"
+    std::vector<std::string> insecure;
+    std::string user;
+    std::filesystem::path password_file;
+
+    std::string repository_of(const std::string& app) const { return prefix + app; }
+};
+
+struct Site {
+    const Config& config;
+    const StateDirectory& state;
+    apps::Store& store;
+    Queue& queue;
+    const Repositories& repositories;
+    const Registry& registry;
+    std::string version;
+    std::string ssh_address;   // host of the listener
+    std::uint16_t ssh_port;
+    std::vector<HostKey> host_keys;
+    std::filesystem::path launcher;
+    std::vector<std::filesystem::path> buildpacks;
+
+    std::string ssh_url() const; // "ssh://git@host:port"
+};
+
+} // namespace server

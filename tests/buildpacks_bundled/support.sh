@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# For the tests of the bundled buildpacks: runs bin/detect and bin/build as the server does, but
+# without a container, in a directory of the test's own. Sourced by each test.
+
+set -euo pipefail
+
+tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bundled_dir=$(cd "$tests_dir/../../buildpacks/bundled" && pwd)
+apps_dir=$(cd "$tests_dir/../fixtures/apps" && pwd)
+work_dir=$(mktemp -d "${TMPDIR:-/tmp}/buildpacks.XXXXXX")
+trap 'rm -rf "$work_dir"' EXIT
+closed_port=http://127.0.0.1:9
+
+# What the machine running the tests has set must not decide how they end.
+unset NODE_ENV NODE_PATH PYTHONPATH VIRTUAL_ENV CI
+export npm_config_userconfig=$work_dir/npmrc
+
+failures=0
+
+ok() {
+    printf 'ok      %s\n' "$1"
+}
+
+not_ok() {
+    printf 'FAILED  %s\n' "$1"
+    shift
+    if (($# > 0)); then printf '        %s\n' "$@"; fi
+    failures=$((failures + 1))
+}
+
+finish() {
+    if ((failures > 0)); then
+        printf '%s check(s) failed\n' "$failures"
+        exit 1
+    fi
+}
+
+skip() {
+    printf 'skipped: %s\n' "$1"
+    exit 77
+}
+
+# equal WHAT EXPECTED ACTUAL
+equal() {
+    if [[ $2 == "$3" ]]; then ok "$1"; else not_ok "$1" "expected: $2" "actual:   $3"; fi
+}
+
+# holds WHAT TEXT PART
+holds() {
+    if [[ $2 == *"$3"* ]]; then ok "$1"; else not_ok "$1" "not there: $3" "in:        $2"; fi
+}
+
+lacks() {
+    if [[ $2 != *"$3"* ]]; then ok "$1"; else not_ok "$1" "there: $3" "in:    $2"; fi
+}
+
+need_npm_registry() {
+    local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}}
+    curl --silent --fail --max-time 30 --output /dev/null "${registry%/}/ms" ||
+        skip "the npm registry cannot be reached"
+}
+
+need_python_index() {
+    python3 -m pip download --quiet --no-deps --disable-pip-version-check --dest "$work_dir/probe" \
+        blinker==1.9.0 >/dev/null 2>&1 || skip "the Python package index cannot be reached"
+}
+
+# use_app DIRECTORY: a fresh copy as the app to build. Layers of earlier builds stay.
+use_app() {
+    rm -rf "$work_dir/workspace"
+    cp -a "$1" "$work_dir/workspace"
+}
+
+forget_layers() {
+    rm -rf "$work_dir/layers"
+}
+
+# run SCRIPT BUILDPACK [NAME=VALUE]...: sets status and output.
+run() {
+    local script=$1 buildpack=$2
+    shift 2
+    mkdir -p "$work_dir"/{workspace,layers,platform/env,home,tmp}
+    : >"$work_dir/plan.toml"
+    : >"$work_dir/buildpack_plan.toml"
+    status=0
+    output=$(cd "$work_dir/workspace" && env CNB_BUILDPACK_DIR="$bundled_dir/$buildpack" \
+        CNB_LAYERS_DIR="$work_dir/layers" CNB_PLATFORM_DIR="$work_dir/platform" \
+        CNB_BUILD_PLAN_PATH="$work_dir/plan.toml" CNB_BP_PLAN_PATH="$work_dir/buildpack_plan.toml" \
+        CNB_TARGET_OS=linux HOME="$work_dir/home" TMPDIR="$work_dir/tmp" "$@" \
+        "$bundled_dir/$buildpack/bin/$script" 2>&1) || status=$?
+}
+
+# What becomes part of the image: the app and the launch layers, without times and owners.
+image_hash() {
+    local parts=(workspace) file name
+    for file in "$work_dir"/layers/*.toml; do
+        name=$(basename "$file" .toml)
+        if grep -q '^launch = true' "$file" && [[ -d $work_dir/layers/$name ]]; then
+            parts+=("layers/$name")
+        fi
+    done
+    parts+=(layers/launch.toml)
+    tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+        --directory "$work_dir" "${parts[@]}" | sha256sum | cut -d ' ' -f 1
+}
+
+# keep_only_cached: what the next build gets back: layers with cache = true, without their types.
+keep_only_cached() {
+    local file name
+    for file in "$work_dir"/layers/*.toml; do
+        name=$(basename "$file" .toml)
+        if grep -q '^cache = true' "$file"; then
+            sed -i '/^\[types\]/,/^$/d' "$file"
+        else
+            rm -rf "$file" "$work_dir/layers/$name"
+        fi
+    done
+}

@@ -1,0 +1,444 @@
+#include "image/unpack.h"
+
+#include "image/layer_writer.h"
+#include "skip.h"
+#include "tar_builder.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/temp_dir.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using image::RootDirectory;
+
+namespace {
+
+// In odd pieces, as a network gives them.
+image::ByteSource source_of(const std::string& bytes, std::size_t piece = 777) {
+    return [&bytes, piece, at = std::size_t{0}](char* buffer, std::size_t size) mutable {
+        const auto n = std::min({size, piece, bytes.size() - at});
+        std::memcpy(buffer, bytes.data() + at, n);
+        at += n;
+        return n;
+    };
+}
+
+image::Digest unpack_layer(const std::string& bytes, const fs::path& target,
+                           image::UnpackLimits limits = {}) {
+    fs::create_directories(target);
+    return image::unpack_layer(source_of(bytes), target, limits, {});
+}
+
+void unpack_source(const std::string& bytes, const fs::path& target,
+                   RootDirectory root = RootDirectory::keep, image::UnpackLimits limits = {}) {
+    fs::create_directories(target);
+    image::unpack_source(source_of(bytes), target, limits, root, {});
+}
+
+std::string packed_by(const std::vector<std::string>& argv, const std::string& bytes) {
+    auto result = base::run({.argv = argv, .environment = base::minimal_environment()}, {}, bytes,
+                            64u << 20);
+    INFO(result.error);
+    REQUIRE(result.status.ok());
+    return std::move(result.output);
+}
+
+struct stat status_of(const fs::path& path) {
+    struct stat status {};
+    INFO(path);
+    REQUIRE(::lstat(path.c_str(), &status) == 0);
+    return status;
+}
+
+struct ZipEntry {
+    std::string name;
+    unsigned type = AE_IFREG;
+    unsigned mode = 0644;
+    std::string content = {};
+};
+
+std::string make_zip(const std::vector<ZipEntry>& entries, const base::TempDir& directory) {
+    const auto path = directory.path() / "made.zip";
+    archive* writer = archive_write_new();
+    archive_write_set_format_zip(writer);
+    REQUIRE(archive_write_open_filename(writer, path.c_str()) == ARCHIVE_OK);
+    for (const auto& made : entries) {
+        archive_entry* entry = archive_entry_new();
+        archive_entry_set_pathname(entry, made.name.c_str());
+        archive_entry_set_filetype(entry, made.type);
+        archive_entry_set_perm(entry, made.mode);
+        if (made.type == AE_IFLNK)
+            archive_entry_set_symlink(entry, made.content.c_str());
+        else
+            archive_entry_set_size(entry, static_cast<la_int64_t>(made.content.size()));
+        REQUIRE(archive_write_header(writer, entry) == ARCHIVE_OK);
+        if (made.type == AE_IFREG)
+            archive_write_data(writer, made.content.data(), made.content.size());
+        archive_entry_free(entry);
+    }
+    archive_write_close(writer);
+    archive_write_free(writer);
+    return base::read_file(path);
+}
+
+} // namespace
+
+TEST_CASE("a layer that we wrote comes back, with its diff id") {
+    if (is_not_root()) return;
+    const base::TempDir directory("unpack");
+    const auto tree = directory.path() / "tree";
+    fs::create_directories(tree / "bin");
+    base::write_file(tree / "bin/run", "#!/bin/sh\n");
+    ::chmod((tree / "bin/run").c_str(), 0755);
+    base::write_file(tree / "\xc3\xbcnicode", std::string(3'000'000, 'u'));
+    fs::create_symlink("run", tree / "bin/link");
+    fs::create_hard_link(tree / "bin/run", tree / "bin/second");
+    base::write_file(tree / std::string(200, 'n'), "long name");
+    for (const auto compression :
+         {image::Compression::gzip, image::Compression::zstd, image::Compression::none}) {
+        image::LayerWriter writer(directory.path() / "layer", compression);
+        writer.add_tree(tree, "app", {1000, 1001});
+        const auto written = writer.finish();
+        const auto target = directory.path() / "target";
+        fs::remove_all(target);
+        CHECK(unpack_layer(base::read_file(directory.path() / "layer"), target) ==
+              written.layer.diff_id);
+        const auto run = status_of(target / "app/bin/run");
+        CHECK(run.st_uid == 1000);
+        CHECK(run.st_gid == 1001);
+        CHECK((run.st_mode & 07777) == 0755);
+        CHECK(run.st_mtime == 315532801);
+        CHECK(run.st_nlink == 2);
+        CHECK(status_of(target / "app/bin").st_mtime == 315532801);
+        CHECK(status_of(target / "app/bin/link").st_uid == 1000);
+        CHECK(fs::read_symlink(target / "app/bin/link") == "run");
+        CHECK(fs::file_size(target / "app/\xc3\xbcnicode") == 3'000'000);
+        CHECK(base::read_file(target / "app" / std::string(200, 'n')) == "long name");
+        CHECK(status_of(target / "app").st_mode == (S_IFDIR | 0755));
+    }
+}
+
+TEST_CASE("whiteouts become what overlayfs understands") {
+    if (is_not_root()) return;
+    const base::TempDir directory("unpack");
+    const auto target = directory.path() / "t";
+    unpack_layer(TarBuilder()
+                     .directory("etc")
+                     .file("etc/.wh.gone", "")
+                     .file(".wh.top", "")
+                     .directory("var")
+                     .file("var/new")
+                     .file("var/.wh..wh..opq", "")
+                     .file(".wh..wh.plnk", "")
+                     .file("back/.wh.again", "")
+                     .directory("back/again")
+                     .finish(),
+                 target);
+    for (const char* name : {"etc/gone", "top"}) {
+        const auto status = status_of(target / name);
+        CHECK(S_ISCHR(status.st_mode));
+        CHECK(status.st_rdev == makedev(0, 0));
+    }
+    char value[8] = {};
+    CHECK(::getxattr((target / "var").c_str(), "user.overlay.opaque", value, sizeof value) == 1);
+    CHECK(value[0] == 'y');
+    CHECK(::getxattr((target / "etc").c_str(), "user.overlay.opaque", value, sizeof value) < 0);
+    CHECK(base::read_file(target / "var/new") == "x");
+    CHECK_FALSE(fs::exists(fs::symlink_status(target / ".wh..wh.plnk")));
+    CHECK(fs::is_directory(target / "back/again"));
+    CHECK(::getxattr((target / "back/again").c_str(), "user.overlay.opaque", value, sizeof value) ==
+          1);
+}
+
+TEST_CASE("a layer keeps set-id bits and owners and loses devices") {
+    if (is_not_root()) return;
+    const base::TempDir directory("unpack");
+    const auto target = directory.path() / "t";
+    unpack_layer(TarBuilder()
+                     .add({.name = "su", .content = "x", .mode = 04755, .uid = 3, .gid = 4})
+                     .add({.name = "null", .type = '3'})
+                     .add({.name = "pipe", .type = '6'})
+                     .directory("tmp", 01777)
+                     .finish(),
+                 target);
+    CHECK((status_of(target / "su").st_mode & 07777) == 04755);
+    CHECK(status_of(target / "su").st_uid == 3);
+    CHECK(status_of(target / "su").st_gid == 4);
+    CHECK((status_of(target / "tmp").st_mode & 07777) == 01777);
+    CHECK_FALSE(fs::exists(target / "null"));
+    CHECK_FALSE(fs::exists(target / "pipe"));
+}
+
+TEST_CASE("links inside a layer are followed inside its directory alone") {
+    const base::TempDir directory("unpack");
+    const auto target = directory.path() / "t";
+    fs::create_directories(directory.path() / "outside");
+    const auto outside = (directory.path() / "outside").string();
+    unpack_layer(TarBuilder()
+                     .directory("usr/bin")
+                     .symlink("bin", "usr/bin")
+                     .file("bin/sh")
+                     .symlink("absolute", "/usr/bin")
+                     .file("absolute/env")
+                     .directory("one/two")
+                     .symlink("one/two/up", "../../../../../../usr/bin")
+                     .file("one/two/up/awk")
+                     .directory(outside)
+                     .symlink("trap", outside)
+                     .file("trap/inside")
+                     .file("/leading/slash")
+                     .finish(),
+                 target);
+    for (const char* name : {"sh", "env", "awk"}) CHECK(fs::exists(target / "usr/bin" / name));
+    CHECK(fs::is_empty(directory.path() / "outside"));
+    CHECK(fs::exists(target / outside.substr(1) / "inside"));
+    CHECK(fs::exists(target / "leading/slash"));
+}
+
+TEST_CASE("hostile layers are refused and touch nothing outside") {
+    struct Row {
+        const char* what;
+        std::string tar;
+    };
+    std::string deep;
+    for (int i = 0; i < 129; ++i) deep += "d/";
+    const base::TempDir directory("unpack");
+    const auto victim = directory.path() / "victim";
+    base::write_file(victim, "untouched");
+    const auto out = directory.path().string();
+    for (const Row& row : {
+             Row{"dot dot", TarBuilder().file("../victim").finish()},
+             Row{"dot dot inside", TarBuilder().file("a/../../victim").finish()},
+             Row{"absolute dot dot", TarBuilder().file("/../victim").finish()},
+             Row{"whiteout of dot dot", TarBuilder().file("a/.wh...", "").finish()},
+             Row{"whiteout of dot", TarBuilder().file("a/.wh..", "").finish()},
+             Row{"whiteout of nothing", TarBuilder().file("a/.wh.", "").finish()},
+             Row{"escape in a name", TarBuilder().file("a\x1b[2J").finish()},
+             Row{"line break in a name", TarBuilder().file("a\nb").finish()},
+             Row{"too deep", TarBuilder().file(deep + "f").finish()},
+             Row{"too long a part", TarBuilder().file(std::string(256, 'n')).finish()},
+             Row{"hard link to the outside", TarBuilder().hard_link("x", "../victim").finish()},
+             Row{"hard link to an absolute name", TarBuilder().hard_link("x", out + "/victim").finish()},
+             Row{"hard link through a link to the outside",
+                 TarBuilder().symlink("d", out).hard_link("x", "d/victim").finish()},
+             Row{"file below a file", TarBuilder().file("a").file("a/b").finish()},
+             Row{"file below a dangling link",
+                 TarBuilder().symlink("a", "nowhere").file("a/b").finish()},
+             Row{"links in a circle",
+                 TarBuilder().symlink("a", "b").symlink("b", "a").file("a/c").finish()},
+             Row{"file over a directory", TarBuilder().directory("a").file("a").finish()},
+             Row{"owner beyond the sandbox's", TarBuilder().add({.name = "a", .uid = 65536}).finish()},
+             Row{"cut in the middle of a file", TarBuilder().announce("a", 5000).unfinished() + "abc"},
+             Row{"cut in the middle of a header", TarBuilder().file("a").unfinished().substr(0, 300)},
+             Row{"more content than the limit", TarBuilder().announce("a", 1ull << 32).unfinished()},
+             Row{"no tar at all", std::string(5000, 'z')},
+             Row{"damaged gzip", std::string("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10) + "garbage!"},
+             Row{"damaged zstd", std::string("\x28\xb5\x2f\xfd") + "garbage!"},
+         }) {
+        INFO(row.what);
+        const base::TempDir target("target", directory.path());
+        image::UnpackLimits limits;
+        limits.bytes = 100u << 20;
+        CHECK_THROWS_AS(unpack_layer(row.tar, target.path(), limits), base::Error);
+        CHECK(base::read_file(victim) == "untouched");
+        CHECK(status_of(victim).st_nlink == 1);
+    }
+}
+
+TEST_CASE("a later entry of the same name takes the place of the earlier one, never its target") {
+    const base::TempDir directory("unpack");
+    base::write_file(directory.path() / "victim", "untouched");
+    unpack_layer(TarBuilder()
+                     .symlink("a", (directory.path() / "victim").string())
+                     .file("a", "mine")
+                     .file("b", "old")
+                     .symlink("b", "a")
+                     .hard_link("c", "a")
+                     .file("c", "own")
+                     .finish(),
+                 directory.path() / "t");
+    CHECK(base::read_file(directory.path() / "victim") == "untouched");
+    CHECK(base::read_file(directory.path() / "t/a") == "mine");
+    CHECK(fs::is_symlink(directory.path() / "t/b"));
+    CHECK(base::read_file(directory.path() / "t/c") == "own");
+}
+
+TEST_CASE("bombs stop at the limits") {
+    const base::TempDir directory("unpack");
+    const std::string zeros = TarBuilder().file("zeros", std::string(90u << 20, '\0')).finish();
+    const auto gzip = packed_by({"gzip", "-9c"}, zeros);
+    const auto kind_of = [&](const std::string& bytes, image::UnpackLimits limits, bool source) {
+        const base::TempDir target("target", directory.path());
+        try {
+            if (source)
+                unpack_source(bytes, target.path(), RootDirectory::keep, limits);
+            else
+                unpack_layer(bytes, target.path(), limits);
+        } catch (const base::Error& error) {
+            return error.kind();
+        }
+        return base::ErrorKind::internal;
+    };
+    TarBuilder many;
+    for (int i = 0; i < 50; ++i) many.file("f" + std::to_string(i));
+    for (const bool source : {false, true}) {
+        INFO(source);
+        CHECK(kind_of(gzip, {.ratio = 100}, source) == base::ErrorKind::limit_exceeded);
+        CHECK(kind_of(gzip, {.bytes = 10u << 20}, source) == base::ErrorKind::limit_exceeded);
+        CHECK(kind_of(many.finish(), {.entries = 49}, source) == base::ErrorKind::limit_exceeded);
+        CHECK(kind_of(many.finish(), {.entries = 50}, source) == base::ErrorKind::internal);
+    }
+}
+
+TEST_CASE("a stop ends the unpacking") {
+    const base::TempDir directory("unpack");
+    base::StopSource source;
+    const std::string tar = TarBuilder().file("a", std::string(5'000'000, 'a')).finish();
+    std::size_t given = 0;
+    const auto endless = [&](char* buffer, std::size_t size) {
+        if (given > 1'000'000) source.request();
+        const auto n = std::min(size, tar.size() - given);
+        std::memcpy(buffer, tar.data() + given, n);
+        given += n;
+        return n;
+    };
+    try {
+        image::unpack_layer(endless, directory.path(), {}, source.stop());
+        FAIL("nothing was thrown");
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::cancelled);
+    }
+}
+
+TEST_CASE("a source archive of each kind gives the same files") {
+    const base::TempDir directory("unpack");
+    const std::string tar = TarBuilder()
+                                .directory("app")
+                                .file("app/run", "#!/bin/sh\n", 0700)
+                                .file("app/data", "data", 0600)
+                                .symlink("app/link", "run")
+                                .hard_link("app/second", "app/data")
+                                .finish();
+    const auto zip = make_zip({{"app/", AE_IFDIR, 0700},
+                               {"app/run", AE_IFREG, 0700, "#!/bin/sh\n"},
+                               {"app/data", AE_IFREG, 0600, "data"},
+                               {"app/link", AE_IFLNK, 0777, "run"},
+                               {"app/second", AE_IFREG, 0600, "data"}},
+                              directory);
+    for (const auto& bytes : {tar, packed_by({"gzip", "-c"}, tar), packed_by({"zstd", "-c"}, tar),
+                              packed_by({"xz", "-c"}, tar), zip}) {
+        const base::TempDir target("target", directory.path());
+        unpack_source(bytes, target.path());
+        CHECK(base::read_file(target.path() / "app/run") == "#!/bin/sh\n");
+        CHECK((status_of(target.path() / "app/run").st_mode & 07777) == 0755);
+        CHECK((status_of(target.path() / "app/data").st_mode & 07777) == 0644);
+        CHECK((status_of(target.path() / "app").st_mode & 07777) == 0755);
+        CHECK(fs::read_symlink(target.path() / "app/link") == "run");
+        CHECK(base::read_file(target.path() / "app/second") == "data");
+        CHECK(status_of(target.path() / "app/run").st_uid == ::geteuid());
+    }
+}
+
+TEST_CASE("one root directory is stripped when asked, and only then") {
+    const base::TempDir directory("unpack");
+    const auto one = TarBuilder().file("app/app/x").file("app/.git/config").finish();
+    const auto two = TarBuilder().file("app/x").file("y").finish();
+    const auto lone_file = TarBuilder().file("x").finish();
+    unpack_source(one, directory.path() / "1", RootDirectory::strip_single);
+    CHECK(fs::exists(directory.path() / "1/app/x"));
+    CHECK_FALSE(fs::exists(directory.path() / "1/.git"));
+    CHECK(std::distance(fs::directory_iterator(directory.path() / "1"), {}) == 1);
+    unpack_source(one, directory.path() / "2", RootDirectory::keep);
+    CHECK(fs::exists(directory.path() / "2/app/app/x"));
+    unpack_source(two, directory.path() / "3", RootDirectory::strip_single);
+    CHECK(fs::exists(directory.path() / "3/app/x"));
+    unpack_source(lone_file, directory.path() / "4", RootDirectory::strip_single);
+    CHECK(fs::exists(directory.path() / "4/x"));
+}
+
+TEST_CASE("a repository inside an upload is left out") {
+    const base::TempDir directory("unpack");
+    unpack_source(TarBuilder()
+                      .file("./.git/hooks/post-checkout", "#!/bin/sh", 0755)
+                      .file(".gitignore")
+                      .file("sub/.git/config")
+                      .finish(),
+                  directory.path() / "t");
+    CHECK_FALSE(fs::exists(directory.path() / "t/.git"));
+    CHECK(fs::exists(directory.path() / "t/.gitignore"));
+}
+
+TEST_CASE("hostile uploads are refused and touch nothing outside") {
+    const base::TempDir directory("unpack");
+    const auto victim = directory.path() / "victim";
+    base::write_file(victim, "untouched");
+    const auto out = directory.path().string();
+    struct Row {
+        const char* what;
+        std::string bytes;
+    };
+    for (const Row& row : {
+             Row{"absolute name", TarBuilder().file(victim.string()).finish()},
+             Row{"dot dot", TarBuilder().file("../victim").finish()},
+             Row{"through a link to the outside",
+                 TarBuilder().symlink("a", out).file("a/victim").finish()},
+             Row{"through a link to the inside",
+                 TarBuilder().directory("d").symlink("a", "d").file("a/x").finish()},
+             Row{"through a chain of links", TarBuilder()
+                                                 .directory("d")
+                                                 .symlink("d/up", "..")
+                                                 .symlink("d/up/over", "..")
+                                                 .file("d/up/over/victim")
+                                                 .finish()},
+             Row{"hard link to the outside", TarBuilder().hard_link("a", "../victim").finish()},
+             Row{"hard link to an absolute name",
+                 TarBuilder().hard_link("a", victim.string()).finish()},
+             Row{"hard link to what comes later",
+                 TarBuilder().hard_link("a", "b").file("b").finish()},
+             Row{"hard link into .git",
+                 TarBuilder().file(".git/x").hard_link("a", ".git/x").finish()},
+             Row{"character device", TarBuilder().add({.name = "a", .type = '3'}).finish()},
+             Row{"fifo", TarBuilder().add({.name = "a", .type = '6'}).finish()},
+             Row{"escape in a name", TarBuilder().file("a\x1b]52;c;x\x07").finish()},
+             Row{"escape in a link", TarBuilder().symlink("a", "\x1b[2J").finish()},
+             Row{"zip with dot dot", make_zip({{"../victim", AE_IFREG, 0644, "x"}}, directory)},
+             Row{"zip with an absolute name",
+                 make_zip({{victim.string(), AE_IFREG, 0644, "x"}}, directory)},
+             Row{"zip through a link",
+                 make_zip({{"a", AE_IFLNK, 0777, out}, {"a/victim", AE_IFREG, 0644, "x"}},
+                          directory)},
+             Row{"nothing", ""},
+             Row{"text", "hello, this is no archive"},
+             Row{"cut gzip", packed_by({"gzip", "-c"}, TarBuilder().file("a", std::string(9000, 'a'))
+                                                           .finish())
+                                 .substr(0, 60)},
+             Row{"compress", std::string("\x1f\x9d\x90") + std::string(600, 'x')},
+             Row{"cpio", "070701" + std::string(600, '0')},
+         }) {
+        INFO(row.what);
+        const base::TempDir target("target", directory.path());
+        CHECK_THROWS_AS(unpack_source(row.bytes, target.path()), base::Error);
+        CHECK(base::read_file(victim) == "untouched");
+        CHECK(status_of(victim).st_nlink == 1);
+    }
+}
+
+TEST_CASE("an upload's set-id bits are dropped and its outward links stay links") {
+    const base::TempDir directory("unpack");
+    unpack_source(
+        TarBuilder().file("su", "x", 06755).symlink("passwd", "/etc/passwd").finish(),
+        directory.path() / "t");
+    CHECK((status_of(directory.path() / "t/su").st_mode & 07777) == 0755);
+    CHECK(fs::read_symlink(directory.path() / "t/passwd") == "/etc/passwd");
+}
