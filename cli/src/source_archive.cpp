@@ -57,7 +57,8 @@ void write_source_archive(const fs::path& directory, const fs::path& archive,
                           const base::Stop& stop) {
     if (!fs::is_directory(directory))
         throw Error(ErrorKind::not_found, directory.string() + " is not a directory");
-    image::LayerWriter writer(archive, image::Compression::none);
+    image::LayerWriter writer(archive, image::Compression::none, image::EntryOrder::depth_first,
+                              image::Names::relative);
     if (is_work_tree(directory, stop)) {
         const auto paths = listed_paths(directory, stop);
         writer.add_tree(directory, "", {},

@@ -1,10 +1,12 @@
 #include "bundle.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/json.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
@@ -20,7 +22,7 @@ json file_system(const char* destination, const char* type, std::vector<std::str
 // A user namespace may not take flags away from a mount that it was given, so a bind must name
 // those that its source has. The kernel refuses the container otherwise.
 json bind_mount(const std::filesystem::path& source, const std::string& destination,
-          Mount::Access access) {
+                Mount::Access access) {
     std::vector<std::string> options = {"rbind", "rprivate", "nosuid", "nodev"};
     struct statvfs info {};
     if (::statvfs(source.c_str(), &info) != 0)
@@ -41,12 +43,11 @@ json mounts(const SandboxSpec& spec, const BundlePaths& paths) {
         file_system("/dev", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=64k"}),
         file_system("/dev/pts", "devpts",
                     {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}),
-        file_system("/dev/shm", "tmpfs",
-                    {"nosuid", "noexec", "nodev", "mode=1777", "size=256m"}),
+        file_system("/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777", "size=256m"}),
         file_system("/dev/mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
-        file_system("/tmp", "tmpfs",
-                    {"nosuid", "nodev", "mode=1777",
-                     "size=" + std::to_string(spec.limits.tmp_bytes)}),
+        file_system(
+            "/tmp", "tmpfs",
+            {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(spec.limits.tmp_bytes)}),
         bind_mount(spec.init, init_path, read_only),
     });
     for (const char* name : {"resolv.conf", "hosts", "hostname"})
@@ -72,8 +73,8 @@ std::uint64_t open_files(std::uint64_t wanted) {
 }
 
 json resource_limits(const SandboxSpec& spec) {
-    auto limits = json::array({limit("RLIMIT_CORE", 0),
-                               limit("RLIMIT_NOFILE", open_files(spec.limits.open_files))});
+    auto limits = json::array(
+        {limit("RLIMIT_CORE", 0), limit("RLIMIT_NOFILE", open_files(spec.limits.open_files))});
     if (!spec.cgroups.empty()) return limits;
     // The best there is without cgroups: per process and per user instead of for all together.
     limits.push_back(limit("RLIMIT_DATA", spec.limits.memory_bytes));
@@ -100,9 +101,14 @@ json process(const SandboxSpec& spec) {
 }
 
 // The ids of the worker's own user namespace once more: the nested one only takes away the rights
-// over the mounts, processes and network that the worker has.
-json identity_map() {
-    return json::array({{{"containerID", 0}, {"hostID", 0}, {"size", 65536}}});
+// over the mounts, processes and network that the worker has. In the pieces in which the worker
+// got them (an ordinary user's root is apart from the rest): the kernel maps no range across two.
+json identity_map(const char* own_map) {
+    auto map = json::array();
+    std::istringstream lines(base::read_file(own_map));
+    for (std::uint64_t inside, outside, count; lines >> inside >> outside >> count;)
+        map.push_back({{"containerID", inside}, {"hostID", inside}, {"size", count}});
+    return map;
 }
 
 json linux_section(const BundlePaths& paths) {
@@ -112,8 +118,8 @@ json linux_section(const BundlePaths& paths) {
     namespaces.push_back({{"type", "network"}, {"path", paths.network.string()}});
     return {
         {"namespaces", namespaces},
-        {"uidMappings", identity_map()},
-        {"gidMappings", identity_map()},
+        {"uidMappings", identity_map("/proc/self/uid_map")},
+        {"gidMappings", identity_map("/proc/self/gid_map")},
         {"seccomp", seccomp_filter()},
         {"maskedPaths",
          {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",

@@ -1,5 +1,5 @@
 // The OCI bundle of a sandbox: config.json (runtime-spec 1.0.2) and the system call filter in it.
-// Pure text; any thread.
+// Text for the worker that calls it, whose ids and limits it asks for; changes nothing. Any thread.
 #pragma once
 
 #include "engine/sandbox.h"

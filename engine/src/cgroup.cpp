@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
+#include <set>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -32,7 +33,8 @@ void write_value(const fs::path& file, std::string_view value) {
 
 bool try_write(const fs::path& file, std::string_view value) noexcept {
     const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-    return fd && ::write(fd.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size());
+    return fd &&
+           ::write(fd.get(), value.data(), value.size()) == static_cast<ssize_t>(value.size());
 }
 
 void make_directory(const fs::path& directory) {
@@ -53,8 +55,7 @@ void limit_version_1(const Hierarchy& hierarchy, const fs::path& sandbox, const 
         if (!try_write(sandbox / "memory.memsw.limit_in_bytes", bytes))
             try_write(sandbox / "memory.swappiness", "0");
     }
-    if (has(hierarchy, "pids"))
-        write_value(sandbox / "pids.max", std::to_string(limits.pids));
+    if (has(hierarchy, "pids")) write_value(sandbox / "pids.max", std::to_string(limits.pids));
     if (has(hierarchy, "cpu") && limits.cpus > 0) {
         constexpr int period = 100'000;
         write_value(sandbox / "cpu.cfs_period_us", std::to_string(period));
@@ -69,8 +70,7 @@ void limit_version_2(const Hierarchy& hierarchy, const fs::path& sandbox, const 
         // No limit on the sum exists here; without swap the sum is the memory.
         write_value(sandbox / "memory.swap.max", "0");
     }
-    if (has(hierarchy, "pids"))
-        write_value(sandbox / "pids.max", std::to_string(limits.pids));
+    if (has(hierarchy, "pids")) write_value(sandbox / "pids.max", std::to_string(limits.pids));
     if (has(hierarchy, "cpu") && limits.cpus > 0) {
         constexpr int period = 100'000;
         write_value(sandbox / "cpu.max",
@@ -116,9 +116,9 @@ std::vector<pid_t> processes_in(const fs::path& cgroup) noexcept {
 
 // rmdir answers EBUSY until the last zombie was reaped.
 void remove_cgroup(const fs::path& cgroup) noexcept {
-    for (int attempt = 0; attempt < 200; ++attempt) {
+    for (int attempt = 0; attempt < 2000; ++attempt) {
         if (::rmdir(cgroup.c_str()) == 0 || errno != EBUSY) return;
-        ::poll(nullptr, 0, 10);
+        ::poll(nullptr, 0, 1);
     }
 }
 
@@ -224,6 +224,7 @@ bool kill_all(const std::vector<fs::path>& cgroups) noexcept {
 
 void sweep(const std::vector<Hierarchy>& hierarchies) {
     std::vector<std::pair<const Hierarchy*, std::string>> dead;
+    std::set<std::string> names;
     for (const auto& hierarchy : hierarchies) {
         std::error_code absent;
         for (const auto& entry : fs::directory_iterator(hierarchy.base / slipway, absent)) {
@@ -233,9 +234,9 @@ void sweep(const std::vector<Hierarchy>& hierarchies) {
         }
     }
     for (const auto& [hierarchy, name] : dead) {
-        const auto group = hierarchy->base / slipway / name;
-        base::log::info("removing the cgroup of a dead worker", {{"cgroup", group.string()}});
-        kill_all({group / "sandbox"});
+        if (names.insert(name).second)
+            base::log::info("removing the cgroups of a dead worker", {{"name", name}});
+        kill_all({hierarchy->base / slipway / name / "sandbox"});
         remove_group(*hierarchy, name);
     }
 }

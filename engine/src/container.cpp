@@ -23,9 +23,9 @@ std::vector<std::string> command_line(const std::string& runtime, const fs::path
     std::vector<std::string> argv = {runtime, "--root", (directory / "runtime").string()};
     if (fs::path(runtime).filename().string().starts_with("crun"))
         argv.push_back("--cgroup-manager=disabled");
-    for (const auto& word : {std::string("run"), std::string("--pid-file"), pid_file.string(),
-                             std::string("--bundle"), (directory / "bundle").string(),
-                             std::string("slipway")})
+    for (const auto& word :
+         {std::string("run"), std::string("--pid-file"), pid_file.string(), std::string("--bundle"),
+          (directory / "bundle").string(), std::string("slipway")})
         argv.push_back(word);
     return argv;
 }
@@ -68,8 +68,7 @@ void Container::drain_errors() {
         if (size == 0) errors_.reset();
         if (size <= 0) return;
         last_words_.append(buffer, static_cast<std::size_t>(size));
-        if (last_words_.size() > words_kept)
-            last_words_.erase(0, last_words_.size() - words_kept);
+        if (last_words_.size() > words_kept) last_words_.erase(0, last_words_.size() - words_kept);
     }
 }
 

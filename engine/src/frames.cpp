@@ -83,7 +83,8 @@ void FrameReader::finish_exit() {
 
 void FrameReader::feed(std::string_view bytes) {
     while (!bytes.empty()) {
-        const std::size_t wanted = in_payload_ ? left_ : launcher::frame_header_size - pending_.size();
+        const std::size_t wanted =
+            in_payload_ ? left_ : launcher::frame_header_size - pending_.size();
         const auto piece = bytes.substr(0, std::min(wanted, bytes.size()));
         bytes.remove_prefix(piece.size());
         if (!in_payload_) {

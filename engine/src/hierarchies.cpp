@@ -95,8 +95,7 @@ std::vector<Hierarchy> find_hierarchies(std::string_view mountinfo, std::string_
         const fs::path point = root / fs::path(mount->point).relative_path();
         std::error_code absent;
         if (!fs::exists(point, absent)) continue;
-        if (hierarchy.unified)
-            try {
+        if (hierarchy.unified) try {
                 auto text = base::read_file(point / "cgroup.controllers");
                 std::replace(text.begin(), text.end(), '\n', ' ');
                 hierarchy.controllers = only_wanted(split(text, ' '));
@@ -109,8 +108,7 @@ std::vector<Hierarchy> find_hierarchies(std::string_view mountinfo, std::string_
         if (hierarchy.controllers.empty()) continue;
         covered.insert(hierarchy.controllers.begin(), hierarchy.controllers.end());
         const auto own = paths.find(hierarchy.unified ? "" : hierarchy.controllers.front());
-        hierarchy.own =
-            own == paths.end() ? point : below_mount(point, mount->root, own->second);
+        hierarchy.own = own == paths.end() ? point : below_mount(point, mount->root, own->second);
         hierarchy.base = privileged ? point : hierarchy.own;
         found.push_back(std::move(hierarchy));
     }

@@ -58,8 +58,7 @@ void write_line(const base::UniqueFd& file, unsigned on_disk, unsigned shown) {
 } // namespace
 
 base::UniqueFd clone_tree(const std::filesystem::path& source) {
-    base::UniqueFd tree(
-        ::open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    base::UniqueFd tree(::open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     if (!tree) base::throw_errno("could not bind " + source.string());
     return tree;
 }

@@ -46,13 +46,18 @@ void write_map(pid_t pid, const char* file, const std::string& line) {
 // The programs of package uidmap are allowed to write what /etc/subuid gives us.
 void run_map_program(const char* program, pid_t pid, unsigned own, unsigned first_id) {
     base::Command command;
-    command.argv = {program, std::to_string(pid), "0", std::to_string(own), "1",
-                    "1",     std::to_string(first_id), std::to_string(id_count - 1)};
+    command.argv = {program,
+                    std::to_string(pid),
+                    "0",
+                    std::to_string(own),
+                    "1",
+                    "1",
+                    std::to_string(first_id),
+                    std::to_string(id_count - 1)};
     command.environment = base::minimal_environment();
     const auto done = base::run(command, base::Stop{}.within(std::chrono::seconds(10)));
     if (!done.status.ok())
-        throw base::Error(base::ErrorKind::denied,
-                          std::string(program) + " failed: " + done.error,
+        throw base::Error(base::ErrorKind::denied, std::string(program) + " failed: " + done.error,
                           "install the package uidmap and give this user 65536 ids in /etc/subuid "
                           "and /etc/subgid");
 }

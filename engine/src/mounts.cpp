@@ -40,17 +40,13 @@ void provide_tun() {
         base::throw_errno("could not make /dev/net/tun");
 }
 
-void hide_hybrid_cgroup() {
-    const char* unified = "/sys/fs/cgroup/unified";
-    if (::access(unified, F_OK) == 0 && ::umount2(unified, MNT_DETACH) != 0 && errno != EINVAL)
-        base::throw_errno(std::string("could not hide ") + unified);
-}
-
 base::UniqueFd open_directory(const fs::path& path) {
     return base::open_file(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-std::string path_of(const base::UniqueFd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+std::string path_of(const base::UniqueFd& fd) {
+    return "/proc/self/fd/" + std::to_string(fd.get());
+}
 
 } // namespace
 
@@ -60,6 +56,14 @@ void make_private() {
 
 void mount_proc() {
     mount_or_throw("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", "/proc");
+}
+
+// Covered, not unmounted: in a user namespace the host's mounts are locked in place.
+void hide_hybrid_cgroup() {
+    const char* unified = "/sys/fs/cgroup/unified";
+    if (::access(unified, F_OK) != 0) return;
+    mount_or_throw("tmpfs", unified, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                   "size=4k", std::string("a cover over ") + unified);
 }
 
 void prepare_host_mounts() {
@@ -85,8 +89,8 @@ void bind_read_only(const fs::path& source, const fs::path& target, unsigned fir
 
 // Layers are named by descriptor: no character of a path needs an escape, and a long list stays
 // within the one page that mount(2) takes. userxattr is what an unprivileged overlay must use.
-void mount_overlay(const std::vector<fs::path>& layers, const fs::path& upper,
-                   const fs::path& work, const fs::path& target) {
+void mount_overlay(const std::vector<fs::path>& layers, const fs::path& upper, const fs::path& work,
+                   const fs::path& target) {
     constexpr std::size_t page = 4000;
     std::vector<base::UniqueFd> open;
     std::string data = "userxattr,lowerdir=";

@@ -11,12 +11,15 @@
 namespace engine {
 
 // Cuts this mount namespace off from the host's, gives it a /proc of this pid namespace and a
-// /dev/net/tun that an unprivileged user may open, and hides the empty version 2 tree of a hybrid
-// cgroup set-up, with which crun 1.8 refuses to work. As root, before the ids change.
+// /dev/net/tun that an unprivileged user may open, and hides the version 2 tree of a hybrid cgroup
+// set-up. As root, before the ids change.
 void prepare_host_mounts();
 
+// Its parts that need no rights on the host.
 void make_private();
 void mount_proc();
+// The empty tree beside version 1, for which crun 1.8 refuses to work.
+void hide_hybrid_cgroup();
 
 // Binds `source` read-only at `target` (made when missing). With ids to map, files of the source's
 // owner appear as `first_id`'s where the file system can do that, so that the inner root may read

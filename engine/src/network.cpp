@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/task_group.h"
+#include "base/text.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -18,12 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t name_server = 0x0a000203;  // 10.0.2.3, slirp4netns's own
-constexpr std::uint32_t link_local = 0xa9fe0000;   // 169.254.0.0/16
+constexpr std::uint32_t name_server = 0x0a000203; // 10.0.2.3, slirp4netns's own
+constexpr std::uint32_t link_local = 0xa9fe0000;  // 169.254.0.0/16
 constexpr std::uint16_t name_service = 53;
 
-// libslirp hands any port of its name server's address to the address in the host's resolv.conf.
-// Where that is a loopback address (a caching resolver), those would be the host's own services.
+// The router's name server stands for the one in the host's resolv.conf, often a caching resolver
+// on loopback. That other ports of its address lead nowhere must not hang on libslirp's version.
 void refuse_what_is_the_host(RouteSocket& routes) {
     routes.refuse_network(link_local, 16);
     routes.refuse_all_ports_but(name_server, name_service);
@@ -51,10 +52,11 @@ void make_namespace(const fs::path& name, Network kind) {
         base::throw_errno("could not name the sandbox's network namespace");
 }
 
-std::string last_line(const fs::path& file) {
-    auto text = base::read_file(file, 64 * 1024);
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    return text.substr(text.rfind('\n') + 1);
+std::string in_one_line(const fs::path& file) {
+    auto text = base::trim(base::read_file(file, 4096));
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
+        text.replace(at, 1, "; ");
+    return base::printable(text);
 }
 
 } // namespace
@@ -84,10 +86,10 @@ void NetworkNamespace::start_router(const base::Stop& stop) {
     const auto log = base::open_file(messages, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
     auto ready = base::make_pipe();
     base::Command command;
-    command.argv = {"slirp4netns",           "--configure",       "--mtu=65520",
-                    "--disable-host-loopback", "--netns-type=path", "--ready-fd=3",
-                    "--enable-sandbox",      "--enable-seccomp",  path_.string(),
-                    "tap0"};
+    command.argv = {
+        "slirp4netns",       "--configure",  "--mtu=65520",      "--disable-host-loopback",
+        "--netns-type=path", "--ready-fd=3", "--enable-sandbox", "--enable-seccomp",
+        path_.string(),      "tap0"};
     command.environment = base::minimal_environment();
     command.descriptors = {{1, log.get()}, {2, log.get()}, {3, ready.write.get()}};
     router_ = base::Process::start(command);
@@ -99,7 +101,7 @@ void NetworkNamespace::start_router(const base::Stop& stop) {
         return;
     stop.throw_if_over("starting the sandbox's network");
     throw base::Error(base::ErrorKind::unavailable,
-                      "slirp4netns did not start: " + last_line(messages),
+                      "slirp4netns did not start: " + in_one_line(messages),
                       "run \"slipway doctor\"; builds can also go without network");
 }
 

@@ -155,8 +155,7 @@ std::vector<Finding> probe(const std::string& runtime, const fs::path& init, uns
                     return std::to_string(first) + " to " + std::to_string(first + id_count - 1);
                 }),
         try_out("container runtime", [&] { return first_line_of_version(runtime, runtime); }),
-        try_out("slirp4netns",
-                [] { return first_line_of_version("slirp4netns", "slirp4netns"); }),
+        try_out("slirp4netns", [] { return first_line_of_version("slirp4netns", "slirp4netns"); }),
         try_out("/dev/net/tun",
                 []() -> std::string {
                     if (::access("/dev/net/tun", F_OK) == 0) return "present";

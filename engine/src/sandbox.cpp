@@ -53,8 +53,8 @@ std::string host_resolver_configuration() {
 void write_etc(const SandboxSpec& spec, const fs::path& etc) {
     base::write_file(etc / "resolv.conf",
                      resolver_configuration(spec.network, host_resolver_configuration()));
-    base::write_file(etc / "hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t" +
-                                        spec.hostname + "\n");
+    base::write_file(etc / "hosts",
+                     "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t" + spec.hostname + "\n");
     base::write_file(etc / "hostname", spec.hostname + "\n");
 }
 
@@ -70,15 +70,14 @@ class RunningSandbox final : public Sandbox {
 
     Result run(const Invocation& invocation, const Output& output,
                const base::Stop& stop) override {
-        return execute({invocation}, [&](std::size_t, std::string_view bytes) { output(bytes); },
-                       stop)
+        return execute(
+                   {invocation}, [&](std::size_t, std::string_view bytes) { output(bytes); }, stop)
             .front();
     }
 
-    std::vector<Result>
-    run_all(const std::vector<Invocation>& invocations,
-            const std::function<void(std::size_t, std::string_view)>& output,
-            const base::Stop& stop) override {
+    std::vector<Result> run_all(const std::vector<Invocation>& invocations,
+                                const std::function<void(std::size_t, std::string_view)>& output,
+                                const base::Stop& stop) override {
         auto together = invocations;
         for (auto& invocation : together) invocation.alone = false;
         return execute(together, output, stop);
@@ -112,10 +111,10 @@ class RunningSandbox final : public Sandbox {
 RunningSandbox::RunningSandbox(const SandboxSpec& spec, const base::Stop& stop)
     : cgroups_(spec.cgroups), root_(spec), network_(spec.network, spec.scratch, stop) {
     write_etc(spec, spec.scratch / "etc");
-    base::write_file(spec.scratch / "bundle" / "config.json",
-                     render_config(spec, {.root = root_.path(),
-                                          .etc = spec.scratch / "etc",
-                                          .network = network_.path()}));
+    base::write_file(
+        spec.scratch / "bundle" / "config.json",
+        render_config(
+            spec, {.root = root_.path(), .etc = spec.scratch / "etc", .network = network_.path()}));
     container_.emplace(spec.runtime, spec.scratch, spec.cgroups);
     say_hello(stop);
     container_->remember_init();
@@ -127,7 +126,8 @@ void RunningSandbox::say_hello(const base::Stop& stop) {
         .argv = {"/slipway/nothing"}, .environment = {}, .working_directory = "/", .alone = false};
     const auto patience = stop.within(std::chrono::seconds(60));
     const auto request = begin({nothing});
-    const auto status = converse(request, [](std::size_t, std::string_view) {}, patience);
+    const auto status = converse(
+        request, [](std::size_t, std::string_view) {}, patience);
     if (status.front().code != launcher::status_not_found)
         throw base::Error(base::ErrorKind::internal, "slipway-init answered what it cannot know");
 }

@@ -32,7 +32,9 @@ namespace {
 
 constexpr int broken = 70; // exit code of a worker that threw, as EX_SOFTWARE
 
-bool is_root() noexcept { return ::geteuid() == 0; }
+bool is_root() noexcept {
+    return ::geteuid() == 0;
+}
 
 int exit_code_of(int status) noexcept {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -71,7 +73,9 @@ int wait_and_forward(pid_t child) noexcept {
 
 // --- the inner side ------------------------------------------------------------------------
 
-void send_byte(int socket, char byte) { base::write_all(socket, std::string_view(&byte, 1)); }
+void send_byte(int socket, char byte) {
+    base::write_all(socket, std::string_view(&byte, 1));
+}
 
 void wait_for_go(int socket) noexcept {
     char answer = 0;
@@ -150,6 +154,7 @@ void fork_into_pid_namespace() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     make_private();
     mount_proc();
+    hide_hybrid_cgroup();
 }
 
 [[noreturn]] void start_inner(const InnerStart& start, base::UniqueFd socket, bool root) noexcept {
@@ -281,6 +286,8 @@ int enter(const WorldSpec& spec, const std::function<int(const World&)>& inner) 
     return wait_and_forward(child);
 }
 
-void sweep_cgroups() { sweep(find_hierarchies()); }
+void sweep_cgroups() {
+    sweep(find_hierarchies());
+}
 
 } // namespace engine

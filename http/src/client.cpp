@@ -68,9 +68,8 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* self) {
         const auto colon = line.find(':');
         if (colon == line.npos) return size;
         std::string name(line.substr(0, colon));
-        std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-            return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-        });
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
         response.headers.emplace(std::move(name), base::trim(line.substr(colon + 1)));
         return size;
     });
@@ -190,9 +189,11 @@ void set_up(CURL* easy, const ClientOptions& options, const Url& url, Transfer& 
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_timeout.count()));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT,
+                     static_cast<long>(options.connect_timeout.count()));
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(options.stall_timeout.count()));
     if (!options.ca_file.empty()) {
         // The system's authorities stay through their directory of hashed names.
         const char* system = curl_version_info(CURLVERSION_NOW)->capath;
@@ -308,7 +309,7 @@ Response Client::send(const Request& request, const base::Stop& stop) {
         throw;
     }
     curl_multi_remove_handle(slot->multi.get(), slot->easy.get()); // closes a broken-off transfer
-    curl_easy_reset(slot->easy.get()); // it points into this frame
+    curl_easy_reset(slot->easy.get());                             // it points into this frame
     pool_->give_back(std::move(slot));
 
     if (transfer.failure) std::rethrow_exception(transfer.failure);

@@ -82,7 +82,8 @@ bool Url::is_loopback() const {
     std::array<unsigned char, 16> v6{};
     bool is_v6;
     if (ipv4_of(host, v4, v6, is_v6)) return v4[0] == 127;
-    if (is_v6) return std::all_of(v6.begin(), v6.end() - 1, [](auto b) { return b == 0; }) && v6[15] == 1;
+    if (is_v6)
+        return std::all_of(v6.begin(), v6.end() - 1, [](auto b) { return b == 0; }) && v6[15] == 1;
     return host == "localhost" || host.ends_with(".localhost");
 }
 

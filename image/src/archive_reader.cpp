@@ -28,18 +28,21 @@ constexpr std::uint64_t ratio_from = 64u << 20;
 }
 
 bool has_control(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 ArchiveEntryType type_of(archive_entry* entry) {
     if (archive_entry_hardlink(entry)) return ArchiveEntryType::hard_link;
     switch (archive_entry_filetype(entry)) {
-    case AE_IFREG: return ArchiveEntryType::file;
-    case AE_IFDIR: return ArchiveEntryType::directory;
-    case AE_IFLNK: return ArchiveEntryType::symlink;
-    default: return ArchiveEntryType::other;
+    case AE_IFREG:
+        return ArchiveEntryType::file;
+    case AE_IFDIR:
+        return ArchiveEntryType::directory;
+    case AE_IFLNK:
+        return ArchiveEntryType::symlink;
+    default:
+        return ArchiveEntryType::other;
     }
 }
 
@@ -121,12 +124,11 @@ void ArchiveReader::check(int result, const char* doing) {
     // A warning is about attributes that we do not restore anyway.
     if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
     const char* why = archive_error_string(archive_.get());
-    throw base::Error(base::ErrorKind::invalid_input,
-                      std::string("could not ") + doing + " the archive: " +
-                          base::printable(why ? why : "it is damaged"),
-                      kind_ == ArchiveKind::source
-                          ? "Archives are tar, tar.gz, tar.zst, tar.xz or zip."
-                          : "");
+    throw base::Error(
+        base::ErrorKind::invalid_input,
+        std::string("could not ") + doing +
+            " the archive: " + base::printable(why ? why : "it is damaged"),
+        kind_ == ArchiveKind::source ? "Archives are tar, tar.gz, tar.zst, tar.xz or zip." : "");
 }
 
 void ArchiveReader::count(std::uint64_t bytes) {
@@ -140,9 +142,9 @@ void ArchiveReader::count(std::uint64_t bytes) {
 // its caller checks the ratio.
 void ArchiveReader::check_ratio() {
     if (kind_ == ArchiveKind::layer || pulled_ == 0) return;
-    const auto out = std::max<std::uint64_t>(
-        bytes_, static_cast<std::uint64_t>(std::max<la_int64_t>(
-                    0, archive_filter_bytes(archive_.get(), 0))));
+    const auto out =
+        std::max<std::uint64_t>(bytes_, static_cast<std::uint64_t>(std::max<la_int64_t>(
+                                            0, archive_filter_bytes(archive_.get(), 0))));
     if (out > ratio_from && out / limits_.ratio > pulled_)
         too_much("it grows more than " + std::to_string(limits_.ratio) + " times");
 }

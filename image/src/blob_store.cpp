@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t longest_config = 8u << 20; // labels of large apps reach some 100 KiB
 
-RawManifest demand_manifest(BlobStore& store, std::string_view tag_or_digest,
-                            std::string_view name, const base::Stop& stop) {
+RawManifest demand_manifest(BlobStore& store, std::string_view tag_or_digest, std::string_view name,
+                            const base::Stop& stop) {
     if (auto found = store.read_manifest(tag_or_digest, stop)) return std::move(*found);
     throw base::Error(base::ErrorKind::not_found, "there is no image " + std::string(name));
 }
@@ -25,11 +25,12 @@ Image read_image(BlobStore& store, std::string_view tag_or_digest, std::string_v
             manifest = demand_manifest(store, chosen->render(), name, stop);
         const Descriptor config = config_of_manifest(manifest.bytes);
         if (config.size > longest_config)
-            throw base::Error(base::ErrorKind::limit_exceeded,
-                              "the configuration of the image " + std::string(name) +
-                                  " has more than 8 MiB");
+            throw base::Error(base::ErrorKind::limit_exceeded, "the configuration of the image " +
+                                                                   std::string(name) +
+                                                                   " has more than 8 MiB");
         std::string bytes;
-        store.read_blob(config, [&](std::string_view part) { bytes += part; }, stop);
+        store.read_blob(
+            config, [&](std::string_view part) { bytes += part; }, stop);
         Image image = Image::parse(manifest.bytes, bytes);
         if (image.architecture() != architecture)
             throw base::Error(base::ErrorKind::invalid_input,

@@ -94,18 +94,24 @@ class Plain : public Compressor {
 
 std::unique_ptr<Compressor> make_compressor(Compression compression) {
     switch (compression) {
-    case Compression::gzip: return std::make_unique<Gzip>();
-    case Compression::zstd: return std::make_unique<Zstd>();
-    case Compression::none: break;
+    case Compression::gzip:
+        return std::make_unique<Gzip>();
+    case Compression::zstd:
+        return std::make_unique<Zstd>();
+    case Compression::none:
+        break;
     }
     return std::make_unique<Plain>();
 }
 
 std::string_view layer_media_type(Compression compression) {
     switch (compression) {
-    case Compression::gzip: return media_type::layer_gzip;
-    case Compression::zstd: return media_type::layer_zstd;
-    case Compression::none: break;
+    case Compression::gzip:
+        return media_type::layer_gzip;
+    case Compression::zstd:
+        return media_type::layer_zstd;
+    case Compression::none:
+        break;
     }
     return media_type::layer_tar;
 }

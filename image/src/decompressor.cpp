@@ -63,8 +63,7 @@ class Gunzip : public Decompressor {
             const int result = isal_inflate(state_.get());
             if (result < 0 || result == ISAL_NEED_DICT) damaged("it is not gzip");
             input_.use(in.size() - state_->avail_in);
-            if (in.empty() && state_->avail_out == size &&
-                state_->block_state != ISAL_BLOCK_FINISH)
+            if (in.empty() && state_->avail_out == size && state_->block_state != ISAL_BLOCK_FINISH)
                 damaged("it ends too early");
         }
         return size - state_->avail_out;

@@ -57,7 +57,9 @@ std::string Digest::hex() const {
     return text;
 }
 
-std::string Digest::render() const { return std::string(prefix) + hex(); }
+std::string Digest::render() const {
+    return std::string(prefix) + hex();
+}
 
 struct Sha256::Context {
     EVP_MD_CTX* evp = EVP_MD_CTX_new();

@@ -187,7 +187,8 @@ Descriptor config_of_manifest(std::string_view manifest) {
     return config;
 }
 
-Image::Image(std::string architecture) : architecture_(std::move(architecture)), raw_config_("{}") {}
+Image::Image(std::string architecture)
+    : architecture_(std::move(architecture)), raw_config_("{}") {}
 
 Image Image::parse(std::string_view manifest, std::string_view config) {
     const Descriptor expected = config_of_manifest(manifest);
@@ -272,13 +273,14 @@ std::string Image::render_manifest() const {
                  {"layers", std::move(layers)}});
 }
 
-Digest Image::digest() const { return Digest::of(render_manifest()); }
+Digest Image::digest() const {
+    return Digest::of(render_manifest());
+}
 
 std::uint64_t Image::total_size() const {
-    return std::accumulate(layers_.begin(), layers_.end(), std::uint64_t{render_config().size()},
-                           [](std::uint64_t sum, const Layer& layer) {
-                               return sum + layer.descriptor.size;
-                           });
+    return std::accumulate(
+        layers_.begin(), layers_.end(), std::uint64_t{render_config().size()},
+        [](std::uint64_t sum, const Layer& layer) { return sum + layer.descriptor.size; });
 }
 
 std::optional<Digest> choose_from_index(const RawManifest& raw, std::string_view architecture) {

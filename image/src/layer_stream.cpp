@@ -39,7 +39,9 @@ LayerStream::~LayerStream() {
     ::unlink(path_.c_str());
 }
 
-std::size_t LayerStream::room() const { return block_size - block_.used; }
+std::size_t LayerStream::room() const {
+    return block_size - block_.used;
+}
 
 void LayerStream::write(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -69,8 +71,8 @@ void LayerStream::write_file(int fd, std::uint64_t size, std::string_view name) 
     bool seen_end = false; // a read that asked for more than was left came back short
     while (left > 0) {
         const auto wanted = std::min<std::uint64_t>(left + 1, room() + 1);
-        const auto n =
-            base::read_some(fd, block_.bytes.data() + block_.used, static_cast<std::size_t>(wanted));
+        const auto n = base::read_some(fd, block_.bytes.data() + block_.used,
+                                       static_cast<std::size_t>(wanted));
         if (n == 0 || n > left) changed();
         seen_end = n == left && n < wanted;
         const auto taken = std::min<std::size_t>(n, room());
@@ -106,8 +108,7 @@ void LayerStream::hand_over(bool last) {
         auto queue = queue_.lock();
         queue->full.push_back(std::move(block_));
         queue_.notify_all();
-        if (!last)
-            queue.wait([](const Queue& q) { return q.broken || !q.empty.empty(); });
+        if (!last) queue.wait([](const Queue& q) { return q.broken || !q.empty.empty(); });
         broken = queue->broken;
         if (!last && !broken) {
             block_ = std::move(queue->empty.front());
@@ -154,10 +155,9 @@ WrittenLayer LayerStream::finish() {
     finished_ = true;
     WrittenLayer written;
     written.layer.diff_id = diff_id_.finish();
-    written.layer.descriptor = {std::string(layer_media_type(compression_)),
-                                compression_ == Compression::none ? written.layer.diff_id
-                                                                  : digest_.finish(),
-                                compressed_};
+    written.layer.descriptor = {
+        std::string(layer_media_type(compression_)),
+        compression_ == Compression::none ? written.layer.diff_id : digest_.finish(), compressed_};
     written.path = path_;
     written.uncompressed = uncompressed_;
     return written;

@@ -16,11 +16,13 @@
 namespace image {
 
 struct LayerWriter::State {
-    State(std::filesystem::path path, Compression compression, EntryOrder entry_order)
-        : stream(std::move(path), compression), order(entry_order) {}
+    State(std::filesystem::path path, Compression compression, EntryOrder entry_order, Names names)
+        : stream(std::move(path), compression), order(entry_order),
+          prefix(names == Names::absolute ? "/" : "") {}
 
     LayerStream stream;
     EntryOrder order;
+    std::string prefix; // of every name in the tar
     std::string last;
     std::unordered_set<std::string> directories;
 
@@ -41,13 +43,13 @@ namespace {
 } // namespace
 
 void LayerWriter::State::check_name(std::string_view name) const {
-    if (name.empty() || name.front() == '/' || name.back() == '/' ||
-        name.find('\0') != name.npos)
+    if (name.empty() || name.front() == '/' || name.back() == '/' || name.find('\0') != name.npos)
         misuse(name, "names are relative and not empty");
     for (std::size_t start = 0; start <= name.size();) {
         const auto end = std::min(name.find('/', start), name.size());
         const auto part = name.substr(start, end - start);
-        if (part.empty() || part == "." || part == "..") misuse(name, "it has an empty or dot part");
+        if (part.empty() || part == "." || part == "..")
+            misuse(name, "it has an empty or dot part");
         start = end + 1;
     }
 }
@@ -56,15 +58,13 @@ void LayerWriter::State::check_name(std::string_view name) const {
 bool LayerWriter::State::comes_before(std::string_view a, std::string_view b) const {
     if (order == EntryOrder::by_path) return a < b;
     return std::lexicographical_compare(
-        a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-            return (x == '/' ? 0 : x) < (y == '/' ? 0 : y);
-        });
+        a.begin(), a.end(), b.begin(), b.end(),
+        [](unsigned char x, unsigned char y) { return (x == '/' ? 0 : x) < (y == '/' ? 0 : y); });
 }
 
 void LayerWriter::State::begin(std::string_view name) {
     check_name(name);
-    if (!last.empty() && !comes_before(last, name))
-        misuse(name, "it is out of order");
+    if (!last.empty() && !comes_before(last, name)) misuse(name, "it is out of order");
     add_parents(name);
     last = name;
 }
@@ -80,13 +80,14 @@ void LayerWriter::State::add_parents(std::string_view name) {
 }
 
 void LayerWriter::State::write_entry(TarEntry entry) {
-    const std::string name = "/" + std::string(entry.name);
+    const std::string name = prefix + std::string(entry.name);
     entry.name = name;
     stream.write(encode_tar_header(entry));
 }
 
-LayerWriter::LayerWriter(std::filesystem::path path, Compression compression, EntryOrder order)
-    : state_(std::make_unique<State>(std::move(path), compression, order)) {}
+LayerWriter::LayerWriter(std::filesystem::path path, Compression compression, EntryOrder order,
+                         Names names)
+    : state_(std::make_unique<State>(std::move(path), compression, order, names)) {}
 LayerWriter::~LayerWriter() = default;
 LayerWriter::LayerWriter(LayerWriter&&) noexcept = default;
 
@@ -131,9 +132,12 @@ void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view n
         full += entry.relative;
         if (full.empty()) return; // the image's root has no entry
         switch (entry.status.st_mode & S_IFMT) {
-        case S_IFDIR: return add_directory(full, entry.status.st_mode, owner);
-        case S_IFLNK: return add_symlink(full, entry.link, owner);
-        default: break;
+        case S_IFDIR:
+            return add_directory(full, entry.status.st_mode, owner);
+        case S_IFLNK:
+            return add_symlink(full, entry.link, owner);
+        default:
+            break;
         }
         state_->begin(full);
         TarEntry header{.type = '0',
@@ -143,7 +147,7 @@ void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view n
                         .gid = owner.gid};
         if (entry.status.st_nlink > 1) {
             const auto [found, is_first] = first_names.try_emplace(
-                {entry.status.st_dev, entry.status.st_ino}, "/" + full);
+                {entry.status.st_dev, entry.status.st_ino}, state_->prefix + full);
             if (!is_first) {
                 header.type = '1';
                 header.link = found->second;

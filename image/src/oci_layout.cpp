@@ -105,9 +105,9 @@ class OciLayout : public BlobStore {
         RawManifest raw{type, base::read_to_end(file.get(), longest_manifest), *digest};
         if (Digest::of(raw.bytes) != *digest) damaged(*digest);
         if (raw.media_type.empty()) // a member of an index
-            raw.media_type = base::json::find_string(base::json::parse(raw.bytes, "a manifest"),
-                                                     "mediaType")
-                                 .value_or("");
+            raw.media_type =
+                base::json::find_string(base::json::parse(raw.bytes, "a manifest"), "mediaType")
+                    .value_or("");
         return raw;
     }
 
@@ -143,7 +143,8 @@ class OciLayout : public BlobStore {
 
     base::UniqueFd open_blob(const Digest& digest) const {
         base::UniqueFd file(::open(path_of(digest).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-        if (!file && errno != ENOENT) base::throw_errno("could not open " + path_of(digest).string());
+        if (!file && errno != ENOENT)
+            base::throw_errno("could not open " + path_of(digest).string());
         return file;
     }
 
@@ -223,9 +224,8 @@ class OciLayout : public BlobStore {
 } // namespace
 
 std::unique_ptr<BlobStore> open_oci_layout(const fs::path& directory) {
-    return base::while_doing("opening the image layout " + directory.string(), [&] {
-        return std::make_unique<OciLayout>(directory);
-    });
+    return base::while_doing("opening the image layout " + directory.string(),
+                             [&] { return std::make_unique<OciLayout>(directory); });
 }
 
 } // namespace image

@@ -8,8 +8,12 @@
 namespace image {
 namespace {
 
-bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_alnum(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
+bool is_lower_alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool is_alnum(char c) {
+    return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
     throw base::Error(base::ErrorKind::invalid_input,
@@ -69,9 +73,8 @@ bool is_host(std::string_view host) {
         if (end == host.npos || end < 3) return false;
         const auto address = host.substr(1, end - 1);
         const auto rest = host.substr(end + 1);
-        const bool hex = std::all_of(address.begin(), address.end(), [](char c) {
-            return is_alnum(c) || c == ':' || c == '.';
-        });
+        const bool hex = std::all_of(address.begin(), address.end(),
+                                     [](char c) { return is_alnum(c) || c == ':' || c == '.'; });
         return hex && (rest.empty() || (rest[0] == ':' && is_port(rest.substr(1))));
     }
     const auto colon = host.find(':');
@@ -81,7 +84,8 @@ bool is_host(std::string_view host) {
         const auto dot = name.find('.');
         const auto label = name.substr(0, dot);
         if (label.empty() || label.front() == '-' || label.back() == '-') return false;
-        if (!std::all_of(label.begin(), label.end(), [](char c) { return is_alnum(c) || c == '-'; }))
+        if (!std::all_of(label.begin(), label.end(),
+                         [](char c) { return is_alnum(c) || c == '-'; }))
             return false;
         if (dot == name.npos) return true;
         name.remove_prefix(dot + 1);

@@ -81,8 +81,8 @@ void Walk::directory(base::UniqueFd fd, int depth) {
 }
 
 void Walk::descend(int parent, const std::string& name, int depth) {
-    base::UniqueFd fd(::openat(parent, name.c_str(),
-                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    base::UniqueFd fd(
+        ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) fail("open");
     directory(std::move(fd), depth + 1);
 }
@@ -113,7 +113,8 @@ void Walk::entry(int parent, const std::string& name, int depth) {
         found.fd = fd.get();
         return visit(found);
     }
-    default: break;
+    default:
+        break;
     }
     throw base::Error(base::ErrorKind::invalid_input,
                       base::quoted(relative) + " is neither a file, a directory nor a link",

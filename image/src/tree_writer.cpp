@@ -24,13 +24,14 @@ namespace {
     base::throw_errno("could not unpack " + base::quoted(name.substr(0, 300)));
 }
 
-timespec at(std::int64_t seconds) { return {static_cast<time_t>(seconds), 0}; }
+timespec at(std::int64_t seconds) {
+    return {static_cast<time_t>(seconds), 0};
+}
 
 void set_attributes(int parent, const std::string& base, std::string_view name,
                     const EntryAttributes& attributes, bool is_link) {
-    if (attributes.owner &&
-        ::fchownat(parent, base.c_str(), attributes.owner->first, attributes.owner->second,
-                   AT_SYMLINK_NOFOLLOW) != 0)
+    if (attributes.owner && ::fchownat(parent, base.c_str(), attributes.owner->first,
+                                       attributes.owner->second, AT_SYMLINK_NOFOLLOW) != 0)
         fail(name);
     // After the owner: a change of owner clears the set-id bits. Links have no mode.
     if (!is_link && ::fchmodat(parent, base.c_str(), attributes.mode, 0) != 0) fail(name);
@@ -42,8 +43,7 @@ void set_attributes(int parent, const std::string& base, std::string_view name,
 
 } // namespace
 
-TreeWriter::TreeWriter(const std::filesystem::path& root, LinkedParents links,
-                       unsigned directories)
+TreeWriter::TreeWriter(const std::filesystem::path& root, LinkedParents links, unsigned directories)
     : root_(base::open_file(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), links_(links),
       directory_mode_(directories) {}
 
@@ -64,7 +64,8 @@ base::UniqueFd TreeWriter::open_directory(std::string_view name) {
 base::UniqueFd TreeWriter::ensure_directory(std::string_view name) {
     auto found = open_directory(name);
     if (found) return found;
-    if (errno == ENOTDIR || errno == ELOOP) refuse(name, "is a link or a file but has entries in it");
+    if (errno == ENOTDIR || errno == ELOOP)
+        refuse(name, "is a link or a file but has entries in it");
     if (errno != ENOENT || name.empty()) fail(name);
 
     const auto slash = name.rfind('/');
@@ -190,7 +191,8 @@ void TreeWriter::close_file(base::UniqueFd file, std::uint64_t size,
     if (attributes.owner &&
         ::fchown(file.get(), attributes.owner->first, attributes.owner->second) != 0)
         base::throw_errno("could not set a file's owner");
-    if (::fchmod(file.get(), attributes.mode) != 0) base::throw_errno("could not set a file's mode");
+    if (::fchmod(file.get(), attributes.mode) != 0)
+        base::throw_errno("could not set a file's mode");
     if (attributes.mtime) {
         const timespec times[2] = {at(*attributes.mtime), at(*attributes.mtime)};
         if (::futimens(file.get(), times) != 0) base::throw_errno("could not set a file's time");

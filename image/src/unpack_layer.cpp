@@ -91,16 +91,19 @@ void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& e
         return tree.make_directory(entry.name, attributes_of(entry));
     case ArchiveEntryType::symlink:
         return tree.make_symlink(entry.name, entry.target, attributes_of(entry));
-    case ArchiveEntryType::hard_link: return tree.make_hard_link(entry.name, entry.target);
-    case ArchiveEntryType::other: return; // devices: the sandbox brings its own
-    case ArchiveEntryType::file: break;
+    case ArchiveEntryType::hard_link:
+        return tree.make_hard_link(entry.name, entry.target);
+    case ArchiveEntryType::other:
+        return; // devices: the sandbox brings its own
+    case ArchiveEntryType::file:
+        break;
     }
     const auto attributes = attributes_of(entry);
     auto file = tree.open_file(entry.name);
     reader.read_content(entry, [&](std::string_view bytes, std::uint64_t offset) {
         while (!bytes.empty()) {
-            const auto n = ::pwrite(file.get(), bytes.data(), bytes.size(),
-                                    static_cast<off_t>(offset));
+            const auto n =
+                ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) base::throw_errno("could not unpack " + base::quoted(entry.name));
             bytes.remove_prefix(static_cast<std::size_t>(n));
@@ -121,8 +124,9 @@ Digest unpack_layer(const ByteSource& source, const std::filesystem::path& targe
         TreeWriter tree(target, LinkedParents::follow_inside, 0755);
         {
             ArchiveReader reader(
-                ArchiveKind::layer, [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); },
-                -1, limits, stop);
+                ArchiveKind::layer,
+                [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); }, -1, limits,
+                stop);
             for (ArchiveEntry entry; reader.next(entry);) unpack_entry(reader, tree, entry);
         }
         tree.finish();

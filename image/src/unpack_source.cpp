@@ -22,7 +22,9 @@ namespace fs = std::filesystem;
                       "the archive is refused: " + base::quoted(entry.name) + " " + why);
 }
 
-bool is_git(std::string_view name) { return name == ".git" || name.starts_with(".git/"); }
+bool is_git(std::string_view name) {
+    return name == ".git" || name.starts_with(".git/");
+}
 
 void write_at(int file, std::string_view bytes, std::uint64_t offset, std::string_view name) {
     while (!bytes.empty()) {
@@ -41,13 +43,17 @@ void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& e
         return;
     }
     switch (entry.type) {
-    case ArchiveEntryType::directory: return tree.make_directory(entry.name, {.mode = 0755});
-    case ArchiveEntryType::symlink: return tree.make_symlink(entry.name, entry.target, {});
+    case ArchiveEntryType::directory:
+        return tree.make_directory(entry.name, {.mode = 0755});
+    case ArchiveEntryType::symlink:
+        return tree.make_symlink(entry.name, entry.target, {});
     case ArchiveEntryType::hard_link:
         if (is_git(entry.target)) refuse(entry, "is a hard link into .git, which is left out");
         return tree.make_hard_link(entry.name, entry.target);
-    case ArchiveEntryType::other: refuse(entry, "is neither a file, a directory nor a link");
-    case ArchiveEntryType::file: break;
+    case ArchiveEntryType::other:
+        refuse(entry, "is neither a file, a directory nor a link");
+    case ArchiveEntryType::file:
+        break;
     }
     auto file = tree.open_file(entry.name);
     reader.read_content(entry, [&](std::string_view bytes, std::uint64_t offset) {

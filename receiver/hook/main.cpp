@@ -37,7 +37,9 @@ void print(std::string line) {
     }
 }
 
-void complain(const std::string& text) { print(" !     " + text); }
+void complain(const std::string& text) {
+    print(" !     " + text);
+}
 
 std::string environment(const char* name) {
     const char* value = std::getenv(name);

@@ -6,7 +6,9 @@ namespace {
 constexpr std::size_t longest_name = 48;
 constexpr std::string_view suffix = ".git";
 
-bool is_alphanumeric(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_alphanumeric(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 } // namespace
 

@@ -12,7 +12,9 @@ constexpr std::string_view tags = "refs/tags/";
 constexpr std::size_t most_named = 5;     // refs that one refusal lists
 constexpr std::size_t longest_shown = 80; // of a ref's name
 
-bool is_zero(std::string_view id) { return id.find_first_not_of('0') == std::string_view::npos; }
+bool is_zero(std::string_view id) {
+    return id.find_first_not_of('0') == std::string_view::npos;
+}
 
 bool is_object_id(std::string_view id) {
     return (id.size() == 40 || id.size() == 64) &&
@@ -99,8 +101,9 @@ PushDecision refuse_other(const RefUpdate& update, const PushSettings& settings)
     const auto name = short_name(update.ref);
     const auto& target = settings.deploy_branches.front();
     if (is_zero(update.new_id))
-        return refusal.say("Only " + branches + " live here: there is no " + shown(update.ref) +
-                           " to delete.")
+        return refusal
+            .say("Only " + branches + " live here: there is no " + shown(update.ref) +
+                 " to delete.")
             .done();
     if (update.ref.starts_with(tags)) {
         refusal.say("Only " + branches + " are built here, not the tag " + shown(name) + ".");
@@ -115,8 +118,9 @@ PushDecision refuse_other(const RefUpdate& update, const PushSettings& settings)
                 shown(update.ref.starts_with(heads) ? name : update.ref) + ".");
     refusal.say("To deploy this branch:");
     const bool usable = update.ref.starts_with(heads) && is_plain(name);
-    return refusal.command((usable ? std::string(name) : "HEAD") + ":" +
-                           (usable ? "" : "refs/heads/") + target)
+    return refusal
+        .command((usable ? std::string(name) : "HEAD") + ":" + (usable ? "" : "refs/heads/") +
+                 target)
         .done();
 }
 

@@ -31,7 +31,9 @@ std::optional<std::size_t> packet_length(std::string_view head) {
 
 } // namespace
 
-std::string error_packet(std::string_view text) { return packet("ERR " + std::string(text)); }
+std::string error_packet(std::string_view text) {
+    return packet("ERR " + std::string(text));
+}
 
 std::string Advertisement::pass(std::string_view bytes) {
     if (over_) return std::string(bytes);

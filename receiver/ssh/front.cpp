@@ -31,8 +31,8 @@ constexpr const char* user_key_kinds =
 
 void set(ssh_bind bind, ssh_bind_options_e option, const void* value) {
     if (ssh_bind_options_set(bind, option, value) != SSH_OK)
-        throw Error(ErrorKind::internal, std::string("libssh refused a setting: ") +
-                                             ssh_get_error(bind));
+        throw Error(ErrorKind::internal,
+                    std::string("libssh refused a setting: ") + ssh_get_error(bind));
 }
 
 void set_host_key(ssh_bind bind, const std::string& text) {

@@ -94,8 +94,7 @@ RunningGit start_git(Service service, const Opened& opened, const std::string& g
     if (service == Service::upload_pack) command.argv.push_back("--strict");
     command.argv.push_back(opened.repository.string());
     command.environment = environment_for(service, opened, git_protocol, options);
-    command.descriptors = {
-        {0, input.read.get()}, {1, output.write.get()}, {2, error.write.get()}};
+    command.descriptors = {{0, input.read.get()}, {1, output.write.get()}, {2, error.write.get()}};
     return RunningGit{.process = base::Process::start(command),
                       .input = std::move(input.write),
                       .output = std::move(output.read),

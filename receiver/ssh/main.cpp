@@ -32,8 +32,7 @@ using base::ErrorKind;
 constexpr std::size_t longest_host_key = 16384;
 constexpr std::chrono::seconds request_timeout{60}; // from the login to a command
 constexpr std::chrono::seconds daemon_timeout{30};
-constexpr const char* unreachable =
-    "Slipway is not reachable right now. Try again in a moment.";
+constexpr const char* unreachable = "Slipway is not reachable right now. Try again in a moment.";
 
 base::StopSource& stop_source() {
     static base::StopSource source;
@@ -150,8 +149,8 @@ int serve(Front& front, Door& door, const Options& options, const base::Stop& st
     try {
         return serve_git(front, door, *request, options, stop);
     } catch (const Error& error) {
-        base::log::error("a git request failed", {{"user", front.identity().user},
-                                                  {"reason", error.describe()}});
+        base::log::error("a git request failed",
+                         {{"user", front.identity().user}, {"reason", error.describe()}});
         return refuse(front, unreachable);
     }
 }

@@ -40,8 +40,10 @@ int Pump::run(const base::Stop& stop) {
         wait(stop);
         take_from_client();
         feed_git();
-        while (carry(Stream::output, git_.output)) {}
-        while (carry(Stream::error, git_.error)) {}
+        while (carry(Stream::output, git_.output)) {
+        }
+        while (carry(Stream::error, git_.error)) {
+        }
         // carry() ends for want of bytes or of room: with room, git's last words are on their way.
     } while (!git_ended_ || !(client_left_ || has_room()));
     const auto status = git_.process.wait();

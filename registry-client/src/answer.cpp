@@ -31,11 +31,16 @@ std::string own_words(const http::Response& response) {
 base::ErrorKind kind_of(int status) {
     using enum base::ErrorKind;
     switch (status) {
-    case 401: return unauthenticated;
-    case 403: return denied;
-    case 404: return not_found;
-    case 413: return limit_exceeded;
-    default: return is_transient(status) || status / 100 == 5 ? unavailable : invalid_input;
+    case 401:
+        return unauthenticated;
+    case 403:
+        return denied;
+    case 404:
+        return not_found;
+    case 413:
+        return limit_exceeded;
+    default:
+        return is_transient(status) || status / 100 == 5 ? unavailable : invalid_input;
     }
 }
 

@@ -48,7 +48,8 @@ void Authentication::refused(const http::Response& response) const {
                           host + " refused the credentials of " + base::quoted(credential_->user) +
                               ": " + describe(response),
                           "Log in again, or ask for the right to this repository.");
-    throw base::Error(base::ErrorKind::unauthenticated, host + " wants a login: " + describe(response),
+    throw base::Error(base::ErrorKind::unauthenticated,
+                      host + " wants a login: " + describe(response),
                       "Give the registry's credentials in the configuration, or use docker login.");
 }
 
@@ -87,9 +88,9 @@ http::Url Authentication::check_realm(const std::string& realm) const {
     return url;
 }
 
-Authentication::Token Authentication::fetch_token(
-    const std::map<std::string, std::string>& challenge, const std::vector<std::string>& scopes,
-    const base::Stop& stop) {
+Authentication::Token
+Authentication::fetch_token(const std::map<std::string, std::string>& challenge,
+                            const std::vector<std::string>& scopes, const base::Stop& stop) {
     const std::string& realm = challenge.at("realm");
     const http::Url url = check_realm(realm);
     const bool may_tell = url.scheme == "https" || url.host == registry_.host;
@@ -137,8 +138,8 @@ Authentication::Token Authentication::fetch_token(
     if (!value || value->empty())
         throw base::Error(base::ErrorKind::unavailable, url.origin() + " gave no token");
     // auth/token.md: 60 when not said, and never taken for less.
-    const auto lifetime =
-        std::clamp<std::int64_t>(base::json::find_integer(parsed, "expires_in").value_or(60), 60, 86400);
+    const auto lifetime = std::clamp<std::int64_t>(
+        base::json::find_integer(parsed, "expires_in").value_or(60), 60, 86400);
     return {*value, std::chrono::steady_clock::now() + std::chrono::seconds(lifetime - 5)};
 }
 

@@ -37,7 +37,8 @@ fs::path config_path() {
 
 std::optional<Credential> from_entry(const json& entry) {
     if (!entry.is_object()) return std::nullopt;
-    if (const auto token = base::json::find_string(entry, "identitytoken"); token && !token->empty())
+    if (const auto token = base::json::find_string(entry, "identitytoken");
+        token && !token->empty())
         return Credential{"<token>", base::Secret(*token)};
     if (const auto user = base::json::find_string(entry, "username"))
         return Credential{*user,

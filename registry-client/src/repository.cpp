@@ -139,8 +139,7 @@ void Repository::read_blob(const Descriptor& blob, const image::ByteSink& sink,
     for (int attempt = 1; received < blob.size || attempt == 1; ++attempt) {
         const auto response = session_.send(call, stop);
         if (response.status == 416 && received == blob.size) break;
-        if (response.status != 200 && response.status != 206)
-            fail(response, place(), call.doing);
+        if (response.status != 200 && response.status != 206) fail(response, place(), call.doing);
         if (received == blob.size) break;
         if (attempt >= session_.attempts())
             throw base::Error(base::ErrorKind::unavailable,
@@ -253,12 +252,11 @@ std::optional<RawManifest> Repository::read_manifest(std::string_view tag_or_dig
     const std::string name(tag_or_digest);
     std::optional<Digest> wanted;
     if (name.find(':') != name.npos) wanted = Digest::parse(name);
-    const auto response =
-        session_.send({.url = path("/manifests/" + http::percent_encode(name)),
-                       .scopes = pull_,
-                       .headers = {accept_header()},
-                       .doing = "send the manifest " + name},
-                      stop);
+    const auto response = session_.send({.url = path("/manifests/" + http::percent_encode(name)),
+                                         .scopes = pull_,
+                                         .headers = {accept_header()},
+                                         .doing = "send the manifest " + name},
+                                        stop);
     if (response.status == 404) return std::nullopt;
     if (response.status != 200) fail(response, place(), "send the manifest " + name);
     RawManifest raw{type_of(response), response.body, Digest::of(response.body)};
@@ -283,19 +281,19 @@ void Repository::put_manifest(const RawManifest& manifest, const std::string& na
     if (response.status != 201) fail(response, place(), "take the manifest " + name);
     const auto told = response.header("docker-content-digest");
     if (told && *told != manifest.digest.render())
-        throw base::Error(base::ErrorKind::invalid_input,
-                          place() + " stored the manifest as " + base::quoted(told->substr(0, 100)) +
-                              ", not as " + manifest.digest.render());
+        throw base::Error(base::ErrorKind::invalid_input, place() + " stored the manifest as " +
+                                                              base::quoted(told->substr(0, 100)) +
+                                                              ", not as " +
+                                                              manifest.digest.render());
 }
 
 void Repository::confirm(const RawManifest& manifest, const base::Stop& stop) {
-    const auto response =
-        session_.send({.method = "HEAD",
-                       .url = path("/manifests/" + manifest.digest.render()),
-                       .scopes = push_,
-                       .headers = {accept_header()},
-                       .doing = "confirm the manifest"},
-                      stop);
+    const auto response = session_.send({.method = "HEAD",
+                                         .url = path("/manifests/" + manifest.digest.render()),
+                                         .scopes = push_,
+                                         .headers = {accept_header()},
+                                         .doing = "confirm the manifest"},
+                                        stop);
     const auto told = response.header("docker-content-digest");
     if (response.status == 200 && told && *told == manifest.digest.render()) return;
     if (response.status == 200 && !told && read_manifest(manifest.digest.render(), stop)) return;

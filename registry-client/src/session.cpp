@@ -19,10 +19,9 @@ constexpr std::chrono::seconds longest_backoff{30};
 // registry with TLS on this machine is reached by its host's name.
 std::string root_of(const std::string& registry, const Settings& settings) {
     const std::string host = registry == "docker.io" ? "registry-1.docker.io" : registry;
-    const bool plain =
-        http::parse_url("http://" + host).is_loopback() ||
-        std::find(settings.insecure.begin(), settings.insecure.end(), registry) !=
-            settings.insecure.end();
+    const bool plain = http::parse_url("http://" + host).is_loopback() ||
+                       std::find(settings.insecure.begin(), settings.insecure.end(), registry) !=
+                           settings.insecure.end();
     return (plain ? "http://" : "https://") + host;
 }
 
@@ -32,14 +31,29 @@ std::optional<Credential> credential_for(const std::string& registry, const Sett
     return found->second;
 }
 
+// What our own side throws (a full disk, say) is no fault of the registry, and no reason to ask it
+// again: the bytes that were handed out are not the bytes that arrived.
+template <class F>
+auto marking(Call& call, F& work) {
+    return [&call, &work](auto... arguments) {
+        try {
+            return work(arguments...);
+        } catch (...) {
+            call.local_failure = true;
+            throw;
+        }
+    };
+}
+
 bool is_redirect(int status) {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 void show_warnings(const std::string& registry, const http::Response& response) {
     if (const auto warning = response.header("warning"); warning && warning->starts_with("299"))
-        base::log::warning("the registry warns", {{"registry", registry},
-                                                  {"warning", base::printable(warning->substr(0, 300))}});
+        base::log::warning(
+            "the registry warns",
+            {{"registry", registry}, {"warning", base::printable(warning->substr(0, 300))}});
 }
 
 } // namespace
@@ -76,7 +90,7 @@ http::Response Session::send(Call call, const base::Stop& stop) {
         } catch (base::Error& error) {
             const bool again = error.kind() == base::ErrorKind::unavailable ||
                                error.kind() == base::ErrorKind::timed_out;
-            if (last || !again || stop.requested() || stop.expired()) throw;
+            if (last || !again || call.local_failure || stop.requested() || stop.expired()) throw;
             base::log::debug("the registry is asked again",
                              {{"registry", registry_}, {"reason", error.message()}});
         }
@@ -108,10 +122,10 @@ http::Response Session::follow(Call& call, const std::string& start, const base:
         request.url = url;
         request.headers = call.headers;
         request.body = call.body;
-        request.body_source = call.body_source;
+        if (call.body_source) request.body_source = marking(call, call.body_source);
         request.body_size = call.body_size;
         request.body_rewind = call.body_rewind;
-        request.sink = call.sink;
+        if (call.sink) request.sink = marking(call, call.sink);
         request.on_status = call.on_status;
         if (http::parse_url(url).origin() == origin_.origin())
             if (auto value = authentication_.authorization(call.scopes); !value.empty())

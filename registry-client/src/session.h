@@ -24,8 +24,9 @@ struct Call {
     std::function<void()> body_rewind;
     std::function<void(std::string_view)> sink;
     std::function<void(int status)> on_status; // before the first byte for `sink`
-    std::string doing; // "read the manifest latest": for errors
-    bool once = false; // the caller repeats it itself, from an earlier step
+    std::string doing;                         // "read the manifest latest": for errors
+    bool local_failure = false;                // set by the session: `sink` or `body_source` threw
+    bool once = false;                         // the caller repeats it itself, from an earlier step
     // Called before each attempt: may change the headers (Range, say).
     std::function<void(Call&)> prepare;
 };

@@ -145,3 +145,8 @@ TEST_CASE("TOML to JSON and back keeps every value") {
     CHECK(value.dump() == R"({"a":1,"b":[true,1.5],"c":{"d":"x"},"e":[{"f":1}]})");
     CHECK(toml_to_json(json_to_toml(value), "again") == value);
 }
+
+TEST_CASE("TOML is written as shell buildpacks expect it: one key a line, double quotes") {
+    CHECK(json_to_toml({{"metadata", {{"version", "24.1.0"}, {"two", "a\nb"}}}}) ==
+          "[metadata]\ntwo = \"a\\nb\"\nversion = \"24.1.0\"\n");
+}

@@ -66,7 +66,6 @@ TEST_CASE("/tmp holds no more than its limit") {
                Contains("No space left on device") && Contains("size 1048576\n"));
 }
 
-
 // Hidden: what the next test runs within the sandbox, with this very program.
 TEST_CASE("the system calls that lead out of a sandbox are refused", "[.][inside]") {
     const auto answer = [](long result) { return result == -1 ? errno : 0; };
@@ -161,7 +160,9 @@ std::string connect_to(const std::string& host, const std::string& port) {
            " reached || echo " + host + " refused; ";
 }
 
-void with_internet(engine::SandboxSpec& spec) { spec.network = engine::Network::internet; }
+void with_internet(engine::SandboxSpec& spec) {
+    spec.network = engine::Network::internet;
+}
 
 } // namespace
 
@@ -214,8 +215,9 @@ TEST_CASE("a build with the internet reaches addresses that are not the host's l
 
 TEST_CASE("a build without network has its own loopback and nothing more") {
     if (!can_run()) return;
-    std::string script = "nc -l -p 8080 -s 127.0.0.1 >/dev/null & "
-                         "until nc -w 1 127.0.0.1 8080 -e /bin/true 2>/dev/null; do :; done; echo own; ";
+    std::string script =
+        "nc -l -p 8080 >/dev/null & "
+        "until nc -w 1 127.0.0.1 8080 -e /bin/true 2>/dev/null; do :; done; echo own; ";
     if (const auto own = outside_address())
         script += "nc -w 5 " + text_of(*own) + " 1 -e /bin/true 2>&1; ";
     const auto text = run_script(script + "wc -l < /proc/net/route; cat /etc/resolv.conf");

@@ -30,7 +30,8 @@ TEST_CASE("a fork bomb stops at the limit, ends, and it is known why") {
     if (!can_run()) return;
     engine::Limits limits;
     limits.pids = 64;
-    const auto text = run_script("bomb() { bomb & bomb & wait; }; bomb 2>/dev/null; exit 1", limits);
+    const auto text =
+        run_script("bomb() { bomb & bomb & wait; }; bomb 2>/dev/null; exit 1", limits);
     CHECK(text == "[exit code 1, too many processes]");
 }
 
@@ -120,9 +121,8 @@ TEST_CASE("much output passes without being kept") {
         run(*sandbox, "echo warm");
         const auto before = kilobytes();
         std::uint64_t size = 0;
-        const auto result = sandbox->run(
-            shell("head -c 52428800 /dev/zero"),
-            [&](std::string_view bytes) { size += bytes.size(); }, {});
+        const auto result = sandbox->run(shell("head -c 52428800 /dev/zero"),
+                                         [&](std::string_view bytes) { size += bytes.size(); }, {});
         return std::to_string(size) + (kilobytes() - before < 4096 ? " flat " : " grown ") +
                describe(result);
     });

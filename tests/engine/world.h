@@ -74,9 +74,9 @@ struct Place {
         for (const char* name : {"bin", "usr", "proc", "etc"})
             fs::create_directories(path / "layer" / name);
         fs::copy_file("/bin/busybox", path / "layer/bin/busybox");
-        for (const char* name :
-             {"sh", "cat", "chroot", "dd", "echo", "grep", "head", "id", "kill", "ls", "mkdir",
-              "mount", "nc", "setsid", "sleep", "tail", "touch", "true", "unshare", "wc"})
+        for (const char* name : {"sh",    "cat",  "chroot", "dd",    "echo",    "grep", "head",
+                                 "id",    "kill", "ls",     "mkdir", "mount",   "nc",   "setsid",
+                                 "sleep", "tail", "touch",  "true",  "unshare", "wc"})
             fs::create_symlink("busybox", path / "layer/bin" / name);
         fs::create_symlink("usr/lib", path / "layer/lib");
         fs::create_symlink("usr/lib64", path / "layer/lib64");

@@ -33,11 +33,12 @@ TEST_CASE("parse and render of a digest are inverse") {
 
 TEST_CASE("only 64 lower-case hexadecimal digits of sha256 are a digest") {
     const auto hex = abc.substr(7);
-    for (const std::string& text :
-         std::vector<std::string>{"", hex, "sha256:", "sha256:" + hex.substr(1), abc + "0", "sha512:" + hex,
-          "SHA256:" + hex, "sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
-          "sha256:../../../../../../../../../../../../../../../../../../etc/passwd00000",
-          "sha256:" + hex.substr(0, 63) + "\n", " " + abc}) {
+    for (const std::string& text : std::vector<std::string>{
+             "", hex, "sha256:", "sha256:" + hex.substr(1), abc + "0", "sha512:" + hex,
+             "SHA256:" + hex,
+             "sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+             "sha256:../../../../../../../../../../../../../../../../../../etc/passwd00000",
+             "sha256:" + hex.substr(0, 63) + "\n", " " + abc}) {
         INFO(text);
         CHECK_THROWS_AS(Digest::parse(text), base::Error);
     }

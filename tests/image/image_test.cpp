@@ -18,36 +18,38 @@ image::Layer make_layer(const std::string& name,
 }
 
 json base_config() {
-    return {{"architecture", "amd64"},
-            {"os", "linux"},
-            {"created", "2020-02-02T02:02:02Z"},
-            {"author", "someone"},
-            {"docker_version", "1.2.3"},
-            {"container", "abc"},
-            {"config",
-             {{"Env", {"PATH=/bin", "A=b"}},
-              {"Cmd", {"sh"}},
-              {"Labels", {{"b", "2"}, {"a", "1"}}},
-              {"ExposedPorts", {{"80/tcp", json::object()}}},
-              {"StopSignal", "SIGINT"},
-              {"Healthcheck", {{"Test", {"CMD", "true"}}}}}},
-            {"rootfs", {{"type", "layers"}, {"diff_ids", {Digest::of("base diff").render()}}}},
-            {"history", {{{"created_by", "base"}}, {{"created_by", "ENV"}, {"empty_layer", true}}}}};
+    return {
+        {"architecture", "amd64"},
+        {"os", "linux"},
+        {"created", "2020-02-02T02:02:02Z"},
+        {"author", "someone"},
+        {"docker_version", "1.2.3"},
+        {"container", "abc"},
+        {"config",
+         {{"Env", {"PATH=/bin", "A=b"}},
+          {"Cmd", {"sh"}},
+          {"Labels", {{"b", "2"}, {"a", "1"}}},
+          {"ExposedPorts", {{"80/tcp", json::object()}}},
+          {"StopSignal", "SIGINT"},
+          {"Healthcheck", {{"Test", {"CMD", "true"}}}}}},
+        {"rootfs", {{"type", "layers"}, {"diff_ids", {Digest::of("base diff").render()}}}},
+        {"history", {{{"created_by", "base"}}, {{"created_by", "ENV"}, {"empty_layer", true}}}}};
 }
 
 json manifest_of(const std::string& config, bool docker) {
-    return {{"schemaVersion", 2},
-            {"mediaType", docker ? image::media_type::docker_manifest : image::media_type::manifest},
-            {"config",
-             {{"mediaType", docker ? image::media_type::docker_config : image::media_type::config},
-              {"digest", Digest::of(config).render()},
-              {"size", config.size()}}},
-            {"layers",
-             {{{"mediaType",
-                docker ? image::media_type::docker_layer_gzip : image::media_type::layer_gzip},
-               {"digest", Digest::of("base").render()},
-               {"size", 10},
-               {"urls", {"http://169.254.169.254/"}}}}}};
+    return {
+        {"schemaVersion", 2},
+        {"mediaType", docker ? image::media_type::docker_manifest : image::media_type::manifest},
+        {"config",
+         {{"mediaType", docker ? image::media_type::docker_config : image::media_type::config},
+          {"digest", Digest::of(config).render()},
+          {"size", config.size()}}},
+        {"layers",
+         {{{"mediaType",
+            docker ? image::media_type::docker_layer_gzip : image::media_type::layer_gzip},
+           {"digest", Digest::of("base").render()},
+           {"size", 10},
+           {"urls", {"http://169.254.169.254/"}}}}}};
 }
 
 Image base_image(bool docker = true) {

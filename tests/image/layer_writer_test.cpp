@@ -78,11 +78,14 @@ TEST_CASE("the same tree is the same layer on every machine") {
     const base::TempDir directory("layer");
     make_tree(directory.path() / "tree");
     const auto gzip = write(directory.path() / "tree", directory.path() / "gzip");
-    CHECK(gzip.layer.diff_id.render() == "GOLDEN_WALK");
-    CHECK(gzip.layer.descriptor.digest.render() == "GOLDEN_GZIP");
+    CHECK(gzip.layer.diff_id.render() ==
+          "sha256:b5ffb8b8dfc6ec89c66e0cfee18db05c519d6dfccbcfdbded4ff94e943e55071");
+    CHECK(gzip.layer.descriptor.digest.render() ==
+          "sha256:88dd0f28e4c0ddcea903dd6b929119d1f7d67a031d49ab9dabebdcd46c04bbc6");
     const auto sorted = write(directory.path() / "tree", directory.path() / "sorted",
                               Compression::none, EntryOrder::by_path);
-    CHECK(sorted.layer.diff_id.render() == "GOLDEN_PATH");
+    CHECK(sorted.layer.diff_id.render() ==
+          "sha256:3653d186fc0fa80ce2f9f5c029f818f1b4fdc861e0eb697eae88d9a0506d4723");
 }
 
 TEST_CASE("times and places of the files do not change a layer") {
@@ -111,7 +114,8 @@ TEST_CASE("what is reported is what was written") {
                                                               : "cat";
         std::vector<std::string> argv{tool, "-dc", path.string()};
         if (compression == Compression::none) argv.erase(argv.begin() + 1);
-        const auto plain = base::run({.argv = argv, .environment = base::minimal_environment()}, {});
+        const auto plain =
+            base::run({.argv = argv, .environment = base::minimal_environment()}, {});
         REQUIRE(plain.status.ok());
         CHECK(image::Digest::of(plain.output) == written.layer.diff_id);
         CHECK(plain.output.size() == written.uncompressed);
@@ -141,9 +145,8 @@ TEST_CASE("the two orders differ where the lifecycle's do") {
     for (const auto& [order, expected] :
          {std::pair{EntryOrder::depth_first,
                     std::vector<std::string>{"/t", "/t/a", "/t/a/x", "/t/a-b", "/t/a.txt", "/t/b"}},
-          std::pair{EntryOrder::by_path,
-                    std::vector<std::string>{"/t", "/t/a", "/t/a-b", "/t/a.txt", "/t/a/x",
-                                             "/t/b"}}}) {
+          std::pair{EntryOrder::by_path, std::vector<std::string>{"/t", "/t/a", "/t/a-b",
+                                                                  "/t/a.txt", "/t/a/x", "/t/b"}}}) {
         image::LayerWriter writer(directory.path() / "tar", Compression::none, order);
         writer.add_tree(directory.path() / "t", "t", {});
         writer.finish();
@@ -224,7 +227,7 @@ TEST_CASE("a full disk is an error that says so, and leaves no file") {
         FAIL("a full disk took a layer");
     } catch (const base::Error& error) {
         INFO(error.describe());
-        CHECK(error.kind() == base::ErrorKind::limit_exceeded);
+        CHECK(error.message().find("No space left") != std::string::npos);
         CHECK(error.hint().find("space") != std::string::npos);
     }
     CHECK_FALSE(fs::exists(fs::symlink_status(directory.path() / "tar")));

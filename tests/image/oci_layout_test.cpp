@@ -71,9 +71,9 @@ TEST_CASE("tags written by several threads are all there at the end") {
         group.start([&, i](const base::Stop&) {
             const auto store = image::open_oci_layout(directory.path());
             const std::string manifest = "{\"n\":" + std::to_string(i) + "}";
-            store->write_manifest({std::string(image::media_type::manifest), manifest,
-                                   image::Digest::of(manifest)},
-                                  "t" + std::to_string(i), {});
+            store->write_manifest(
+                {std::string(image::media_type::manifest), manifest, image::Digest::of(manifest)},
+                "t" + std::to_string(i), {});
         });
     group.join();
     const auto store = image::open_oci_layout(directory.path());
@@ -84,10 +84,10 @@ TEST_CASE("skopeo reads a layout that we wrote") {
     if (is_missing("skopeo")) return;
     const base::TempDir directory("layout");
     const auto made = contract::push_small_image(*image::open_oci_layout(directory.path()), "v1");
-    const auto result = base::run({.argv = {"skopeo", "inspect",
-                                            "oci:" + directory.path().string() + ":v1"},
-                                   .environment = base::minimal_environment()},
-                                  {});
+    const auto result =
+        base::run({.argv = {"skopeo", "inspect", "oci:" + directory.path().string() + ":v1"},
+                   .environment = base::minimal_environment()},
+                  {});
     INFO(result.error);
     REQUIRE(result.status.ok());
     const auto seen = json::parse(result.output);

@@ -47,8 +47,8 @@ void unpack_source(const std::string& bytes, const fs::path& target,
 }
 
 std::string packed_by(const std::vector<std::string>& argv, const std::string& bytes) {
-    auto result = base::run({.argv = argv, .environment = base::minimal_environment()}, {}, bytes,
-                            64u << 20);
+    auto result =
+        base::run({.argv = argv, .environment = base::minimal_environment()}, {}, bytes, 64u << 20);
     INFO(result.error);
     REQUIRE(result.status.ok());
     return std::move(result.output);
@@ -229,7 +229,8 @@ TEST_CASE("hostile layers are refused and touch nothing outside") {
              Row{"too deep", TarBuilder().file(deep + "f").finish()},
              Row{"too long a part", TarBuilder().file(std::string(256, 'n')).finish()},
              Row{"hard link to the outside", TarBuilder().hard_link("x", "../victim").finish()},
-             Row{"hard link to an absolute name", TarBuilder().hard_link("x", out + "/victim").finish()},
+             Row{"hard link to an absolute name",
+                 TarBuilder().hard_link("x", out + "/victim").finish()},
              Row{"hard link through a link to the outside",
                  TarBuilder().symlink("d", out).hard_link("x", "d/victim").finish()},
              Row{"file below a file", TarBuilder().file("a").file("a/b").finish()},
@@ -238,10 +239,14 @@ TEST_CASE("hostile layers are refused and touch nothing outside") {
              Row{"links in a circle",
                  TarBuilder().symlink("a", "b").symlink("b", "a").file("a/c").finish()},
              Row{"file over a directory", TarBuilder().directory("a").file("a").finish()},
-             Row{"owner beyond the sandbox's", TarBuilder().add({.name = "a", .uid = 65536}).finish()},
-             Row{"cut in the middle of a file", TarBuilder().announce("a", 5000).unfinished() + "abc"},
-             Row{"cut in the middle of a header", TarBuilder().file("a").unfinished().substr(0, 300)},
-             Row{"more content than the limit", TarBuilder().announce("a", 1ull << 32).unfinished()},
+             Row{"owner beyond the sandbox's",
+                 TarBuilder().add({.name = "a", .uid = 65536}).finish()},
+             Row{"cut in the middle of a file",
+                 TarBuilder().announce("a", 5000).unfinished() + "abc"},
+             Row{"cut in the middle of a header",
+                 TarBuilder().file("a").unfinished().substr(0, 300)},
+             Row{"more content than the limit",
+                 TarBuilder().announce("a", 1ull << 32).unfinished()},
              Row{"no tar at all", std::string(5000, 'z')},
              Row{"damaged gzip", std::string("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10) + "garbage!"},
              Row{"damaged zstd", std::string("\x28\xb5\x2f\xfd") + "garbage!"},
@@ -420,9 +425,9 @@ TEST_CASE("hostile uploads are refused and touch nothing outside") {
                           directory)},
              Row{"nothing", ""},
              Row{"text", "hello, this is no archive"},
-             Row{"cut gzip", packed_by({"gzip", "-c"}, TarBuilder().file("a", std::string(9000, 'a'))
-                                                           .finish())
-                                 .substr(0, 60)},
+             Row{"cut gzip",
+                 packed_by({"gzip", "-c"}, TarBuilder().file("a", std::string(9000, 'a')).finish())
+                     .substr(0, 60)},
              Row{"compress", std::string("\x1f\x9d\x90") + std::string(600, 'x')},
              Row{"cpio", "070701" + std::string(600, '0')},
          }) {
@@ -436,9 +441,8 @@ TEST_CASE("hostile uploads are refused and touch nothing outside") {
 
 TEST_CASE("an upload's set-id bits are dropped and its outward links stay links") {
     const base::TempDir directory("unpack");
-    unpack_source(
-        TarBuilder().file("su", "x", 06755).symlink("passwd", "/etc/passwd").finish(),
-        directory.path() / "t");
+    unpack_source(TarBuilder().file("su", "x", 06755).symlink("passwd", "/etc/passwd").finish(),
+                  directory.path() / "t");
     CHECK((status_of(directory.path() / "t/su").st_mode & 07777) == 0755);
     CHECK(fs::read_symlink(directory.path() / "t/passwd") == "/etc/passwd");
 }

@@ -95,7 +95,7 @@ Value judge_push(const Setup& setup, wire::Exchange& exchange, const Value& requ
         for (const auto& line : refuse->lines) exchange.send_event({{"line", line}});
         throw Error(ErrorKind::denied, "refused by the policy");
     }
-    struct stat quarantine{};
+    struct stat quarantine {};
     ::stat(base::json::get_string(request, "quarantine").c_str(), &quarantine);
     char mode[64];
     std::snprintf(mode, sizeof mode, "-----> Received (quarantine %o)", quarantine.st_mode & 0777);
@@ -138,9 +138,15 @@ void answer(const Setup& setup, wire::Exchange& exchange, const base::Stop& stop
 
 void run_door(const Setup& setup, base::UniqueFd socket, const base::Stop& stop) {
     base::Command command;
-    command.argv = {setup.program.string(), "--socket-fd", "3", "--door",
-                    (setup.state / "door.sock").string(), "--login-timeout", setup.login_timeout,
-                    "--address", "ssh://git@127.0.0.1:" + std::to_string(setup.port)};
+    command.argv = {setup.program.string(),
+                    "--socket-fd",
+                    "3",
+                    "--door",
+                    (setup.state / "door.sock").string(),
+                    "--login-timeout",
+                    setup.login_timeout,
+                    "--address",
+                    "ssh://git@127.0.0.1:" + std::to_string(setup.port)};
     command.environment = {std::string("PATH=") + ::getenv("PATH")};
     command.descriptors = {{2, 2}, {3, socket.get()}};
     std::vector<base::UniqueFd> keys;
@@ -189,9 +195,9 @@ Setup parse(int argc, char** argv) {
 }
 
 void serve(Setup setup) {
-    const auto door = wire::listen_at(setup.state / "door.sock", 0660,
-                                      setup.run_as ? std::optional(setup.run_as->second)
-                                                   : std::nullopt);
+    const auto door =
+        wire::listen_at(setup.state / "door.sock", 0660,
+                        setup.run_as ? std::optional(setup.run_as->second) : std::nullopt);
     const auto tcp = listen_tcp(setup);
     base::TaskGroup tasks;
     tasks.start([&](const base::Stop& stop) {
@@ -201,10 +207,9 @@ void serve(Setup setup) {
     });
     tasks.start([&](const base::Stop& stop) {
         while (auto fd = wire::accept_from(tcp.get(), stop))
-            tasks.start([&setup, socket = std::make_shared<base::UniqueFd>(std::move(fd))](
-                            const base::Stop& inner) {
-                run_door(setup, std::move(*socket), inner);
-            });
+            tasks.start(
+                [&setup, socket = std::make_shared<base::UniqueFd>(std::move(fd))](
+                    const base::Stop& inner) { run_door(setup, std::move(*socket), inner); });
     });
     base::replace_file(setup.state / "port", std::to_string(setup.port) + "\n");
     stopping().stop().wait(std::chrono::hours(24));

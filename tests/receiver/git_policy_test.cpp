@@ -43,8 +43,9 @@ TEST_CASE("another branch is refused with the refspec that would work") {
           " !         git push slipway feature/x:main\n");
     CHECK_THAT(refusal({{zero, one, "refs/heads/MAIN"}}), Contains("MAIN:main"));
     CHECK_THAT(refusal({{zero, one, "refs/heads/main2"}}), Contains("main2:main"));
-    CHECK_THAT(refusal({{zero, one, "refs/heads/x"}}, {.deploy_branches = {"live"}, .remote = "up"}),
-               Contains("git push up x:live"));
+    CHECK_THAT(
+        refusal({{zero, one, "refs/heads/x"}}, {.deploy_branches = {"live"}, .remote = "up"}),
+        Contains("git push up x:live"));
 }
 
 TEST_CASE("a tag, and a ref of another kind, are refused with the refspec that would work") {
@@ -63,9 +64,8 @@ TEST_CASE("several refs make a refusal that names those in the way") {
     CHECK_THAT(refusal({{zero, one, "refs/heads/main"}, {zero, one, "refs/heads/master"}}),
                Contains("One push makes one build") &&
                    Contains("refs/heads/main and refs/heads/master"));
-    const auto mixed = refusal({{zero, one, "refs/heads/main"},
-                                {zero, one, "refs/tags/v1"},
-                                {zero, one, "refs/heads/x"}});
+    const auto mixed = refusal(
+        {{zero, one, "refs/heads/main"}, {zero, one, "refs/tags/v1"}, {zero, one, "refs/heads/x"}});
     CHECK_THAT(mixed, Contains("also holds refs/tags/v1 and refs/heads/x") &&
                           Contains("git push slipway main\n"));
     // The order must not matter: a check of the first ref alone let others through elsewhere.

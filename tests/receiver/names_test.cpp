@@ -15,11 +15,35 @@ TEST_CASE("an app's name is found in each path that git clients write") {
 
 TEST_CASE("what is not an app's name is not repaired into one") {
     const std::string nul("sho\0p", 5);
-    for (const std::string path :
-         {"", "/", ".git", "/.git", "//shop", "shop/", "../shop", "/../shop", "shop/../other",
-          "a/b", "Shop", "sh op", "-shop", "shop-", ".shop", "shop.", "a..b", "a.-b", "a-.b",
-          "shop.git.git", "shop.GIT", "~shop", "sh'op", "shop;id", "$(id)", "`id`", "shop\n",
-          "\xc3\xa9t\xc3\xa9", "--help"}) {
+    for (const std::string path : {"",
+                                   "/",
+                                   ".git",
+                                   "/.git",
+                                   "//shop",
+                                   "shop/",
+                                   "../shop",
+                                   "/../shop",
+                                   "shop/../other",
+                                   "a/b",
+                                   "Shop",
+                                   "sh op",
+                                   "-shop",
+                                   "shop-",
+                                   ".shop",
+                                   "shop.",
+                                   "a..b",
+                                   "a.-b",
+                                   "a-.b",
+                                   "shop.git.git",
+                                   "shop.GIT",
+                                   "~shop",
+                                   "sh'op",
+                                   "shop;id",
+                                   "$(id)",
+                                   "`id`",
+                                   "shop\n",
+                                   "\xc3\xa9t\xc3\xa9",
+                                   "--help"}) {
         CAPTURE(path);
         CHECK_FALSE(parse_app_path(path));
     }
@@ -50,14 +74,27 @@ TEST_CASE("git's four commands are understood, quoted or not") {
 
 TEST_CASE("every other command is refused") {
     const std::string nul("git-receive-pack 'a\0b'", 22);
-    for (const std::string command :
-         {"", "git", "git-receive-pack", "git-receive-pack ", "git-receive-pack ''",
-          "git-receive-pack '", "git-receive-pack 'a' 'b'", "git-receive-pack 'a'b'",
-          "git-receive-pack 'a'; id", "git-receive-pack 'a\"", "git-receive-pack a\\b",
-          "git-receive-pack  'a'", " git-receive-pack 'a'", "git-receive-pack\t'a'",
-          "git-receive-pack 'a\n'", "GIT-RECEIVE-PACK 'a'", "git-receive-packs 'a'",
-          "git-upload-archive 'a'", "git-lfs-authenticate 'a'", "sh -c id",
-          "git-receive-pack 'caf\xc3\xa9'"}) {
+    for (const std::string command : {"",
+                                      "git",
+                                      "git-receive-pack",
+                                      "git-receive-pack ",
+                                      "git-receive-pack ''",
+                                      "git-receive-pack '",
+                                      "git-receive-pack 'a' 'b'",
+                                      "git-receive-pack 'a'b'",
+                                      "git-receive-pack 'a'; id",
+                                      "git-receive-pack 'a\"",
+                                      "git-receive-pack a\\b",
+                                      "git-receive-pack  'a'",
+                                      " git-receive-pack 'a'",
+                                      "git-receive-pack\t'a'",
+                                      "git-receive-pack 'a\n'",
+                                      "GIT-RECEIVE-PACK 'a'",
+                                      "git-receive-packs 'a'",
+                                      "git-upload-archive 'a'",
+                                      "git-lfs-authenticate 'a'",
+                                      "sh -c id",
+                                      "git-receive-pack 'caf\xc3\xa9'"}) {
         CAPTURE(command);
         CHECK_FALSE(parse_git_request(command));
     }

@@ -26,8 +26,7 @@ TEST_CASE("a refusal is one packet that git prints") {
 
 TEST_CASE("the first line of an empty repository becomes one that every client understands") {
     const auto input = with_length(nobody + " capabilities^{}" + capabilities) + "0000";
-    const auto expected =
-        with_length(std::string(40, '1') + " .have" + capabilities) + "0000";
+    const auto expected = with_length(std::string(40, '1') + " .have" + capabilities) + "0000";
     Advertisement whole;
     CHECK(whole.pass(input) == expected);
     CHECK(whole.over());

@@ -19,6 +19,10 @@ run_as=()
 if [ "$(id -u)" = 0 ]; then
     run_as=(--run-as 65534)
     chmod 755 "$work"
+    # The build directory may be root's alone.
+    mkdir "$work/bin"
+    cp -a "$bin"/{slipway-ssh,slipway-hook,test-door,ssh-tricks,hooks} "$work/bin/"
+    bin="$work/bin"
 fi
 
 export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1 LC_ALL=C.UTF-8

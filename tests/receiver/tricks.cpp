@@ -124,8 +124,7 @@ void one_command(int port, const Key& ann) {
     Client client(port);
     client.prove(ann);
     ssh_channel channel = client.open();
-    expect("a first command",
-           channel && ssh_channel_request_exec(channel, read_secret) == SSH_OK);
+    expect("a first command", channel && ssh_channel_request_exec(channel, read_secret) == SSH_OK);
     expect("but not a second", ssh_channel_request_exec(channel, read_secret) != SSH_OK);
 }
 

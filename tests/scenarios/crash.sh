@@ -38,7 +38,7 @@ check 'the repository is as it was' '
 '
 check 'nothing of the killed build is left on disk' '
     build=$(last_build victim .build)
-    [ -z "$(find "$state/work" -mindepth 1 2>/dev/null | head -n 5)" ]
+    [ -z "$(find "$state/builds" -mindepth 1 2>/dev/null | head -n 5)" ]
     [ -z "$(find "$state" -name "tmp_objdir-*" | head -n 5)" ]
     [ -z "$(find /sys/fs/cgroup -type d -name "*$build*" 2>/dev/null | head -n 5)" ]
 '

@@ -37,18 +37,17 @@ check 'a build goes on when its client has gone, and can be followed to its end'
     expect "sha256:[0-9a-f]{64}" "$work/followed"
     same "$(last_build long .state)" published
 '
-check 'pushing that commit again finds its finished image at once' '
-    digest=$(last_build long .digest)
+check 'its result counts: the branch has moved, the app has the image, pushing again is at once' '
+    same "$(slipway --json apps info long | jq -r .digest)" "$(last_build long .digest)"
+    same "$(remote_head long)" "$(git -C "$work/long" rev-parse main)"
     start=$SECONDS
     push long
-    same "$(pushed_digest long)" "$digest"
     [ $((SECONDS - start)) -lt 5 ]
-    same "$(remote_head long)" "$(git -C "$work/long" rev-parse main)"
 '
 check 'keep-alives come while a build says nothing' '
     script_app quiet <<<"sleep 14"
     GIT_TRACE_PACKET=$work/packets push quiet
-    [ "$(grep -c "sideband< \\\\1\|< 0005\|packet: *sideband<.*" "$work/packets")" -ge 1 ]
+    [ "$(grep -cE "sideband< .1$" "$work/packets")" -ge 2 ]
 '
 check 'a build can be cancelled from another terminal, with all it started' '
     script_app stuck <<"BUILD"

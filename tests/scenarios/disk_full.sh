@@ -5,8 +5,8 @@
 
 mkdir -p "$state"
 mount -t tmpfs -o size=160m,mode=755 tmpfs "$state" || skip_all "no right to mount a small disk here"
-trap 'clean_up; umount -l "$state"; rm -rf "$work"' EXIT
-configure 'build.free_space = "1 MiB"'
+trap 'status=$?; stop_server; umount -l "$state"; (exit $status); clean_up' EXIT
+configure 'build.free_space = "1M"'
 start_server
 use_tiny_stack
 script_app hello <<<'echo fine'
@@ -43,7 +43,7 @@ check 'with space again the next push works, without a restart' '
     slipway --json builds list | jq -e "[.builds[].state] | index(\"running\") == null"
 '
 stop_server
-extra_config='build.free_space = "10 GiB"'
+extra_config='build.free_space = "10G"'
 start_server
 check 'too little free space is told before anything is built' '
     commit hello later

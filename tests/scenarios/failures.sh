@@ -22,7 +22,7 @@ check 'the objects of a refused push are gone' '
     commit=$(git -C "$work/hello" rev-parse main)
     repository=$(find "$state" -type d -name "*.git" -path "*hello*" | head -n 1)
     [ -n "$repository" ]
-    ! git -c safe.directory="*" -C "$repository" cat-file -e "$commit"
+    must_fail git -c safe.directory="*" -C "$repository" cat-file -e "$commit"
     [ -z "$(find "$repository" -name "tmp_objdir*" -o -name "incoming-*")" ]
 '
 check 'the same commit can be pushed again: it is built again' '

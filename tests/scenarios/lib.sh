@@ -93,6 +93,10 @@ expect() {
 refute() {
     ! grep -nE -- "$1" "$2" || fail "$2 has the lines above, which match $1"
 }
+# A bare "! command" does not fail a check; this does.
+must_fail() {
+    if "$@"; then fail "this did not fail: $*"; fi
+}
 same() {
     [ "$1" = "$2" ] || fail "'$1' is not '$2'"
 }
@@ -170,15 +174,13 @@ slipway() {
 
 # Programs, mounts and cgroups that carry this scenario's directory in their name.
 leftovers() {
-    local pid
+    local pid words
     for pid in /proc/[0-9]*; do
         pid=${pid#/proc/}
-        [ "$pid" != $$ ] || continue
-        if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$state"; then
-            echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
-        fi
+        words=$({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) || continue
+        [[ $words != *"$state"* ]] || echo "process $pid: $words"
     done
-    grep -F -- "$state" /proc/self/mountinfo || true
+    grep -F -- " $state/" /proc/self/mountinfo || true
 }
 nothing_is_left() {
     [ -z "$(leftovers)" ] || { leftovers; return 1; }
@@ -217,7 +219,7 @@ ssh_as() { # NAME SSH-ARGUMENT...
     shift
     ssh -F none -i "$work/$name.key" -o IdentitiesOnly=yes -o BatchMode=yes \
         -o UserKnownHostsFile="$work/known_hosts" -o StrictHostKeyChecking=accept-new \
-        -o LogLevel=ERROR -p "$ssh_port" git@127.0.0.1 "$@"
+        -o LogLevel="${SSH_LOG:-ERROR}" -p "$ssh_port" git@127.0.0.1 "$@"
 }
 ssh_command() { # NAME
     echo "ssh -F none -i $work/$1.key -o IdentitiesOnly=yes -o BatchMode=yes" \
@@ -281,8 +283,9 @@ last_build() { # NAME JQ-FILTER
 build_is() { # NAME STATE
     [ "$(last_build "$1" .state)" = "$2" ]
 }
-remote_head() { # NAME [REF]
-    GIT_SSH_COMMAND=$(ssh_command dev) git ls-remote "$(app_url "$1")" "${2:-refs/heads/main}" | cut -f 1
+remote_head() { # NAME [REF]: the commit, nothing when there is no such ref
+    GIT_SSH_COMMAND=$(ssh_command dev) git ls-remote "$(app_url "$1")" "${2:-refs/heads/main}" |
+        cut -f 1 || echo "unreachable"
 }
 
 # ---------------------------------------------------------------- images

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the scenarios' small stack as an OCI layout: Debian's static busybox, a user, nothing else.
+# Makes the scenarios' small stack as an OCI layout: Debian's static busybox, this machine's bash
+# with its libraries (whose /dev/tcp resolves names, which a static program cannot), a user.
 #
 #   tiny_stack.sh LAYOUT         writes the images LAYOUT:build and LAYOUT:run
 set -euo pipefail
@@ -15,6 +16,12 @@ for applet in $(/bin/busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
 ln -s /bin/env "$root/usr/bin/env"
+copy() { # a file and what it links to, under the same name
+    mkdir -p "$root$(dirname "$1")"
+    cp -L "$1" "$root$1"
+}
+cp -L /bin/bash "$root/bin/bash"
+for library in $(ldd /bin/bash | grep -oE '/[^ ]+'); do copy "$library"; done
 printf 'root:x:0:0::/root:/bin/sh\ncnb:x:1000:1000::/home/cnb:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\ncnb:x:1000:\n' >"$root/etc/group"
 : >"$root/etc/resolv.conf"

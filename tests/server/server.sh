@@ -79,8 +79,17 @@ lose_pusher() {
     kill -KILL $(pgrep -P "$pusher") "$pusher"
     wait "$pusher" 2>/dev/null || true
 }
+hook() { # slipwayd > slipway-ssh > git receive-pack > the hook
+    local pid=$server
+    for _ in ssh git hook; do
+        pid=$(pgrep -P "$pid" | while read -r child; do
+            case $(tr '\0' ' ' <"/proc/$child/cmdline") in *docker-registry* | *worker*) ;; *) echo "$child" ;; esac
+        done | head -n 1)
+    done
+    echo "$pid"
+}
 ref() { git -c safe.directory='*' -C "$state/repositories/shop.git" rev-parse -q --verify main || true; }
-head() { git -C "$work/app" rev-parse HEAD; }
+tip() { git -C "$work/app" rev-parse HEAD; }
 
 # ---------------------------------------------------------------- start and the CLI's exit codes
 
@@ -122,7 +131,7 @@ zeros=$(printf '%063d' 0)
 expect 0 slipway stack use test --build "r.test/b@sha256:${zeros}1" --run "r.test/r@sha256:${zeros}2"
 expect 0 push
 grep -q "Digest: sha256:" "$work/said.log" || fail "the pusher gets the digest"
-[ "$(ref)" = "$(head)" ] || fail "the ref is at the pushed commit"
+[ "$(ref)" = "$(tip)" ] || fail "the ref is at the pushed commit"
 ok "a push answers with a digest and moves the ref"
 
 echo refuse >"$fake/shop.mode"
@@ -139,12 +148,13 @@ ok "a failed build refuses the push and leaves the repository as it was"
 mkfifo "$fake/shop.fetch" "$fake/shop.hold"
 push_beside push1
 exec 5>"$fake/shop.fetch" # the worker stands before its fetch
-lose_pusher
+kill -KILL "$(hook)"
+wait "$pusher" && fail "git accepted a push without its hook" || true
 build=$(newest)
 slipway builds log "$build" --follow >/dev/null && fail "the build went on" || true
 [ "$(state_of "$build")" = cancelled ] || fail "the build without a pusher is $(state_of "$build")"
 exec 5>&-
-ok "a pusher gone before the fetch cancels the build"
+ok "a push whose hook is gone before the fetch cancels the build"
 
 rm "$fake/shop.fetch"
 push_beside push2
@@ -152,7 +162,7 @@ exec 6>"$fake/shop.hold"
 build=$(newest)
 expect 5 slipway apps destroy shop --confirm shop
 lose_pusher
-slipway builds log "$build" --follow >"$work/followed.log" &
+slipway builds log "$build" --follow >"$work/followed.log" 6>&- &
 follower=$!
 exec 6>&-
 wait "$follower"
@@ -163,6 +173,7 @@ slipway builds log "$build" --offset "$offset" | cmp -s - <(tail -c +$((offset +
     fail "the log from an offset is not the rest"
 ok "a pusher gone after the fetch: the build goes on and is followed to its end"
 
+commit three
 push_beside push3
 exec 6>"$fake/shop.hold"
 build=$(newest)
@@ -175,6 +186,7 @@ ok "a build is cancelled from another terminal"
 
 # ---------------------------------------------------------------- kill -9
 
+commit four
 push_beside push4
 exec 6>"$fake/shop.hold"
 build=$(newest)
@@ -198,7 +210,7 @@ slipway builds info "$build" | grep -q "the server stopped while this build ran"
 start_url
 rm "$fake/shop.hold"
 expect 0 push
-[ "$(ref)" = "$(head)" ] || fail "the push after the crash did not move the ref"
+[ "$(ref)" = "$(tip)" ] || fail "the push after the crash did not move the ref"
 git -c safe.directory='*' -C "$repository" fsck --strict >/dev/null 2>&1 || fail "git fsck complains"
 ok "kill -9: nothing is left, the build is not running for ever, the next push works"
 
@@ -219,16 +231,16 @@ for _ in range(300):
 print(len(held))
 PY
 }
-prlimit --pid "$server" --nofile=40:40
+prlimit --pid "$server" --nofile=40: # the soft limit: it can be raised again
 exhaust >/dev/null
-prlimit --pid "$server" --nofile=4096:4096 2>/dev/null || true
+prlimit --pid "$server" --nofile=1024:
 expect 0 slipway apps list
 ok "running out of descriptors passes"
 
 # ---------------------------------------------------------------- SIGTERM
 
 mkfifo "$fake/shop.hold"
-commit three
+commit five
 push_beside push5
 exec 6>"$fake/shop.hold"
 kill -TERM "$server"
@@ -236,12 +248,12 @@ exec 6>&-
 wait "$pusher" || fail "SIGTERM failed a running build"
 wait "$server" || fail "slipwayd ended with $?"
 server=
-[ "$(ref)" = "$(head)" ] || fail "the drained build did not move the ref"
+[ "$(ref)" = "$(tip)" ] || fail "the drained build did not move the ref"
 ok "SIGTERM waits for the running build and its push, then ends"
 
 start
 start_url
-commit four
+commit six
 push_beside push6
 exec 6>"$fake/shop.hold"
 kill -TERM "$server"

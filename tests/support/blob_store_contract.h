@@ -67,10 +67,12 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader)
         CHECK(reader.find_missing({blob.descriptor, other.descriptor, empty.descriptor}, stop) ==
               std::vector{other.descriptor.digest});
         std::string back;
-        reader.read_blob(blob.descriptor, [&](std::string_view part) { back += part; }, stop);
+        reader.read_blob(
+            blob.descriptor, [&](std::string_view part) { back += part; }, stop);
         CHECK((back == bytes));
         back.clear();
-        reader.read_blob(empty.descriptor, [&](std::string_view part) { back += part; }, stop);
+        reader.read_blob(
+            empty.descriptor, [&](std::string_view part) { back += part; }, stop);
         CHECK(back.empty());
     }
     SECTION("a blob whose bytes are not those of its digest is not taken") {
@@ -81,14 +83,19 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader)
     }
     SECTION("a blob that is not there is an error that says so") {
         const auto blob = make_blob(directory, "never written");
-        CHECK(kind_of([&] { reader.read_blob(blob.descriptor, [](auto) {}, stop); }) ==
-              base::ErrorKind::not_found);
+        CHECK(kind_of([&] {
+                  reader.read_blob(
+                      blob.descriptor, [](auto) {}, stop);
+              }) == base::ErrorKind::not_found);
     }
     SECTION("a blob with another size than its descriptor's is refused while reading") {
         auto blob = make_blob(directory, "of eighteen letters");
         writer.write_blob(blob, stop);
         blob.descriptor.size -= 3;
-        kind_of([&] { reader.read_blob(blob.descriptor, [](auto) {}, stop); });
+        kind_of([&] {
+            reader.read_blob(
+                blob.descriptor, [](auto) {}, stop);
+        });
     }
     SECTION("an image is found by its tag and by its digest, byte for byte") {
         const auto made = push_small_image(writer, "v1");
@@ -117,17 +124,18 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader)
         config.user = "1000";
         const auto made = tagged.with_config(config);
         writer.write_blob(make_blob(directory, made.render_config()), stop);
-        writer.write_manifest({std::string(image::media_type::manifest), made.render_manifest(),
-                               made.digest()},
-                              std::nullopt, stop);
+        writer.write_manifest(
+            {std::string(image::media_type::manifest), made.render_manifest(), made.digest()},
+            std::nullopt, stop);
         CHECK(reader.read_manifest(made.digest().render(), stop));
         CHECK(reader.read_manifest("some", stop)->digest == tagged.digest());
     }
     SECTION("a manifest that is not there is no error") {
         CHECK_FALSE(reader.read_manifest("nowhere", stop));
         CHECK_FALSE(reader.read_manifest(image::Digest::of("nowhere").render(), stop));
-        CHECK(kind_of([&] { image::read_image(reader, "nowhere", "amd64", "test:nowhere", stop); }) ==
-              base::ErrorKind::not_found);
+        CHECK(kind_of([&] {
+                  image::read_image(reader, "nowhere", "amd64", "test:nowhere", stop);
+              }) == base::ErrorKind::not_found);
     }
     SECTION("an image for another machine is not taken for ours") {
         push_small_image(writer, "v1");

@@ -21,7 +21,8 @@ class RegistryProcess {
                          "version: 0.1\n"
                          "log: {level: info, formatter: text}\n"
                          "storage:\n"
-                         "  filesystem: {rootdirectory: " + (directory_.path() / "data").string() +
+                         "  filesystem: {rootdirectory: " +
+                             (directory_.path() / "data").string() +
                              "}\n"
                              "  delete: {enabled: true}\n"
                              "http: {addr: 127.0.0.1:0, secret: of-a-test}\n");

@@ -79,12 +79,15 @@ TEST_CASE("an error of the server arrives with its kind, message and hint") {
 
 TEST_CASE("nobody listening, and a server that leaves without an answer, are unavailable") {
     base::TempDir dir("wire");
-    CHECK(kind_of([&] { wire::call(dir.path() / "none", {{"verb", "x"}}); }) ==
-          ErrorKind::unavailable);
-    Server server(dir.path() / "s",
-                  [](wire::Exchange& exchange) { exchange.send_event({{"line", "half"}}); });
-    CHECK(kind_of([&] { wire::call(dir.path() / "s", {{"verb", "x"}}); }) ==
-          ErrorKind::unavailable);
+    CHECK(kind_of([&] {
+              wire::call(dir.path() / "none", {{"verb", "x"}});
+          }) == ErrorKind::unavailable);
+    Server server(dir.path() / "s", [](wire::Exchange& exchange) {
+        exchange.send_event({{"line", "half"}});
+    });
+    CHECK(kind_of([&] {
+              wire::call(dir.path() / "s", {{"verb", "x"}});
+          }) == ErrorKind::unavailable);
 }
 
 TEST_CASE("a request over the cap, one that is not JSON and one that is no object are refused") {
@@ -97,8 +100,9 @@ TEST_CASE("a request over the cap, one that is not JSON and one that is no objec
             exchange.send_error(error);
         }
     });
-    CHECK(kind_of([&] { wire::call(dir.path() / "s", {"a", "list"}); }) ==
-          ErrorKind::invalid_input);
+    CHECK(kind_of([&] {
+              wire::call(dir.path() / "s", {"a", "list"});
+          }) == ErrorKind::invalid_input);
     CHECK_NOTHROW(
         wire::call(dir.path() / "s", {{"fits", std::string(wire::longest_request - 100, 'x')}}));
     // The refusal may overtake the rest of the request, which then meets a closed socket.
@@ -140,7 +144,7 @@ TEST_CASE("a dead server's socket is replaced, a live one's and a plain file are
     const auto path = dir.path() / "s";
     {
         const auto dead = wire::listen_at(path, 0660);
-        struct stat found{};
+        struct stat found {};
         REQUIRE(::lstat(path.c_str(), &found) == 0);
         CHECK((found.st_mode & 0777) == 0660);
         CHECK(kind_of([&] { wire::listen_at(path, 0600); }) == ErrorKind::already_exists);

@@ -25,7 +25,7 @@ bool is_served(const std::filesystem::path& path) {
 }
 
 void remove_stale(const std::filesystem::path& path) {
-    struct stat found{};
+    struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return;
     if (!S_ISSOCK(found.st_mode) || is_served(path))
         throw Error(ErrorKind::already_exists, path.string() + " is in use",

@@ -19,9 +19,9 @@
 namespace engine {
 
 struct WorldSpec {
-    unsigned first_id = 0;                 // first of 65536 ids outside; 0: look in /etc/subuid
-    std::string name;                      // of the cgroups: slipway/<name>/{worker,sandbox}
-    Limits limits;                         // of the sandbox's cgroup
+    unsigned first_id = 0; // first of 65536 ids outside; 0: look in /etc/subuid
+    std::string name;      // of the cgroups: slipway/<name>/{worker,sandbox}
+    Limits limits;         // of the sandbox's cgroup
     // (source, target): directories bound read-only before the ids change. As root their owner's
     // files appear as the inner root's, so that a repository which its owner alone may read can be
     // read inside; where the file system cannot do that, they keep their owner.
@@ -31,7 +31,8 @@ struct WorldSpec {
 };
 
 struct World {
-    std::vector<std::filesystem::path> sandbox_cgroups; // for SandboxSpec::cgroups; empty: none to be had
+    std::vector<std::filesystem::path>
+        sandbox_cgroups; // for SandboxSpec::cgroups; empty: none to be had
 };
 
 // Runs `inner` in the new world and returns its exit code (in the outer process); descriptors

@@ -32,14 +32,14 @@ enum class Network { none, internet };
 struct Limits {
     std::uint64_t memory_bytes = 4ull << 30; // memory and swap together
     std::uint64_t pids = 2048;
-    double cpus = 0;                  // 0: no limit
+    double cpus = 0;                      // 0: no limit
     std::uint64_t tmp_bytes = 2ull << 30; // of /tmp
     std::uint64_t open_files = 65536;
 };
 
 struct SandboxSpec {
-    std::string runtime = "crun"; // program name or path; runc's command line
-    std::filesystem::path init;   // slipway-init on our side
+    std::string runtime = "crun";                   // program name or path; runc's command line
+    std::filesystem::path init;                     // slipway-init on our side
     std::vector<std::filesystem::path> root_layers; // unpacked layers, topmost first (overlayfs)
     std::filesystem::path scratch; // an empty directory of ours: bundle, overlay's upper and work
     std::vector<Mount> mounts;

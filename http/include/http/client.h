@@ -30,7 +30,7 @@ struct Request {
     // Instead of Response::body for 2xx answers.
     std::function<void(std::string_view bytes)> sink;
     std::function<void(int status)> on_status; // once the headers are there, before the body
-    std::size_t longest_body = 4u << 20; // of Response::body
+    std::size_t longest_body = 4u << 20;       // of Response::body
     // Redirects are not followed by the client: the caller decides who may see its credentials.
 };
 
@@ -42,7 +42,7 @@ struct Response {
 };
 
 struct ClientOptions {
-    std::string ca_file;     // PEM bundle in addition to the system's; empty: the system's alone
+    std::string ca_file; // PEM bundle in addition to the system's; empty: the system's alone
     std::chrono::seconds connect_timeout{15};
     std::chrono::seconds stall_timeout{60}; // no byte either way
     std::string user_agent = "slipway/0.1";

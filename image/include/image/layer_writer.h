@@ -22,6 +22,9 @@ enum class Compression { gzip, zstd, none };
 // ("a", "a-b", "a/x"): the application's slices.
 enum class EntryOrder { depth_first, by_path };
 
+// "/a/b" as in the lifecycle's layers, or "a/b" as in source archives.
+enum class Names { absolute, relative };
+
 // CNB platform specification: every entry has the time 1980-01-01T00:00:01Z and no user names.
 struct Owner {
     unsigned uid = 0;
@@ -39,13 +42,12 @@ class LayerWriter {
     // Writes to `path` (created, truncated). gzip is ISA-L, level fixed in the .cpp with its
     // measurement.
     LayerWriter(std::filesystem::path path, Compression compression,
-                EntryOrder order = EntryOrder::depth_first);
+                EntryOrder order = EntryOrder::depth_first, Names names = Names::absolute);
     ~LayerWriter();
     LayerWriter(LayerWriter&&) noexcept;
 
     // Parents of `name` ("a/b/c", no leading slash) that were not written yet are added as
-    // directories 0755 owned by 0:0. Names must come in the layer's order. In the tar all names are
-    // absolute ("/a/b/c"), as the lifecycle writes them.
+    // directories 0755 owned by 0:0. Names must come in the layer's order.
     void add_directory(std::string_view name, unsigned mode, Owner owner);
     void add_file(std::string_view name, unsigned mode, Owner owner, std::string_view bytes);
     void add_symlink(std::string_view name, std::string_view target, Owner owner,

@@ -74,8 +74,8 @@ short() {
     if [[ $fact_root_scripts == yes ]]; then "$@"; else "$@" >/dev/null; fi
 }
 
-# CI=true, without which pnpm asks before it removes anything, is for these calls alone: to some build
-# scripts it means that warnings are errors.
+# CI=true, without which pnpm asks before it removes anything, is for these calls alone: to some
+# build scripts it means that warnings are errors.
 #
 # manager_install all|production: fills node_modules of the current directory, exactly as the lock
 # file says. What was downloaded before is used without asking the registry again.
@@ -96,7 +96,8 @@ manager_install() {
         ;;
     pnpm)
         if [[ $which == production ]]; then options=(--prod); else options=(--prod=false); fi
-        CI=true pnpm install --frozen-lockfile --prefer-offline --reporter=append-only "${options[@]}"
+        CI=true pnpm install --frozen-lockfile --prefer-offline --reporter=append-only \
+            "${options[@]}"
         ;;
     esac
 }

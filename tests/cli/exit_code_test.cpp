@@ -1,0 +1,28 @@
+#include "cli/exit_code.h"
+
+#include "base/fd.h"
+
+#include <catch2/catch.hpp>
+
+using base::ErrorKind;
+
+TEST_CASE("docs/errors.md has the exit code of each kind") {
+    const auto text = base::read_file(SLIPWAY_SOURCE_DIR "/docs/errors.md");
+    int rows = 0;
+    for (std::size_t at = 0; (at = text.find("\n| `", at)) != std::string::npos; ++at) {
+        const auto name = text.substr(at + 4, text.find('`', at + 4) - at - 4);
+        const auto kind = base::parse_error_kind(name);
+        if (!kind) continue; // another table
+        ++rows;
+        CHECK(text.compare(at + 4 + name.size(), 4, "` | ") == 0);
+        CHECK(std::stoi(text.substr(at + 8 + name.size())) == cli::exit_code_of(*kind));
+    }
+    CHECK(rows == static_cast<int>(ErrorKind::internal) + 1); // the last kind
+}
+
+TEST_CASE("a followed build ends the program as it ended itself") {
+    CHECK(cli::exit_code_of_state("published") == 0);
+    CHECK(cli::exit_code_of_state("refused") == 10);
+    CHECK(cli::exit_code_of_state("cancelled") == 13);
+    CHECK(cli::exit_code_of_state("broken") == 1);
+}
