@@ -104,6 +104,8 @@ std::string human_bytes(std::uint64_t bytes) {
 
 std::string human_duration(std::int64_t milliseconds) {
     if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
+    if (milliseconds < 60'000 && milliseconds % 1000 == 0)
+        return std::to_string(milliseconds / 1000) + " s";
     if (milliseconds < 60'000) {
         char text[32];
         std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(milliseconds) / 1000);

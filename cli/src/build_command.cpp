@@ -30,8 +30,6 @@ using base::Error;
 using base::ErrorKind;
 using base::json::Value;
 
-constexpr unsigned first_id_of_root = 231072; // as sandbox.first_id of the server
-
 struct Options {
     std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime, network;
     std::vector<std::string> buildpacks, environment;

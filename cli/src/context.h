@@ -19,6 +19,9 @@ class App;
 
 namespace cli {
 
+// Of the ids that builds run as, when root starts them: the default of the server's sandbox.first_id.
+inline constexpr unsigned first_id_of_root = 231072;
+
 struct Context {
     bool json = false;
     std::string socket; // as given; empty: below the state directory

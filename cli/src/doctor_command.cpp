@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace cli {
 namespace {
@@ -123,7 +124,8 @@ void print(const std::vector<Finding>& findings, const Context& context) {
 }
 
 void doctor(Context& context, const std::string& runtime) {
-    auto findings = engine::probe(runtime);
+    const unsigned first_id = ::geteuid() == 0 ? first_id_of_root : 0;
+    auto findings = engine::probe(runtime, program_directory() / "slipway-init", first_id);
     for (auto& finding : tools()) findings.push_back(std::move(finding));
     findings.push_back(look_at_door());
     findings.push_back(look_at_disk(context));

@@ -23,7 +23,7 @@ constexpr Field name_field{0, 100}, mode_field{100, 8}, uid_field{108, 8}, gid_f
 using Block = std::array<char, tar_block>;
 
 void put_text(Block& block, Field field, std::string_view text) {
-    std::memcpy(block.data() + field.offset, text.data(), std::min(text.size(), field.size));
+    text.copy(block.data() + field.offset, field.size);
 }
 
 bool fits_octal(Field field, std::uint64_t number) {

@@ -61,5 +61,6 @@ TEST_CASE("sizes and durations read as people say them") {
     CHECK(human_bytes(36'300'000) == "36.3 MB");
     CHECK(human_duration(340) == "340 ms");
     CHECK(human_duration(2100) == "2.1 s");
+    CHECK(human_duration(10'000) == "10 s");
     CHECK(human_duration(192'000) == "3 m 12 s");
 }

@@ -194,11 +194,13 @@ class Pipeline {
                                                     run_image_->reference.repository, settings_);
         const PublishInput input{job_.target, exported, {run_image_->reference, *base},
                                  workspace_.blobs, settings_};
-        report_.step("Publishing");
+        const bool kept = !std::holds_alternative<NoTarget>(job_.target);
+        if (kept) report_.step("Publishing");
         const auto published = publish(input, stop_);
-        report_.body(std::to_string(published.sent) + " of " +
-                     std::to_string(published.sent + published.already_there) + " blobs sent, " +
-                     base::human_bytes(published.sent_bytes));
+        if (kept)
+            report_.body(std::to_string(published.sent) + " of " +
+                         std::to_string(published.blobs) + " blobs had to be sent (" +
+                         base::human_bytes(published.sent_bytes) + ")");
         Published outcome{.reference = published.reference,
                           .digest = exported.image.digest().render(),
                           .size = exported.image.total_size()};

@@ -12,8 +12,8 @@ void Reporter::body(std::string_view text) { line("       ", text); }
 void Reporter::problem(std::string_view text) { line(" !     ", text); }
 
 void Reporter::line(std::string_view prefix, std::string_view text) {
-    std::string shown(prefix);
-    shown += base::printable(text);
+    std::string shown;
+    if (!text.empty()) shown.append(prefix).append(base::printable(text));
     {
         const std::lock_guard lock(mutex_);
         if (left_ == 0) return;

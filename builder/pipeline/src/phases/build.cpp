@@ -14,6 +14,7 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
+// So many are told again after a failure, when there were more: fewer still stand right above.
 constexpr std::size_t last_lines = 10;
 
 // A buildpack's output on its way to the log; remembers the end of it.
@@ -24,17 +25,23 @@ class OutputLines {
 
     void feed(std::string_view bytes) { splitter_.feed(bytes); }
     void finish() { splitter_.finish(); }
-    const std::deque<std::string>& last() const { return last_; }
+    // Empty when all there was stands on the screen anyway.
+    const std::deque<std::string>& last() const {
+        static const std::deque<std::string> none;
+        return count_ > last_lines ? last_ : none;
+    }
 
   private:
     void take(std::string_view line) {
         report_.body(line);
+        ++count_;
         last_.emplace_back(line);
         if (last_.size() > last_lines) last_.pop_front();
     }
 
     Reporter& report_;
     std::deque<std::string> last_;
+    std::size_t count_ = 0;
     base::LineSplitter splitter_;
 };
 
@@ -76,9 +83,7 @@ std::optional<Failure> failure_of(const Watchdog& watchdog, const base::Stop& jo
 
 [[noreturn]] void fail(const std::string& name, const Failure& failure,
                        const std::deque<std::string>& last, Reporter& report) {
-    report.problem("");
-    report.problem(name + " " + failure.reason + ".");
-    if (!last.empty()) report.problem("Its last lines:");
+    if (!last.empty()) report.problem("The last lines of " + name + ":");
     for (const auto& line : last) report.problem("  " + line);
     throw Error(failure.kind, name + " " + failure.reason, failure.hint);
 }

@@ -22,7 +22,12 @@ class Sender {
         for (const auto& blob : input.exported.blobs) made_.emplace(blob.descriptor.digest, &blob);
     }
 
-    void send(const std::vector<image::Descriptor>& missing, const base::Stop& stop) {
+    struct Sent {
+        std::size_t blobs = 0;
+        std::uint64_t bytes = 0;
+    };
+
+    Sent send(const std::vector<image::Descriptor>& missing, const base::Stop& stop) {
         base::Guarded<std::size_t> next(0);
         base::TaskGroup streams;
         for (std::size_t i = 0; i < std::min(most_streams, missing.size()); ++i)
@@ -34,12 +39,13 @@ class Sender {
                 }
             });
         streams.join();
+        return *sent_.lock();
     }
 
   private:
     void send_one(const image::Descriptor& descriptor, const base::Stop& stop) {
         if (const auto made = made_.find(descriptor.digest); made != made_.end())
-            return target_.write_blob(*made->second, stop);
+            return write(*made->second, stop);
         const auto* registry = std::get_if<RegistryTarget>(&input_.target);
         if (registry && registry->registry == input_.base.reference.registry &&
             target_.mount_blob(descriptor, input_.base.reference.repository, stop))
@@ -54,13 +60,21 @@ class Sender {
             input_.base.store.read_blob(
                 descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); }, stop);
         }
-        target_.write_blob(copy, stop);
+        write(copy, stop);
         std::filesystem::remove(copy.path);
+    }
+
+    void write(const image::BlobFile& blob, const base::Stop& stop) {
+        target_.write_blob(blob, stop);
+        auto sent = sent_.lock();
+        ++sent->blobs;
+        sent->bytes += blob.descriptor.size;
     }
 
     const PublishInput& input_;
     image::BlobStore& target_;
     std::map<image::Digest, const image::BlobFile*> made_;
+    base::Guarded<Sent> sent_;
 };
 
 std::unique_ptr<image::BlobStore> open_target(const PublishInput& input) {
@@ -99,13 +113,11 @@ PublishedImage publish(const PublishInput& input, const base::Stop& stop) {
 
     std::vector<image::Descriptor> all, missing;
     for (const auto& [ignored, descriptor] : wanted) all.push_back(descriptor);
-    for (const auto& absent : target->find_missing(all, stop)) {
-        missing.push_back(wanted.at(absent));
-        published.sent_bytes += missing.back().size;
-    }
-    published.sent = missing.size();
-    published.already_there = all.size() - missing.size();
-    Sender(input, *target).send(missing, stop);
+    for (const auto& absent : target->find_missing(all, stop)) missing.push_back(wanted.at(absent));
+    const auto sent = Sender(input, *target).send(missing, stop);
+    published.blobs = all.size();
+    published.sent = sent.blobs;
+    published.sent_bytes = sent.bytes;
     target->write_manifest({std::string(image::media_type::manifest), manifest, digest},
                            tag_of(input.target), stop);
     return published;

@@ -22,9 +22,9 @@ struct PublishInput {
 
 struct PublishedImage {
     std::string reference; // with digest
-    std::size_t sent = 0;  // blobs
+    std::size_t blobs = 0; // of the image
+    std::size_t sent = 0;  // of these; the others were there or came by a mount
     std::uint64_t sent_bytes = 0;
-    std::size_t already_there = 0;
 };
 
 PublishedImage publish(const PublishInput& input, const base::Stop& stop);
