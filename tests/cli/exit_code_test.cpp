@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cctype>
+
 using base::ErrorKind;
 
 TEST_CASE("docs/errors.md has the exit code of each kind") {
@@ -12,10 +14,10 @@ TEST_CASE("docs/errors.md has the exit code of each kind") {
     for (std::size_t at = 0; (at = text.find("\n| `", at)) != std::string::npos; ++at) {
         const auto name = text.substr(at + 4, text.find('`', at + 4) - at - 4);
         const auto kind = base::parse_error_kind(name);
-        if (!kind) continue; // another table
+        const auto next = text.substr(at + 8 + name.size(), 2);
+        if (!kind || !std::isdigit(static_cast<unsigned char>(next[0]))) continue; // another table
         ++rows;
-        CHECK(text.compare(at + 4 + name.size(), 4, "` | ") == 0);
-        CHECK(std::stoi(text.substr(at + 8 + name.size())) == cli::exit_code_of(*kind));
+        CHECK(std::stoi(next) == cli::exit_code_of(*kind));
     }
     CHECK(rows == static_cast<int>(ErrorKind::internal) + 1); // the last kind
 }

@@ -82,7 +82,7 @@ check 'slipway build gives the digest of the push, without a server' '
         git -C "$work/$app" archive first | tar -x -C "$work/$app.export"
         slipway build "$work/$app.export" --output "oci:$work/$app.layout" >"$work/$app.build" 2>&1 ||
             { cat "$work/$app.build"; exit 1; }
-        same "$(grep -oE "sha256:[0-9a-f]{64}" "$work/$app.build" | tail -n 1)" "$(pushed_digest "$app")"
+        same "$(grep -oE "sha256:[0-9a-f]{64}" "$work/$app.build" | tail -n 1)" "$(slipway --json apps info "$app" | jq -r .digest)"
         skopeo inspect "oci:$work/$app.layout" >/dev/null
     done
 '

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "buildpacks/toml_text.h"
 
 #include <nlohmann/json.hpp>
@@ -42,12 +43,22 @@ LayerRecord parse_layer(const Value& value) {
     return layer;
 }
 
+// A label comes out of a registry, where others may write: its names become file names.
+void check_layer_name(const std::string& name) {
+    if (name.empty() || name == "." || name == ".." || name.size() > 200 ||
+        name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "\"" + base::printable(name) + "\" cannot be the name of a layer");
+}
+
 BuildpackRecord parse_buildpack(const Value& value) {
     BuildpackRecord buildpack{.id = base::json::get_string(value, "key"),
                               .version = base::json::find_string(value, "version").value_or("")};
     const auto layers = value.value("layers", Value::object());
-    for (const auto& [name, layer] : layers.items())
+    for (const auto& [name, layer] : layers.items()) {
+        check_layer_name(name);
         buildpack.layers.emplace(name, parse_layer(layer));
+    }
     const auto store = value.value("store", Value::object());
     if (store.contains("metadata")) buildpack.store_json = store["metadata"].dump();
     return buildpack;
