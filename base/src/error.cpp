@@ -30,28 +30,36 @@ ErrorKind kind_of_errno(int code) {
     switch (code) {
     case ENOENT:
     case ESRCH:
-    case ENXIO: return ErrorKind::not_found;
-    case EEXIST: return ErrorKind::already_exists;
+    case ENXIO:
+        return ErrorKind::not_found;
+    case EEXIST:
+        return ErrorKind::already_exists;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorKind::denied;
+    case EROFS:
+        return ErrorKind::denied;
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-    case EFBIG: return ErrorKind::limit_exceeded;
+    case EFBIG:
+        return ErrorKind::limit_exceeded;
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:
     case EHOSTUNREACH:
     case ENETUNREACH:
     case ENOSPC:
-    case EDQUOT: return ErrorKind::unavailable; // ours to mend; it works again later
-    case ETIMEDOUT: return ErrorKind::timed_out;
+    case EDQUOT:
+        return ErrorKind::unavailable; // ours to mend; it works again later
+    case ETIMEDOUT:
+        return ErrorKind::timed_out;
     case EINVAL:
     case ENAMETOOLONG:
     case ENOTDIR:
-    case EISDIR: return ErrorKind::invalid_input;
-    default: return ErrorKind::internal;
+    case EISDIR:
+        return ErrorKind::invalid_input;
+    default:
+        return ErrorKind::internal;
     }
 }
 
@@ -84,7 +92,9 @@ std::string Error::describe() const {
     return text;
 }
 
-void throw_errno(std::string what) { throw_errno(errno, std::move(what)); }
+void throw_errno(std::string what) {
+    throw_errno(errno, std::move(what));
+}
 
 void throw_errno(int code, std::string what) {
     throw Error(kind_of_errno(code), what + ": " + std::strerror(code), hint_of_errno(code));

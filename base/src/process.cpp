@@ -150,14 +150,13 @@ Process Process::start(const Command& command) {
     ChildSetup setup(command);
     std::error_code failure;
     pid_t failed_pid = -1;
-    bp::child child(bp::exe = program.string(), bp::args = arguments,
-                    bp::start_dir = command.working_directory.string(), environment_of(command),
-                    bp::extend::on_exec_setup = [&setup](auto&) { setup.run(); },
-                    bp::extend::on_error =
-                        [&failed_pid](auto& executor, const std::error_code&) {
-                            failed_pid = executor.pid;
-                        },
-                    failure);
+    bp::child child(
+        bp::exe = program.string(), bp::args = arguments,
+        bp::start_dir = command.working_directory.string(), environment_of(command),
+        bp::extend::on_exec_setup = [&setup](auto&) { setup.run(); },
+        bp::extend::on_error = [&failed_pid](auto& executor,
+                                             const std::error_code&) { failed_pid = executor.pid; },
+        failure);
     // Boost only asks for the failed child without waiting, which leaves a zombie now and then.
     if (failure && failed_pid > 0) ::waitpid(failed_pid, nullptr, 0);
     if (failure) throw_errno(failure.value(), "could not start " + program.string());
@@ -174,8 +173,8 @@ Process Process::start(const Command& command) {
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)),
-      status_(other.status_) {}
+    : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), status_(other.status_) {
+}
 
 Process& Process::operator=(Process&& other) noexcept {
     std::swap(pid_, other.pid_);
@@ -252,7 +251,8 @@ std::filesystem::path find_program(std::string_view name) {
 std::vector<std::string> minimal_environment(std::vector<std::string> extra) {
     std::vector<std::string> environment;
     for (const char* name : {"PATH", "HOME", "LANG", "TMPDIR"})
-        if (const char* value = std::getenv(name)) environment.push_back(name + ("=" + std::string(value)));
+        if (const char* value = std::getenv(name))
+            environment.push_back(name + ("=" + std::string(value)));
     for (auto& entry : extra) environment.push_back(std::move(entry));
     return environment;
 }

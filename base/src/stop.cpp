@@ -35,9 +35,13 @@ Stop StopSource::stop() const noexcept {
     return stop;
 }
 
-bool Stop::requested() const noexcept { return state_ && state_->requested.load(); }
+bool Stop::requested() const noexcept {
+    return state_ && state_->requested.load();
+}
 
-int Stop::fd() const noexcept { return state_ ? state_->event.get() : -1; }
+int Stop::fd() const noexcept {
+    return state_ ? state_->event.get() : -1;
+}
 
 void Stop::throw_if_over(const char* doing) const {
     if (requested()) throw Error(ErrorKind::cancelled, std::string(doing) + " was cancelled");

@@ -45,9 +45,13 @@ void TaskGroup::start(std::function<void(const Stop&)> task) {
     });
 }
 
-void TaskGroup::request_stop() noexcept { state_->source.request(); }
+void TaskGroup::request_stop() noexcept {
+    state_->source.request();
+}
 
-Stop TaskGroup::stop() const noexcept { return state_->source.stop(); }
+Stop TaskGroup::stop() const noexcept {
+    return state_->source.stop();
+}
 
 void TaskGroup::join() {
     for (auto& task : state_->tasks) task.thread.join();

@@ -134,6 +134,8 @@ std::string random_hex(std::size_t bytes) {
     return text;
 }
 
-std::string quoted(std::string_view text) { return '"' + printable(text) + '"'; }
+std::string quoted(std::string_view text) {
+    return '"' + printable(text) + '"';
+}
 
 } // namespace base

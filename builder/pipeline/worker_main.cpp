@@ -19,7 +19,9 @@ constexpr std::size_t largest_job = 4u << 20;
 
 base::StopSource* stop_source = nullptr; // for the signal handler alone
 
-void request_stop(int) { stop_source->request(); }
+void request_stop(int) {
+    stop_source->request();
+}
 
 // The ids of this world are not those outside: what others own privately is bound to places that
 // it can reach, read-only, before the ids change. The job then names those places.
@@ -115,7 +117,8 @@ int main(int argc, char**) {
         base::log::error("the worker could not start",
                          {{"error", error.describe()}, {"hint", error.hint()}});
         builder::Reporter report(event_fd, 1 << 16);
-        report.send(builder::Broken{builder::Phase::fetch, error.kind(), error.message(), error.hint()});
+        report.send(
+            builder::Broken{builder::Phase::fetch, error.kind(), error.message(), error.hint()});
         return 1;
     } catch (const std::exception& error) {
         base::log::error("the worker could not start", {{"error", error.what()}});

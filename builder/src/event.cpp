@@ -25,8 +25,11 @@ Value render_published(const Published& published) {
         processes.push_back({{"type", process.type},
                              {"command", process.command},
                              {"default", process.is_default}});
-    return {{"outcome", "published"}, {"reference", published.reference},
-            {"digest", published.digest}, {"size", published.size}, {"processes", processes}};
+    return {{"outcome", "published"},
+            {"reference", published.reference},
+            {"digest", published.digest},
+            {"size", published.size},
+            {"processes", processes}};
 }
 
 template <class Failure>
@@ -40,9 +43,12 @@ Value render_failure(std::string_view name, const Failure& failure) {
 
 Value to_json(const Outcome& outcome) {
     Value value;
-    if (const auto* published = std::get_if<Published>(&outcome)) value = render_published(*published);
-    if (const auto* refused = std::get_if<Refused>(&outcome)) value = render_failure("refused", *refused);
-    if (const auto* broken = std::get_if<Broken>(&outcome)) value = render_failure("broken", *broken);
+    if (const auto* published = std::get_if<Published>(&outcome))
+        value = render_published(*published);
+    if (const auto* refused = std::get_if<Refused>(&outcome))
+        value = render_failure("refused", *refused);
+    if (const auto* broken = std::get_if<Broken>(&outcome))
+        value = render_failure("broken", *broken);
     if (const auto* cancelled = std::get_if<Cancelled>(&outcome))
         value = {{"outcome", "cancelled"}, {"why", cancelled->why}};
     value["event"] = "outcome";

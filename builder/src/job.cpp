@@ -38,7 +38,8 @@ Value render_target(const Target& target) {
                 {"repository", registry->repository},
                 {"tag", registry->tag}};
     if (const auto* layout = std::get_if<LayoutTarget>(&target))
-        return {{"kind", "layout"}, {"directory", layout->directory.string()}, {"tag", layout->tag}};
+        return {
+            {"kind", "layout"}, {"directory", layout->directory.string()}, {"tag", layout->tag}};
     return {{"kind", "none"}};
 }
 
@@ -47,16 +48,21 @@ Target parse_target(const Value& value) {
     if (kind == "registry")
         return RegistryTarget{get_string(value, "registry"), get_string(value, "repository"),
                               get_string(value, "tag")};
-    if (kind == "layout") return LayoutTarget{get_string(value, "directory"), get_string(value, "tag")};
+    if (kind == "layout")
+        return LayoutTarget{get_string(value, "directory"), get_string(value, "tag")};
     if (kind == "none") return NoTarget{};
     throw base::Error(base::ErrorKind::invalid_input, "there is no target kind \"" + kind + "\"");
 }
 
 Value render_limits(const JobLimits& limits) {
-    return {{"memory_bytes", limits.memory_bytes}, {"pids", limits.pids},
-            {"cpus", limits.cpus},                 {"time_seconds", limits.time.count()},
-            {"silence_seconds", limits.silence.count()}, {"log_bytes", limits.log_bytes},
-            {"source_bytes", limits.source_bytes}, {"source_entries", limits.source_entries}};
+    return {{"memory_bytes", limits.memory_bytes},
+            {"pids", limits.pids},
+            {"cpus", limits.cpus},
+            {"time_seconds", limits.time.count()},
+            {"silence_seconds", limits.silence.count()},
+            {"log_bytes", limits.log_bytes},
+            {"source_bytes", limits.source_bytes},
+            {"source_entries", limits.source_entries}};
 }
 
 JobLimits parse_limits(const Value& value) {

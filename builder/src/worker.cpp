@@ -139,9 +139,9 @@ class Supervision {
     // as the rest of its time, a stop shortens it.
     base::ExitStatus end(base::Process& process) {
         if (!outcome_ && deadline_)
-            return process.terminate(std::max(std::chrono::milliseconds(0),
-                                              std::chrono::ceil<std::chrono::milliseconds>(
-                                                  *deadline_ - Clock::now())));
+            return process.terminate(
+                std::max(std::chrono::milliseconds(0),
+                         std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now())));
         if (const auto status = process.wait(stop_.within(std::chrono::minutes(2)))) return *status;
         return process.terminate(worker_.grace);
     }

@@ -23,8 +23,7 @@ constexpr int oldest_api = 7, newest_api = 12;
 
 void check_api(const Info& info) {
     int minor = -1;
-    if (info.api.starts_with("0."))
-        minor = std::atoi(info.api.c_str() + 2);
+    if (info.api.starts_with("0.")) minor = std::atoi(info.api.c_str() + 2);
     if (minor < oldest_api || minor > newest_api)
         throw Error(ErrorKind::invalid_input,
                     info.full_name() + " wants Buildpack API " + info.api +

@@ -59,8 +59,8 @@ PlanSection read_section(const json& table) {
     for (const auto& provided : list_of(table, "provides"))
         section.provides.push_back(base::json::get_string(provided, "name"));
     for (const auto& required : list_of(table, "requires"))
-        section.requires_.push_back({base::json::get_string(required, "name"),
-                                     table_of(required, "metadata").dump()});
+        section.requires_.push_back(
+            {base::json::get_string(required, "name"), table_of(required, "metadata").dump()});
     return section;
 }
 
@@ -113,8 +113,8 @@ BuiltLayer read_layer(const std::filesystem::path& layers, const std::string& di
                       .build = base::json::find_bool(types, "build", false),
                       .cache = base::json::find_bool(types, "cache", false)},
             .metadata_json = table_of(table, "metadata").dump(),
-            .has_content =
-                static_cast<bool>(base::open_beneath(layers, directory + "/" + name, O_RDONLY | O_DIRECTORY)),
+            .has_content = static_cast<bool>(
+                base::open_beneath(layers, directory + "/" + name, O_RDONLY | O_DIRECTORY)),
         };
     });
 }

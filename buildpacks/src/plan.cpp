@@ -62,13 +62,17 @@ class Attempt {
             bool met = false;
             for (std::size_t j = 0; j <= i && !met; ++j)
                 met = present_[j] && contains(section(j).provides, entry.name);
-            if (!met) return candidates_[i].name + " requires \"" + entry.name + "\", which nothing before it provides";
+            if (!met)
+                return candidates_[i].name + " requires \"" + entry.name +
+                       "\", which nothing before it provides";
         }
         for (const auto& name : section(i).provides) {
             bool wanted = false;
             for (std::size_t j = i; j < candidates_.size() && !wanted; ++j)
                 wanted = present_[j] && needs(section(j), name);
-            if (!wanted) return candidates_[i].name + " provides \"" + name + "\", which nothing after it requires";
+            if (!wanted)
+                return candidates_[i].name + " provides \"" + name +
+                       "\", which nothing after it requires";
         }
         return {};
     }

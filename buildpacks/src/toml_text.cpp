@@ -85,10 +85,10 @@ json toml_to_json(std::string_view text, std::string_view what) {
 
 std::string json_to_toml(const json& table) {
     // Plain strings, as the lifecycle writes them: buildpacks in shell read these files with sed.
-    constexpr auto flags = toml::toml_formatter::default_flags &
-                           ~(toml::format_flags::allow_literal_strings |
-                             toml::format_flags::allow_multi_line_strings |
-                             toml::format_flags::indentation);
+    constexpr auto flags =
+        toml::toml_formatter::default_flags &
+        ~(toml::format_flags::allow_literal_strings | toml::format_flags::allow_multi_line_strings |
+          toml::format_flags::indentation);
     const auto rendered = to_table(table);
     toml::toml_formatter formatter{rendered, flags};
     std::ostringstream stream;

@@ -79,11 +79,10 @@ TEST_CASE("a deadline kills the child and everything in its group") {
 
 TEST_CASE("terminate escalates to SIGKILL when SIGTERM is ignored") {
     const Pipe ready = make_pipe();
-    auto process =
-        Process::start({.argv = {"sh", "-c", "trap '' TERM; echo; while :; do :; done"},
-                        .environment = {},
-                        .working_directory = "/",
-                        .descriptors = {{1, ready.write.get()}}});
+    auto process = Process::start({.argv = {"sh", "-c", "trap '' TERM; echo; while :; do :; done"},
+                                   .environment = {},
+                                   .working_directory = "/",
+                                   .descriptors = {{1, ready.write.get()}}});
     char byte;
     REQUIRE(read_some(ready.read.get(), &byte, 1) == 1);
     const auto status = process.terminate(std::chrono::milliseconds(50));
@@ -93,10 +92,11 @@ TEST_CASE("terminate escalates to SIGKILL when SIGTERM is ignored") {
 
 TEST_CASE("descriptors are placed under the wanted numbers, also when they cross") {
     const Pipe first = make_pipe(), second = make_pipe();
-    auto process = Process::start({.argv = {"sh", "-c", "echo three >&3; echo four >&4"},
-                                   .environment = {},
-                                   .working_directory = "/",
-                                   .descriptors = {{3, second.write.get()}, {4, first.write.get()}}});
+    auto process =
+        Process::start({.argv = {"sh", "-c", "echo three >&3; echo four >&4"},
+                        .environment = {},
+                        .working_directory = "/",
+                        .descriptors = {{3, second.write.get()}, {4, first.write.get()}}});
     REQUIRE(process.wait()->ok());
     char buffer[16];
     CHECK(std::string(buffer, read_some(second.read.get(), buffer, 16)) == "three\n");

@@ -8,7 +8,8 @@ using namespace base;
 
 namespace {
 
-std::vector<std::string> lines_of(std::vector<std::string_view> pieces, std::size_t longest = 1000) {
+std::vector<std::string> lines_of(std::vector<std::string_view> pieces,
+                                  std::size_t longest = 1000) {
     std::vector<std::string> lines;
     LineSplitter splitter([&](std::string_view line) { lines.emplace_back(line); }, longest);
     for (const auto piece : pieces) splitter.feed(piece);
@@ -36,16 +37,18 @@ TEST_CASE("control bytes and terminal sequences are shown, not sent") {
     CHECK(printable("\x1b]52;c;ZXZpbA==\x07") == "^[]52;c;ZXZpbA==^G");
     CHECK(printable("\x1b[1G\x1b[K") == "^[[1G^[[K");
     CHECK(printable("\x7f") == "^?");
-    CHECK(printable("\x9b" "31m") == "\\x9b31m");     // C1 as a lone byte
-    CHECK(printable("\xc2\x9b" "31m") == "\\xc2\\x9b31m"); // C1 as UTF-8
+    CHECK(printable("\x9b"
+                    "31m") == "\\x9b31m"); // C1 as a lone byte
+    CHECK(printable("\xc2\x9b"
+                    "31m") == "\\xc2\\x9b31m"); // C1 as UTF-8
 }
 
 TEST_CASE("valid UTF-8 stays, invalid bytes are shown") {
     CHECK(printable("grün ✓ 🚀") == "grün ✓ 🚀");
     CHECK(printable("\xff\xfe") == "\\xff\\xfe");
-    CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");         // overlong slash
+    CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");          // overlong slash
     CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80"); // surrogate
-    CHECK(printable("\xe2\x82") == "\\xe2\\x82");         // cut short
+    CHECK(printable("\xe2\x82") == "\\xe2\\x82");          // cut short
 }
 
 TEST_CASE("colours stay only where asked, and only colours") {

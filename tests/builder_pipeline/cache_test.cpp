@@ -16,12 +16,18 @@ struct Pack final : buildpacks::Buildpack {
     const fs::path& directory() const override { return path_; }
     std::string mount_point() const override { return {}; }
     engine::Invocation detect(const buildpacks::Places&, const std::string&,
-                              buildpacks::Environment) const override { return {}; }
+                              buildpacks::Environment) const override {
+        return {};
+    }
     buildpacks::Detection read_detection(base::ExitStatus, std::string,
-                                         const fs::path&) const override { return {}; }
+                                         const fs::path&) const override {
+        return {};
+    }
     engine::Invocation build(const buildpacks::Places&, const std::vector<buildpacks::PlanEntry>&,
                              const fs::path&, const std::string&,
-                             buildpacks::Environment) const override { return {}; }
+                             buildpacks::Environment) const override {
+        return {};
+    }
     buildpacks::Built read_build(const fs::path&) const override { return {}; }
     buildpacks::Info info_;
     fs::path path_;

@@ -147,11 +147,11 @@ TEST_CASE("a tree that names .git or climbs up is refused even when git's own ch
         // git mktree takes what git add would refuse.
         const base::TempDir scratch("slipway-test");
         base::write_file(scratch.path() / "list", "100644 blob " + blob + "\t" + name + "\n");
-        const auto made = base::run(
-            {.argv = {"sh", "-c", "git -C \"$0\" mktree < \"$1\"", repository.tree().string(),
-                      (scratch.path() / "list").string()},
-             .environment = base::minimal_environment()},
-            {});
+        const auto made =
+            base::run({.argv = {"sh", "-c", "git -C \"$0\" mktree < \"$1\"",
+                                repository.tree().string(), (scratch.path() / "list").string()},
+                       .environment = base::minimal_environment()},
+                      {});
         REQUIRE(made.status.ok());
         const auto commit = repository.git({"commit-tree", "-m", "x", base::trim(made.output)});
         const Checkout target;
@@ -171,7 +171,8 @@ TEST_CASE("sources over a limit are refused with the file that went over it") {
                       Catch::Contains("video.mp4"));
     limits = {};
     limits.source_entries = 1;
-    CHECK_THROWS_WITH(Checkout().fetch(repository.source(commit), limits), Catch::Contains("1 files"));
+    CHECK_THROWS_WITH(Checkout().fetch(repository.source(commit), limits),
+                      Catch::Contains("1 files"));
 }
 
 TEST_CASE("a commit that is not there is an error, not an empty tree") {

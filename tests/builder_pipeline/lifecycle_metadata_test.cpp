@@ -17,8 +17,10 @@ LifecycleMetadata sample() {
     metadata.launcher = "sha256:l";
     metadata.process_types = "sha256:p";
     metadata.buildpacks = {
-        {"t/one", "1.0.0",
-         {{"deps", {"sha256:d", R"({"key":"v"})", {.launch = true, .build = false, .cache = true}}}},
+        {"t/one",
+         "1.0.0",
+         {{"deps",
+           {"sha256:d", R"({"key":"v"})", {.launch = true, .build = false, .cache = true}}}},
          R"({"n":1})"}};
     metadata.run_image = {"sha256:t", "stacks/x/run@sha256:r", "stacks/x/run"};
     return metadata;
@@ -71,7 +73,8 @@ TEST_CASE("a label that others wrote cannot name files outside the layers") {
 
 TEST_CASE("an image without a readable label is built upon as if it were the first") {
     CHECK_FALSE(LifecycleMetadata::parse(image::Image("amd64")));
-    for (const char* text : {"", "{", "[]x", R"({"buildpacks":[3]})", R"({"buildpacks":[{"key":1}]})"})
+    for (const char* text :
+         {"", "{", "[]x", R"({"buildpacks":[3]})", R"({"buildpacks":[{"key":1}]})"})
         CHECK_FALSE(LifecycleMetadata::parse(with_label(text)));
 }
 
@@ -79,8 +82,8 @@ TEST_CASE("launch metadata is what the launcher reads") {
     const std::vector<NamedProcess> processes{
         {{"web", {"node"}, {"server.js"}, "", true}, "t/one"}};
     const auto toml = render_launch_metadata({}, processes);
-    for (const char* part : {"[[processes]]", "type = \"web\"", "command = [ \"node\" ]",
-                             "args = [ \"server.js\" ]", "direct = true", "default = true",
-                             "buildpack-id = \"t/one\""})
+    for (const char* part :
+         {"[[processes]]", "type = \"web\"", "command = [ \"node\" ]", "args = [ \"server.js\" ]",
+          "direct = true", "default = true", "buildpack-id = \"t/one\""})
         CHECK_THAT(toml, Catch::Contains(part));
 }

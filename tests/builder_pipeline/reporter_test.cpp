@@ -37,8 +37,10 @@ TEST_CASE("lines follow the field's convention") {
 }
 
 TEST_CASE("control bytes of a buildpack never reach the stream") {
-    CHECK(lines_of(1000, [](Reporter& report) { report.body("\x1b[2J\x07" "boo"); }) ==
-          std::vector<std::string>{"       ^[[2J^Gboo"});
+    CHECK(lines_of(1000, [](Reporter& report) {
+              report.body("\x1b[2J\x07"
+                          "boo");
+          }) == std::vector<std::string>{"       ^[[2J^Gboo"});
 }
 
 TEST_CASE("a full log says so once") {

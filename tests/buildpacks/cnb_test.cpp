@@ -43,8 +43,7 @@ TEST_CASE("the bundled buildpacks load, and the order names only those that are 
 TEST_CASE("an order that names a missing buildpack is refused by name") {
     Tree tree;
     tree.file("order.toml", "[[order]]\n[[order.group]]\nid = \"not/there\"\n");
-    CHECK_THROWS_WITH(Catalog::load({tree.directory.path()}),
-                      Catch::Contains("not/there"));
+    CHECK_THROWS_WITH(Catalog::load({tree.directory.path()}), Catch::Contains("not/there"));
 }
 
 TEST_CASE("an API outside 0.7 to 0.12 is refused by name") {
@@ -81,8 +80,7 @@ TEST_CASE("a build plan is its top section and each alternative") {
     tree.file("slot/plan.toml", "[[provides]]\nname=\"a\"\n[[requires]]\nname=\"a\"\n"
                                 "[requires.metadata]\nversion=\"1\"\n"
                                 "[[or]]\n[[or.requires]]\nname=\"b\"\n");
-    const auto sections =
-        one(tree)->read_detection({.code = 0}, "", tree / "slot").sections;
+    const auto sections = one(tree)->read_detection({.code = 0}, "", tree / "slot").sections;
     REQUIRE(sections.size() == 2);
     CHECK(sections[0].provides == std::vector<std::string>{"a"});
     CHECK(sections[0].requires_[0].metadata_json == R"({"version":"1"})");
@@ -141,7 +139,8 @@ TEST_CASE("a link in place of a file or a layer counts as absent") {
 }
 
 TEST_CASE("TOML to JSON and back keeps every value") {
-    const auto value = toml_to_json("a = 1\nb = [true, 1.5]\n[c]\nd = \"x\"\n[[e]]\nf = 1\n", "test");
+    const auto value =
+        toml_to_json("a = 1\nb = [true, 1.5]\n[c]\nd = \"x\"\n[[e]]\nf = 1\n", "test");
     CHECK(value.dump() == R"({"a":1,"b":[true,1.5],"c":{"d":"x"},"e":[{"f":1}]})");
     CHECK(toml_to_json(json_to_toml(value), "again") == value);
 }

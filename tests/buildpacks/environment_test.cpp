@@ -49,8 +49,8 @@ TEST_CASE("suffixes say how a variable changes, with the delimiter of their dire
     tree.file("env/C.default", "3").file("env/D.default", "4");
     tree.file("env.build/E.override", "5").file("env.build/F", "6").file("env/G.nonsense", "7");
     const auto& environment = tree.apply();
-    CHECK(environment == Environment{{"A", "a;1"}, {"B", "2b"}, {"C", "c"},
-                                     {"D", "4"},   {"E", "5"},  {"F", "6"}});
+    CHECK(environment ==
+          Environment{{"A", "a;1"}, {"B", "2b"}, {"C", "c"}, {"D", "4"}, {"E", "5"}, {"F", "6"}});
 }
 
 TEST_CASE("env.launch is not for the build") {

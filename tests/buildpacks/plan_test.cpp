@@ -24,7 +24,8 @@ std::string shown(const std::vector<Candidate>& candidates) {
     std::string text;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         text += (i ? " " : "") + candidates[i].name + ":";
-        if (!trial->plans[i]) text += "-";
+        if (!trial->plans[i])
+            text += "-";
         else
             for (const auto& entry : *trial->plans[i]) text += entry.name + ",";
     }
@@ -56,8 +57,9 @@ TEST_CASE("a provider that nobody asks fails its group, or leaves it when it is 
 }
 
 TEST_CASE("one that leaves takes with it what it required, until all is stable") {
-    CHECK(shown({pack("a", {section({"x"}, {})}, true), pack("b", {section({}, {"x", "missing"})}, true),
-                 pack("c", {section({}, {})})}) == "a:- b:- c:");
+    CHECK(shown({pack("a", {section({"x"}, {})}, true),
+                 pack("b", {section({}, {"x", "missing"})}, true), pack("c", {section({}, {})})}) ==
+          "a:- b:- c:");
 }
 
 TEST_CASE("a group of which everybody left does not pass") {

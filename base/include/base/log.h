@@ -17,9 +17,17 @@ using Fields = std::initializer_list<std::pair<std::string_view, std::string_vie
 void open(std::string_view program, Level level);
 
 void write(Level level, std::string_view message, Fields fields = {});
-inline void debug(std::string_view message, Fields f = {}) { write(Level::debug, message, f); }
-inline void info(std::string_view message, Fields f = {}) { write(Level::info, message, f); }
-inline void warning(std::string_view message, Fields f = {}) { write(Level::warning, message, f); }
-inline void error(std::string_view message, Fields f = {}) { write(Level::error, message, f); }
+inline void debug(std::string_view message, Fields f = {}) {
+    write(Level::debug, message, f);
+}
+inline void info(std::string_view message, Fields f = {}) {
+    write(Level::info, message, f);
+}
+inline void warning(std::string_view message, Fields f = {}) {
+    write(Level::warning, message, f);
+}
+inline void error(std::string_view message, Fields f = {}) {
+    write(Level::error, message, f);
+}
 
 } // namespace base::log

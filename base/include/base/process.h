@@ -27,7 +27,7 @@ struct Command {
     std::map<int, int> descriptors; // child's number -> ours (borrowed); 0, 1, 2 default to null
     std::vector<std::filesystem::path> join_cgroups; // cgroup directories entered before exec
     std::optional<std::pair<uid_t, gid_t>> run_as;   // drops all groups, then to these
-    bool dies_with_parent = true; // SIGKILL when the thread that started it ends
+    bool dies_with_parent = true;                    // SIGKILL when the thread that started it ends
 };
 
 struct ExitStatus {

@@ -18,6 +18,8 @@ class Secret {
 };
 
 // What a formatter or a debugger's print finds.
-inline std::string to_string(const Secret&) { return "***"; }
+inline std::string to_string(const Secret&) {
+    return "***";
+}
 
 } // namespace base

@@ -31,7 +31,7 @@ class LineSplitter {
 enum class Colour { keep, drop };
 std::string printable(std::string_view line, Colour colour = Colour::drop);
 
-std::string human_bytes(std::uint64_t bytes);      // "36.3 MB"
+std::string human_bytes(std::uint64_t bytes);          // "36.3 MB"
 std::string human_duration(std::int64_t milliseconds); // "340 ms", "2.1 s", "3 m 12 s"
 std::string trim(std::string_view text);
 std::string random_hex(std::size_t bytes);

@@ -24,8 +24,8 @@ struct ProcessType {
 };
 
 struct Published {
-    std::string reference; // with the digest, as one would pull it
-    std::string digest;    // "sha256:..."
+    std::string reference;  // with the digest, as one would pull it
+    std::string digest;     // "sha256:..."
     std::uint64_t size = 0; // compressed bytes of the image
     std::vector<ProcessType> processes;
 };

@@ -19,8 +19,8 @@ namespace builder {
 // A commit that a push brought: in the repository or still in its quarantine.
 struct GitTree {
     std::filesystem::path repository;
-    std::string commit;                // 40 hex digits
-    std::filesystem::path quarantine;  // objects directory of the push; empty when there is none
+    std::string commit;               // 40 hex digits
+    std::filesystem::path quarantine; // objects directory of the push; empty when there is none
 };
 
 // An archive (tar, gzip, ...) in a file of ours, as `slipway build DIR` makes one.
@@ -31,9 +31,9 @@ struct Archive {
 using Source = std::variant<GitTree, Archive>;
 
 struct StackImages {
-    std::string name;      // "debian-12"
-    std::string build;     // reference, with a digest
-    std::string run;       // reference, with a digest
+    std::string name;  // "debian-12"
+    std::string build; // reference, with a digest
+    std::string run;   // reference, with a digest
 };
 
 struct RegistryTarget {
@@ -61,33 +61,34 @@ struct JobLimits {
     std::uint64_t memory_bytes = 4ull << 30;
     std::uint64_t pids = 2048;
     double cpus = 0;
-    std::chrono::seconds time{1800};        // of the whole build
-    std::chrono::seconds silence{600};      // without a byte of output
+    std::chrono::seconds time{1800};   // of the whole build
+    std::chrono::seconds silence{600}; // without a byte of output
     std::uint64_t log_bytes = 64ull << 20;
     std::uint64_t source_bytes = 2ull << 30;
     std::uint64_t source_entries = 500'000;
 };
 
 struct Job {
-    std::string id;  // of the build
+    std::string id; // of the build
     std::string app;
     Source source;
     StackImages stack;
     Target target;
-    std::string previous;  // digest of the app's image before this one; empty for the first
+    std::string previous; // digest of the app's image before this one; empty for the first
     std::vector<std::filesystem::path> buildpack_directories; // each with an order.toml
-    std::filesystem::path launcher_directory; // slipway-launch, slipway-init
-    std::filesystem::path images_directory;   // unpacked stack layers, shared by all builds
-    std::filesystem::path cache_directory;    // of this app alone; empty: no cache
-    std::filesystem::path work_directory;     // of this build alone; removed at its end
+    std::filesystem::path launcher_directory;                 // slipway-launch, slipway-init
+    std::filesystem::path images_directory;         // unpacked stack layers, shared by all builds
+    std::filesystem::path cache_directory;          // of this app alone; empty: no cache
+    std::filesystem::path work_directory;           // of this build alone; removed at its end
     std::map<std::string, std::string> environment; // given to buildpacks
-    std::filesystem::path ca_file; // extra CA certificates, for the build and for our own calls
+    std::filesystem::path ca_file;    // extra CA certificates, for the build and for our own calls
     std::string network = "internet"; // or "none"
     std::string runtime = "crun";
     unsigned first_id = 0;
     JobLimits limits;
     std::vector<std::string> insecure_registries;
-    std::map<std::string, RegistryAccess> registry_credentials; // by host[:port]; never in the sandbox
+    std::map<std::string, RegistryAccess>
+        registry_credentials; // by host[:port]; never in the sandbox
 
     static Job parse(std::string_view json);
     std::string render() const; // reveals the credentials: for the worker's standard input alone

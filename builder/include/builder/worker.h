@@ -1,5 +1,5 @@
-// Runs `slipway-worker` for one job and reads what it says; the server and `slipway build` share it.
-// Blocks; the calling thread owns the worker (it dies with that thread). It draws no conclusion
+// Runs `slipway-worker` for one job and reads what it says; the server and `slipway build` share
+// it. Blocks; the calling thread owns the worker (it dies with that thread). It draws no conclusion
 // from a job and stores nothing.
 #pragma once
 
@@ -15,7 +15,7 @@
 namespace builder {
 
 struct WorkerCommand {
-    std::filesystem::path program; // slipway-worker
+    std::filesystem::path program;         // slipway-worker
     std::chrono::milliseconds grace{5000}; // between SIGTERM and SIGKILL on a stop
 };
 

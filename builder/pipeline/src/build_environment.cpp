@@ -45,9 +45,10 @@ buildpacks::Environment base_environment(const StackImage& build_image, const Jo
     environment["CNB_TARGET_ARCH"] = build_image.image.architecture();
     environment["CNB_EXEC_ENV"] = "production";
     const auto& labels = build_image.image.config().labels;
-    for (const auto& [label, name] : {std::pair{"io.buildpacks.base.distro.name", "CNB_TARGET_DISTRO_NAME"},
-                                      {"io.buildpacks.base.distro.version", "CNB_TARGET_DISTRO_VERSION"},
-                                      {"io.buildpacks.stack.id", "CNB_STACK_ID"}})
+    for (const auto& [label, name] :
+         {std::pair{"io.buildpacks.base.distro.name", "CNB_TARGET_DISTRO_NAME"},
+          {"io.buildpacks.base.distro.version", "CNB_TARGET_DISTRO_VERSION"},
+          {"io.buildpacks.stack.id", "CNB_STACK_ID"}})
         if (const auto it = labels.find(label); it != labels.end()) environment[name] = it->second;
     // Programs that bring certificates of their own ask one of these for more.
     if (!job.ca_file.empty())

@@ -33,7 +33,8 @@ std::string architecture() {
 base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
     base::UniqueFd file = base::open_file(path, O_RDWR | O_CREAT, 0600);
     while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) base::throw_errno("could not lock " + path.string());
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            base::throw_errno("could not lock " + path.string());
         // flock has no descriptor to wait on; another build is unpacking the same layer.
         if (stop.wait(std::chrono::milliseconds(20)))
             stop.throw_if_over("waiting for another build to unpack the stack");
@@ -64,7 +65,8 @@ StackImage ImageStore::read(const image::Reference& reference, const base::Stop&
         return {reference, image::Image::parse(base::json::get_string(value, "manifest"),
                                                base::json::get_string(value, "config"))};
     }
-    const auto store = registry::open_repository(reference.registry, reference.repository, settings_);
+    const auto store =
+        registry::open_repository(reference.registry, reference.repository, settings_);
     auto image = image::read_image(*store, reference.digest->render(), architecture(),
                                    reference.render(), stop);
     base::replace_file(kept, base::json::render({{"manifest", image.render_manifest()},
@@ -103,7 +105,9 @@ void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer
         fs::create_directory(tree);
         fs::permissions(tree, fs::perms(0755));
         const auto diff_id = image::unpack_layer(
-            [&](char* buffer, std::size_t size) { return base::read_some(file.get(), buffer, size); },
+            [&](char* buffer, std::size_t size) {
+                return base::read_some(file.get(), buffer, size);
+            },
             tree, image::UnpackLimits{}, stop);
         if (diff_id != layer.diff_id)
             throw base::Error(base::ErrorKind::invalid_input,
@@ -120,8 +124,8 @@ std::string read_image_file(const std::vector<fs::path>& layers, const std::stri
         open_how how{};
         how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
         how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-        const base::UniqueFd file(static_cast<int>(
-            ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+        const base::UniqueFd file(
+            static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
         struct stat status {};
         if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode))
             return base::read_to_end(file.get(), 64u << 20);

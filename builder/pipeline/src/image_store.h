@@ -1,6 +1,7 @@
 // Images pulled, verified and unpacked once, then shared by every build through overlayfs:
 //   <directory>/layers/<diff id>        a layer's tree, complete as soon as it has this name
-//   <directory>/images/<digest>.json    manifest and configuration, so that a build asks no registry
+//   <directory>/images/<digest>.json    manifest and configuration, so that a build asks no
+//   registry
 // Several workers use one directory at a time; a layer is unpacked under a lock of its own.
 #pragma once
 
@@ -26,7 +27,8 @@ class ImageStore {
     // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
     StackImage read(const image::Reference& reference, const base::Stop& stop) const;
     // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
-    std::vector<std::filesystem::path> unpack(const StackImage& image, const base::Stop& stop) const;
+    std::vector<std::filesystem::path> unpack(const StackImage& image,
+                                              const base::Stop& stop) const;
 
   private:
     void unpack_layer(image::BlobStore& store, const image::Layer& layer,

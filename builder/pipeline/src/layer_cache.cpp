@@ -23,18 +23,19 @@ void move_directory(const fs::path& from, const fs::path& to) {
     if (failure != std::errc::cross_device_link)
         base::throw_errno(failure.value(), "could not move " + from.string());
     // Two mounts of one disk: the kernel moves nothing between them.
-    const auto copied = base::run({.argv = {"cp", "-a", "--reflink=auto", from.string(), to.string()},
-                                   .environment = base::minimal_environment()},
-                                  {});
+    const auto copied =
+        base::run({.argv = {"cp", "-a", "--reflink=auto", from.string(), to.string()},
+                   .environment = base::minimal_environment()},
+                  {});
     if (!copied.status.ok())
-        throw base::Error(base::ErrorKind::unavailable, "could not copy " + from.string() + ": " + copied.error);
+        throw base::Error(base::ErrorKind::unavailable,
+                          "could not copy " + from.string() + ": " + copied.error);
     base::remove_tree(from);
 }
 
 } // namespace
 
-LayerCache::LayerCache(fs::path directory,
-                       const std::function<void(const std::string&)>& on_damage)
+LayerCache::LayerCache(fs::path directory, const std::function<void(const std::string&)>& on_damage)
     : directory_(std::move(directory)) {
     if (directory_.empty()) return;
     fs::create_directories(directory_);
@@ -75,7 +76,8 @@ void LayerCache::put(const BuildpackRecord& buildpack, const std::string& escape
         return record.id == buildpack.id;
     });
     BuildpackRecord& record =
-        it != kept_.end() ? *it : kept_.emplace_back(BuildpackRecord{buildpack.id, buildpack.version});
+        it != kept_.end() ? *it
+                          : kept_.emplace_back(BuildpackRecord{buildpack.id, buildpack.version});
     record.layers[layer] = buildpack.layers.at(layer);
 }
 

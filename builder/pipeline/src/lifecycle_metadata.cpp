@@ -12,7 +12,9 @@ namespace {
 
 using base::json::Value;
 
-Value sha(const std::string& diff_id) { return {{"sha", diff_id}}; }
+Value sha(const std::string& diff_id) {
+    return {{"sha", diff_id}};
+}
 
 Value render_layer(const LayerRecord& layer) {
     const auto data = base::json::parse(layer.metadata_json, "layer metadata");

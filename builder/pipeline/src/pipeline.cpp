@@ -25,7 +25,8 @@ using base::Error;
 using base::ErrorKind;
 
 registry::Settings settings_of(const Job& job) {
-    registry::Settings settings{.insecure = job.insecure_registries, .ca_file = job.ca_file.string()};
+    registry::Settings settings{.insecure = job.insecure_registries,
+                                .ca_file = job.ca_file.string()};
     for (const auto& [host, access] : job.registry_credentials)
         settings.credentials[host] = {access.user, access.password};
     return settings;
@@ -33,7 +34,9 @@ registry::Settings settings_of(const Job& job) {
 
 // A stack image's name in the label: without its registry, whose address differs from server to
 // server while the image does not, so that equal inputs give equal digests everywhere.
-std::string portable_name(const image::Reference& reference) { return reference.repository; }
+std::string portable_name(const image::Reference& reference) {
+    return reference.repository;
+}
 
 std::string command_line(const buildpacks::Process& process) {
     std::string line;
@@ -134,7 +137,8 @@ class Pipeline {
     const buildpacks::Environment& platform() const { return job_.environment; }
 
     void restore_layers(const Group& group) {
-        cache_.emplace(job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); });
+        cache_.emplace(job_.cache_directory,
+                       [&](const std::string& sentence) { report_.body(sentence); });
         read_previous();
         const auto restored =
             restore(group, previous_ ? &previous_->metadata : nullptr, *cache_, workspace_, user_);
@@ -147,10 +151,13 @@ class Pipeline {
         const auto* target = std::get_if<RegistryTarget>(&job_.target);
         if (!target || job_.previous.empty()) return;
         try {
-            const auto store = registry::open_repository(target->registry, target->repository, settings_);
-            const auto image = image::read_image(*store, job_.previous, build_image_->image.architecture(),
-                                                 target->repository, stop_);
-            if (auto metadata = LifecycleMetadata::parse(image)) previous_.emplace(PreviousImage{image, *metadata});
+            const auto store =
+                registry::open_repository(target->registry, target->repository, settings_);
+            const auto image =
+                image::read_image(*store, job_.previous, build_image_->image.architecture(),
+                                  target->repository, stop_);
+            if (auto metadata = LifecycleMetadata::parse(image))
+                previous_.emplace(PreviousImage{image, *metadata});
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::cancelled) throw;
             report_.body("The last image cannot be read; building without it.");
@@ -192,15 +199,14 @@ class Pipeline {
     Published publish_image(const Exported& exported) {
         const auto base = registry::open_repository(run_image_->reference.registry,
                                                     run_image_->reference.repository, settings_);
-        const PublishInput input{job_.target, exported, {run_image_->reference, *base},
-                                 workspace_.blobs, settings_};
+        const PublishInput input{
+            job_.target, exported, {run_image_->reference, *base}, workspace_.blobs, settings_};
         const bool kept = !std::holds_alternative<NoTarget>(job_.target);
         if (kept) report_.step("Publishing");
         const auto published = publish(input, stop_);
         if (kept)
-            report_.body(std::to_string(published.sent) + " of " +
-                         std::to_string(published.blobs) + " blobs had to be sent (" +
-                         base::human_bytes(published.sent_bytes) + ")");
+            report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
+                         " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
         Published outcome{.reference = published.reference,
                           .digest = exported.image.digest().render(),
                           .size = exported.image.total_size()};

@@ -7,9 +7,15 @@ namespace builder {
 
 Reporter::Reporter(int fd, std::uint64_t log_bytes) : fd_(fd), left_(log_bytes) {}
 
-void Reporter::step(std::string_view text) { line("-----> ", text); }
-void Reporter::body(std::string_view text) { line("       ", text); }
-void Reporter::problem(std::string_view text) { line(" !     ", text); }
+void Reporter::step(std::string_view text) {
+    line("-----> ", text);
+}
+void Reporter::body(std::string_view text) {
+    line("       ", text);
+}
+void Reporter::problem(std::string_view text) {
+    line(" !     ", text);
+}
 
 void Reporter::line(std::string_view prefix, std::string_view text) {
     std::string shown;

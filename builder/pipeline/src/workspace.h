@@ -21,7 +21,7 @@ struct Workspace {
           blobs(root / "blobs"), ca_file(root / "ca-certificates.crt") {}
 
     std::filesystem::path app, layers, platform, plans, home, scratch, blobs, ca_file;
-    buildpacks::Places inside;                     // /workspace, /layers, /platform, /detect
+    buildpacks::Places inside; // /workspace, /layers, /platform, /detect
     std::string home_inside = "/home/cnb";
     std::string ca_file_inside = "/etc/ssl/certs/ca-certificates.crt";
 };

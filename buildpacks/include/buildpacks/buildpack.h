@@ -45,7 +45,7 @@ enum class Verdict { pass, fail, error };
 struct Detection {
     Verdict verdict = Verdict::error;
     int exit_code = 0;
-    std::string output; // bounded, raw
+    std::string output;                // bounded, raw
     std::vector<PlanSection> sections; // its top section and each `or`, in order
 };
 

@@ -52,7 +52,9 @@ struct Failure {
     std::string hint;
 };
 
-std::string seconds(std::chrono::seconds time) { return base::human_duration(time.count() * 1000); }
+std::string seconds(std::chrono::seconds time) {
+    return base::human_duration(time.count() * 1000);
+}
 
 Failure failure_of(const engine::Result& result, const JobLimits& limits) {
     if (result.cause == engine::Cause::out_of_memory)
@@ -154,9 +156,9 @@ buildpacks::Built BuildPhase::accept(const Member& member) {
     for (const auto& entry : member.plan) asked.push_back(entry.name);
     for (const auto& name : built.unmet)
         if (!names(asked, name))
-            throw Error(ErrorKind::buildpack_failed,
-                        info.full_name() + " gave back \"" + base::printable(name) +
-                            "\" as unmet, which it was not asked for");
+            throw Error(ErrorKind::buildpack_failed, info.full_name() + " gave back \"" +
+                                                         base::printable(name) +
+                                                         "\" as unmet, which it was not asked for");
     for (const auto& name : asked)
         if (!names(built.unmet, name)) met_.push_back(name);
     for (const auto& layer : built.layers) {

@@ -117,9 +117,8 @@ void explain(const Detections& detections, const std::vector<std::string>& why, 
 } // namespace
 
 Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user,
-             const buildpacks::Environment& environment, Reporter& report,
-             const base::Stop& stop) {
+             const Workspace& workspace, BuildUser user, const buildpacks::Environment& environment,
+             Reporter& report, const base::Stop& stop) {
     Detections detections(catalog);
     detections.run(sandbox, workspace, user, environment, stop);
     std::vector<std::string> why;

@@ -23,8 +23,7 @@ using Group = std::vector<Member>;
 
 // Throws Error{invalid_input} when no group passes, the table of reasons being in the log then.
 Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user,
-             const buildpacks::Environment& environment, Reporter& report,
-             const base::Stop& stop);
+             const Workspace& workspace, BuildUser user, const buildpacks::Environment& environment,
+             Reporter& report, const base::Stop& stop);
 
 } // namespace builder

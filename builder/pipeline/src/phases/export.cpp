@@ -37,7 +37,8 @@ std::vector<NamedProcess> merge_processes(const std::vector<BuiltMember>& built)
 }
 
 // A layer of the previous image that is used again without its content.
-image::Layer reuse(const ExportInput& input, const buildpacks::Info& info, const std::string& name) {
+image::Layer reuse(const ExportInput& input, const buildpacks::Info& info,
+                   const std::string& name) {
     const auto missing = [&]() -> Error {
         return Error(ErrorKind::buildpack_failed,
                      info.full_name() + " wants the layer \"" + base::printable(name) +
@@ -59,22 +60,28 @@ class ImageExport {
 
     Exported run() {
         for (const auto& member : input_.built) add_member(member);
-        metadata_.app.push_back(
-            write("Application Layer", [&](image::LayerWriter& writer) {
+        metadata_.app.push_back(write(
+            "Application Layer",
+            [&](image::LayerWriter& writer) {
                 writer.add_tree(input_.workspace.app, "workspace", owner_);
-            }));
-        metadata_.launcher = write("Buildpacks Application Launcher", [&](image::LayerWriter& writer) {
-            writer.add_file("cnb/lifecycle/launcher", 0755, {}, base::read_file(input_.launcher));
-        });
+            },
+            image::EntryOrder::by_path)); // as the lifecycle orders the application
+        metadata_.launcher =
+            write("Buildpacks Application Launcher", [&](image::LayerWriter& writer) {
+                writer.add_file("cnb/lifecycle/launcher", 0755, {},
+                                base::read_file(input_.launcher));
+            });
         metadata_.config = write("Buildpacks Launcher Config", [&](image::LayerWriter& writer) {
             writer.add_file("layers/config/metadata.toml", 0644, owner_,
                             render_launch_metadata(group_, processes_));
         });
         if (!processes_.empty())
-            metadata_.process_types = write("Buildpacks Process Types", [&](image::LayerWriter& writer) {
-                for (const auto& named : processes_)
-                    writer.add_symlink("cnb/process/" + named.process.type, launcher_path, {});
-            });
+            metadata_.process_types =
+                write("Buildpacks Process Types", [&](image::LayerWriter& writer) {
+                    for (const auto& named : processes_)
+                        writer.add_symlink("cnb/process/" + named.process.type, launcher_path, {},
+                                           0755);
+                });
         return finish();
     }
 
@@ -91,8 +98,10 @@ class ImageExport {
         records_.push_back(std::move(record));
     }
 
-    std::string add_launch_layer(const buildpacks::Info& info, const buildpacks::BuiltLayer& layer) {
-        const auto made_by = "Layer: '" + layer.name + "', Created by buildpack: " + info.full_name();
+    std::string add_launch_layer(const buildpacks::Info& info,
+                                 const buildpacks::BuiltLayer& layer) {
+        const auto made_by =
+            "Layer: '" + layer.name + "', Created by buildpack: " + info.full_name();
         const auto relative = info.escaped_id() + "/" + layer.name;
         if (!layer.has_content) {
             const auto reused = reuse(input_, info, layer.name);
@@ -107,10 +116,11 @@ class ImageExport {
 
     // One layer in one pass; answers its diff id.
     template <class Fill>
-    std::string write(std::string made_by, Fill fill) {
+    std::string write(std::string made_by, Fill fill,
+                      image::EntryOrder order = image::EntryOrder::depth_first) {
         stop_.throw_if_over("exporting the image");
         const auto path = input_.workspace.blobs / ("layer-" + std::to_string(layers_.size()));
-        image::LayerWriter writer(path, image::Compression::gzip);
+        image::LayerWriter writer(path, image::Compression::gzip, order);
         fill(writer);
         const auto written = writer.finish();
         layers_.push_back(written.layer);
@@ -127,14 +137,16 @@ class ImageExport {
             return entry.starts_with("PATH=") || entry.starts_with("CNB_LAYERS_DIR=") ||
                    entry.starts_with("CNB_APP_DIR=");
         });
-        for (const auto& entry : {std::string("CNB_LAYERS_DIR=/layers"), std::string("CNB_APP_DIR=/workspace"),
-                                  std::string("CNB_PLATFORM_API=0.15"),
-                                  std::string("CNB_DEPRECATION_MODE=quiet"), "PATH=" + path})
+        for (const auto& entry :
+             {std::string("CNB_LAYERS_DIR=/layers"), std::string("CNB_APP_DIR=/workspace"),
+              std::string("CNB_PLATFORM_API=0.15"), std::string("CNB_DEPRECATION_MODE=quiet"),
+              "PATH=" + path})
             config.environment.push_back(entry);
         config.command.clear();
         config.entrypoint = {launcher_path};
         for (const auto& named : processes_)
-            if (named.process.is_default) config.entrypoint = {"/cnb/process/" + named.process.type};
+            if (named.process.is_default)
+                config.entrypoint = {"/cnb/process/" + named.process.type};
         config.working_directory = "/workspace";
         add_labels(config.labels);
         return config;
@@ -160,16 +172,21 @@ class ImageExport {
     std::vector<BuildpackRecord> launch_records() const {
         auto records = records_;
         for (auto& record : records)
-            std::erase_if(record.layers, [](const auto& entry) { return !entry.second.types.launch; });
+            std::erase_if(record.layers,
+                          [](const auto& entry) { return !entry.second.types.launch; });
         return records;
     }
 
     Exported finish() {
-        const auto image = input_.run_image.image.with_layers(layers_, history_).with_config(configure());
+        const auto image = input_.run_image.image.with_created("1980-01-01T00:00:01Z")
+                               .with_layers(layers_, history_)
+                               .with_config(configure());
         const auto bytes = image.render_config();
         const auto path = input_.workspace.blobs / "config.json";
         base::write_file(path, bytes);
-        blobs_.push_back({{std::string(image::media_type::config), image::Digest::of(bytes), bytes.size()}, path});
+        blobs_.push_back(
+            {{std::string(image::media_type::config), image::Digest::of(bytes), bytes.size()},
+             path});
         return {image, std::move(blobs_), std::move(records_), std::move(processes_)};
     }
 

@@ -19,15 +19,15 @@ struct ExportInput {
     const Workspace& workspace;
     BuildUser user;
     const StackImage& run_image;
-    std::string run_image_name;             // as the label names it, without registry or digest
+    std::string run_image_name; // as the label names it, without registry or digest
     const std::vector<BuiltMember>& built;
-    const PreviousImage* previous;          // null for the first build
-    std::filesystem::path launcher;         // slipway-launch
+    const PreviousImage* previous;  // null for the first build
+    std::filesystem::path launcher; // slipway-launch
 };
 
 struct Exported {
     image::Image image;
-    std::vector<image::BlobFile> blobs; // the layers made now and the configuration
+    std::vector<image::BlobFile> blobs;   // the layers made now and the configuration
     std::vector<BuildpackRecord> records; // with diff ids, for the cache
     std::vector<NamedProcess> processes;
 };

@@ -17,7 +17,8 @@ Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& wo
             ? fetch_git_tree(std::get<GitTree>(source), limits, workspace.app, user, stop)
             : fetch_archive(std::get<Archive>(source), limits, workspace.app, user, stop);
     if (fetched.files == 0)
-        throw base::Error(base::ErrorKind::invalid_input, "there is not a single file in the source",
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "there is not a single file in the source",
                           "Commit your app's files and push again.");
     return fetched;
 }

@@ -38,8 +38,8 @@ using Owned = std::unique_ptr<T, Close>;
 void check(int result, const std::string& doing) {
     if (result >= 0) return;
     const git_error* error = git_error_last();
-    throw Error(ErrorKind::internal,
-                "could not " + doing + ": " + (error ? base::printable(error->message) : "unknown"));
+    throw Error(ErrorKind::internal, "could not " + doing + ": " +
+                                         (error ? base::printable(error->message) : "unknown"));
 }
 
 bool is_dot_git(std::string_view name) {
@@ -84,7 +84,8 @@ class TreeExport {
     const Fetched& result() const { return fetched_; }
 
   private:
-    void write_entry(const git_tree_entry* entry, int directory, const std::string& path, int depth) {
+    void write_entry(const git_tree_entry* entry, int directory, const std::string& path,
+                     int depth) {
         const char* name = git_tree_entry_name(entry);
         check_name(path, name);
         if (++entries_ > limits_.source_entries)
@@ -94,10 +95,14 @@ class TreeExport {
                         "Leave out what can be built or downloaded.");
         const git_oid& id = *git_tree_entry_id(entry);
         switch (git_tree_entry_filemode(entry)) {
-        case GIT_FILEMODE_TREE: return write_directory(id, directory, name, path, depth);
-        case GIT_FILEMODE_LINK: return write_link(id, directory, name, path);
-        case GIT_FILEMODE_BLOB_EXECUTABLE: return write_file(id, directory, name, path, 0755);
-        case GIT_FILEMODE_BLOB: return write_file(id, directory, name, path, 0644);
+        case GIT_FILEMODE_TREE:
+            return write_directory(id, directory, name, path, depth);
+        case GIT_FILEMODE_LINK:
+            return write_link(id, directory, name, path);
+        case GIT_FILEMODE_BLOB_EXECUTABLE:
+            return write_file(id, directory, name, path, 0755);
+        case GIT_FILEMODE_BLOB:
+            return write_file(id, directory, name, path, 0644);
         default:
             throw Error(ErrorKind::invalid_input,
                         base::quoted(path + name) +
@@ -109,7 +114,8 @@ class TreeExport {
 
     void write_directory(const git_oid& id, int directory, const char* name,
                          const std::string& path, int depth) {
-        if (::mkdirat(directory, name, 0755) != 0) base::throw_errno("could not make " + path + name);
+        if (::mkdirat(directory, name, 0755) != 0)
+            base::throw_errno("could not make " + path + name);
         own(directory, name);
         const base::UniqueFd child(
             ::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -184,8 +190,8 @@ struct Library {
         // has hashed every object when the push came in.
         git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
         git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
-        for (const int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL,
-                                GIT_CONFIG_LEVEL_XDG})
+        for (const int level :
+             {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG})
             git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
     }
     ~Library() { git_libgit2_shutdown(); }
@@ -198,7 +204,8 @@ Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
                        const base::Stop& stop) {
     const Library library;
     git_repository* raw_repository = nullptr;
-    check(git_repository_open_bare(&raw_repository, tree.repository.c_str()), "open the repository");
+    check(git_repository_open_bare(&raw_repository, tree.repository.c_str()),
+          "open the repository");
     const Owned<git_repository> repository(raw_repository);
     git_odb* raw_objects = nullptr;
     check(git_repository_odb(&raw_objects, repository.get()), "open the object database");
@@ -213,8 +220,7 @@ Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
     check(git_commit_lookup(&raw_commit, repository.get(), &id), "find the commit " + tree.commit);
     const Owned<git_commit> commit(raw_commit);
 
-    const base::UniqueFd directory =
-        base::open_file(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const base::UniqueFd directory = base::open_file(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     TreeExport writer(repository.get(), objects.get(), limits, user, stop);
     writer.write(*git_commit_tree_id(commit.get()), directory.get(), "", 0);
     return writer.result();

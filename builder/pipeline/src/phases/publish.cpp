@@ -58,7 +58,8 @@ class Sender {
         {
             const auto file = base::open_file(copy.path, O_WRONLY | O_CREAT | O_TRUNC);
             input_.base.store.read_blob(
-                descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); }, stop);
+                descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); },
+                stop);
         }
         write(copy, stop);
         std::filesystem::remove(copy.path);
@@ -107,7 +108,8 @@ PublishedImage publish(const PublishInput& input, const base::Stop& stop) {
 
     const auto target = open_target(input);
     std::map<image::Digest, image::Descriptor> wanted;
-    for (const auto& layer : image.layers()) wanted.emplace(layer.descriptor.digest, layer.descriptor);
+    for (const auto& layer : image.layers())
+        wanted.emplace(layer.descriptor.digest, layer.descriptor);
     const auto& config = input.exported.blobs.back().descriptor;
     wanted.emplace(config.digest, config);
 
