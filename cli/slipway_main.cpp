@@ -1,3 +1,5 @@
 #include "cli/command_line.h"
 
-int main(int argc, char** argv) { return cli::run(argc, argv, SLIPWAY_VERSION); }
+int main(int argc, char** argv) {
+    return cli::run(argc, argv, SLIPWAY_VERSION);
+}

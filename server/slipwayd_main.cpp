@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
     if (version) return std::puts("slipwayd " SLIPWAY_VERSION), 0;
     if (list_keys) return print_keys(), 0;
     try {
-        auto config = server::load_config(config_file, [](const char* name) { return std::getenv(name); });
+        auto config =
+            server::load_config(config_file, [](const char* name) { return std::getenv(name); });
         if (state) config.state = std::filesystem::absolute(*state).lexically_normal();
         if (check) return std::puts("The configuration is valid."), 0;
         base::log::open("slipwayd", level_of(config.log.level));

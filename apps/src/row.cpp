@@ -32,19 +32,23 @@ std::vector<ProcessType> parse_processes(const std::string& text) {
 
 std::int64_t number(const soci::row& row, std::size_t column) {
     switch (row.get_properties(column).get_data_type()) {
-    case soci::dt_integer: return row.get<int>(column);
-    case soci::dt_long_long: return row.get<long long>(column);
+    case soci::dt_integer:
+        return row.get<int>(column);
+    case soci::dt_long_long:
+        return row.get<long long>(column);
     case soci::dt_unsigned_long_long:
         return static_cast<std::int64_t>(row.get<unsigned long long>(column));
-    case soci::dt_double: return static_cast<std::int64_t>(row.get<double>(column));
-    default: return std::stoll(row.get<std::string>(column));
+    case soci::dt_double:
+        return static_cast<std::int64_t>(row.get<double>(column));
+    default:
+        return std::stoll(row.get<std::string>(column));
     }
 }
 
 BuildRow::BuildRow(const Build& build)
     : state(to_string(build.state)), phases(base::json::render(Value(build.phases))),
-      processes(render_processes(build.processes)), created(build.created),
-      started(build.started), finished(build.finished), size(static_cast<long long>(build.size)) {}
+      processes(render_processes(build.processes)), created(build.created), started(build.started),
+      finished(build.finished), size(static_cast<long long>(build.size)) {}
 
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"

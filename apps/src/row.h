@@ -11,7 +11,9 @@
 namespace apps {
 
 // SOCI binds by reference and knows long long, not std::int64_t (a long here).
-inline long long as_number(std::int64_t value) { return value; }
+inline long long as_number(std::int64_t value) {
+    return value;
+}
 
 // SQLite's column types are what the declaration says, not what SOCI expects of an expression.
 std::int64_t number(const soci::row& row, std::size_t column);

@@ -11,8 +11,8 @@ namespace apps {
 namespace {
 
 // Steps are never edited once released: a new version is a new entry. Text is never NULL: empty
-// says "none", and SOCI needs no indicators. Times and sizes are BIGINT: SOCI reads what is declared
-// INTEGER into 32 bits.
+// says "none", and SOCI needs no indicators. Times and sizes are BIGINT: SOCI reads what is
+// declared INTEGER into 32 bits.
 constexpr std::array<std::array<const char*, 8>, 1> steps{{
     {{
         "CREATE TABLE apps (name TEXT PRIMARY KEY, created BIGINT NOT NULL)",

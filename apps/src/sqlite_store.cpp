@@ -25,7 +25,8 @@ using soci::use;
 [[noreturn]] void rethrow(const soci::sqlite3_soci_error& error) {
     const std::string why = error.get_error_message();
     switch (error.result() & 0xff) {
-    case SQLITE_CONSTRAINT: throw Error(ErrorKind::already_exists, "it is there already: " + why);
+    case SQLITE_CONSTRAINT:
+        throw Error(ErrorKind::already_exists, "it is there already: " + why);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         throw Error(ErrorKind::unavailable, "the database is locked by another program",
@@ -37,7 +38,8 @@ using soci::use;
     case SQLITE_NOTADB:
         throw Error(ErrorKind::internal, "the database is damaged: " + why,
                     "Restore the state directory's slipway.db from a backup.");
-    default: throw Error(ErrorKind::unavailable, "the database failed: " + why);
+    default:
+        throw Error(ErrorKind::unavailable, "the database failed: " + why);
     }
 }
 
@@ -86,7 +88,7 @@ class SqliteStore : public Store {
     explicit SqliteStore(const std::filesystem::path& file) {
         auto session = session_.lock();
         with_errors([&] {
-            session->open(soci::sqlite3, "dbname=" + file.string() + " timeout=5");
+            session->open(soci::sqlite3, "dbname=\"" + file.string() + "\" timeout=5");
             *session << "PRAGMA busy_timeout = 5000";
             *session << "PRAGMA journal_mode = WAL";
             *session << "PRAGMA synchronous = FULL";
@@ -98,7 +100,8 @@ class SqliteStore : public Store {
     void add_app(const App& app) override {
         write([&](soci::session& sql) {
             if (exists(sql, "apps", app.name))
-                throw Error(ErrorKind::already_exists, "there is an app \"" + app.name + "\" already");
+                throw Error(ErrorKind::already_exists,
+                            "there is an app \"" + app.name + "\" already");
             sql << "INSERT INTO apps (name, created) VALUES (:name, :created)", use(app.name),
                 use(as_number(app.created));
         });
@@ -119,8 +122,7 @@ class SqliteStore : public Store {
             std::vector<App> found;
             const soci::rowset<soci::row> rows =
                 (sql.prepare << "SELECT name, created FROM apps ORDER BY name");
-            for (const auto& row : rows)
-                found.push_back({row.get<std::string>(0), number(row, 1)});
+            for (const auto& row : rows) found.push_back({row.get<std::string>(0), number(row, 1)});
             return found;
         });
     }

@@ -33,7 +33,7 @@ void TaskGroup::start(std::function<void(const Stop&)> task) {
         return true;
     });
     State::Task& slot = state_->tasks.emplace_back();
-    slot.thread = std::thread([state = state_.get(), &slot, task = std::move(task)] {
+    const auto run = [state = state_.get(), &slot, task = std::move(task)] {
         try {
             task(state->source.stop());
         } catch (...) {
@@ -42,7 +42,13 @@ void TaskGroup::start(std::function<void(const Stop&)> task) {
             state->source.request();
         }
         slot.done = true;
-    });
+    };
+    try {
+        slot.thread = std::thread(run);
+    } catch (...) {
+        state_->tasks.pop_back(); // no thread to join later
+        throw;
+    }
 }
 
 void TaskGroup::request_stop() noexcept {

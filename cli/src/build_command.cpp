@@ -31,7 +31,8 @@ using base::ErrorKind;
 using base::json::Value;
 
 struct Options {
-    std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime, network;
+    std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
+        network;
     std::vector<std::string> buildpacks, environment;
     bool explain = false;
 };
@@ -121,7 +122,8 @@ void add_settings(builder::Job& job, const Options& options, const Value& server
     for (const auto& entry : options.environment) {
         const auto equals = entry.find('=');
         if (equals == std::string::npos || equals == 0)
-            throw Error(ErrorKind::invalid_input, "--env wants NAME=VALUE, not " + base::quoted(entry));
+            throw Error(ErrorKind::invalid_input,
+                        "--env wants NAME=VALUE, not " + base::quoted(entry));
         job.environment[entry.substr(0, equals)] = entry.substr(equals + 1);
     }
     const auto choose = [&](const std::string& option, const char* name, const char* otherwise) {
@@ -187,21 +189,23 @@ class Report {
             const std::string phase(builder::to_string(finished->phase));
             phases_[phase] = finished->milliseconds;
             if (explain_)
-                say("-----> Phase " + phase + " took " + base::human_duration(finished->milliseconds));
+                say("-----> Phase " + phase + " took " +
+                    base::human_duration(finished->milliseconds));
         }
     }
 
     int end(const builder::Outcome& outcome) const {
-        if (const auto* published = std::get_if<builder::Published>(&outcome)) return end(*published);
+        if (const auto* published = std::get_if<builder::Published>(&outcome))
+            return end(*published);
         if (const auto* refused = std::get_if<builder::Refused>(&outcome))
-            return fail(refused->reason, refused->hint,
+            return fail({refused->kind, refused->reason, refused->hint},
                         refused->kind == ErrorKind::timed_out ? exit_code::timed_out
                                                               : exit_code::build_refused);
         if (const auto* broken = std::get_if<builder::Broken>(&outcome))
-            return fail(broken->reason, broken->hint,
+            return fail({broken->kind, broken->reason, broken->hint},
                         broken->phase == builder::Phase::publish ? exit_code::unavailable
                                                                  : exit_code_of(broken->kind));
-        return fail("the build was cancelled", "", exit_code::cancelled);
+        return fail({ErrorKind::cancelled, "the build was cancelled"}, exit_code::cancelled);
     }
 
   private:
@@ -224,15 +228,14 @@ class Report {
                         {"processes", processes}});
             return exit_code::ok;
         }
-        say("-----> Built " + (published.reference.empty() ? "the image" : published.reference) + " (" +
-            base::human_bytes(published.size) + " compressed)");
+        say("-----> Built " + (published.reference.empty() ? "the image" : published.reference) +
+            " (" + base::human_bytes(published.size) + " compressed)");
         print_line(published.digest);
         return exit_code::ok;
     }
 
-    int fail(const std::string& reason, const std::string& hint, int code) const {
-        std::fprintf(stderr, " !     %s\n", base::printable(reason).c_str());
-        if (!hint.empty()) std::fprintf(stderr, "       %s\n", base::printable(hint).c_str());
+    int fail(const Error& error, int code) const {
+        print_error(error, json_);
         return code;
     }
 
@@ -248,10 +251,10 @@ void build(Context& context, const Options& options) {
     job.source = builder::Archive{archive};
     Report report(context, options.explain);
     report.explain(job);
-    const auto outcome =
-        builder::run_worker({program_directory() / "slipway-worker"}, job,
-                            [&](const builder::Event& event) { report.take(event); },
-                            context.interrupted.within(job.limits.time + std::chrono::minutes(1)));
+    const auto outcome = builder::run_worker(
+        {program_directory() / "slipway-worker"}, job,
+        [&](const builder::Event& event) { report.take(event); },
+        context.interrupted.within(job.limits.time + std::chrono::minutes(1)));
     std::error_code ignored; // as an ordinary user the worker alone can remove it, and has
     fs::remove_all(job.work_directory, ignored);
     context.exit_code = report.end(outcome);
@@ -266,7 +269,8 @@ void add_build(CLI::App& root, Context& context) {
     command->add_option("--publish", options->publish, "push the image: host/name:tag");
     command->add_option("--output", options->output, "write the image: oci:PATH[:TAG]");
     command->add_flag("--explain", options->explain, "say what is used and how long it took");
-    command->add_option("--build-image", options->build_image, "build image (default: the server's)");
+    command->add_option("--build-image", options->build_image,
+                        "build image (default: the server's)");
     command->add_option("--run-image", options->run_image, "run image (default: the server's)");
     command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
     command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");

@@ -18,7 +18,8 @@ std::string phases_of(const Value& build) {
     std::string text;
     for (const char* phase : {"fetch", "detect", "restore", "build", "export", "publish"})
         if (const auto time = base::json::find_integer(build.at("phases"), phase))
-            text += std::string(text.empty() ? "" : ", ") + phase + " " + base::human_duration(*time);
+            text +=
+                std::string(text.empty() ? "" : ", ") + phase + " " + base::human_duration(*time);
     return text;
 }
 

@@ -18,20 +18,12 @@ namespace {
 
 base::StopSource* interrupt = nullptr; // alive until the program ends
 
-void on_signal(int) { interrupt->request(); }
+void on_signal(int) {
+    interrupt->request();
+}
 
 int report(const base::Error& error, const Context& context) {
-    if (context.json) {
-        const base::json::Value value{{"error",
-                                       {{"kind", base::to_string(error.kind())},
-                                        {"message", error.message()},
-                                        {"hint", error.hint()}}}};
-        std::fprintf(stderr, "%s\n", base::json::render(value).c_str());
-    } else {
-        std::fprintf(stderr, " !     %s\n", base::printable(error.describe()).c_str());
-        if (!error.hint().empty())
-            std::fprintf(stderr, "       %s\n", base::printable(error.hint()).c_str());
-    }
+    print_error(error, context.json);
     return exit_code_of(error.kind());
 }
 

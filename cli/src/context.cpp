@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <sstream>
 #include <unistd.h>
 
 namespace cli {
@@ -23,7 +24,8 @@ std::filesystem::path Context::state_directory() const {
 }
 
 std::filesystem::path Context::control_socket() const {
-    return socket.empty() ? state_directory() / "run" / "control.sock" : std::filesystem::path(socket);
+    return socket.empty() ? state_directory() / "run" / "control.sock"
+                          : std::filesystem::path(socket);
 }
 
 Value Context::call(const Value& request, const Sink& on_event) const {
@@ -51,7 +53,26 @@ void print_line(std::string_view line) {
     std::fflush(stdout);
 }
 
-void print_json(const Value& value) { print_line(value.dump(2, ' ', false, Value::error_handler_t::replace)); }
+void print_error(const base::Error& error, bool json) {
+    if (json) {
+        const Value value{{"error",
+                           {{"kind", base::to_string(error.kind())},
+                            {"message", error.message()},
+                            {"hint", error.hint()}}}};
+        std::fprintf(stderr, "%s\n", base::json::render(value).c_str());
+        return;
+    }
+    // A message may bring the last lines of another program with it.
+    std::istringstream lines(error.describe());
+    for (std::string line; std::getline(lines, line);)
+        std::fprintf(stderr, " !     %s\n", base::printable(line).c_str());
+    if (!error.hint().empty())
+        std::fprintf(stderr, "       %s\n", base::printable(error.hint()).c_str());
+}
+
+void print_json(const Value& value) {
+    print_line(value.dump(2, ' ', false, Value::error_handler_t::replace));
+}
 
 void print_table(const Row& header, const std::vector<Row>& rows) {
     std::vector<std::size_t> widths;
@@ -74,7 +95,8 @@ void print_fields(const std::vector<std::pair<std::string, std::string>>& fields
     std::size_t width = 0;
     for (const auto& field : fields) width = std::max(width, field.first.size());
     for (const auto& [name, value] : fields)
-        if (!value.empty()) print_line(name + ":" + std::string(width - name.size() + 1, ' ') + value);
+        if (!value.empty())
+            print_line(name + ":" + std::string(width - name.size() + 1, ' ') + value);
 }
 
 std::string text_of(const Value& value, std::string_view name) {

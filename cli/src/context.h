@@ -1,6 +1,7 @@
 // What every command shares: where the server is, how to print, how the program ends.
 #pragma once
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/stop.h"
 
@@ -19,7 +20,8 @@ class App;
 
 namespace cli {
 
-// Of the ids that builds run as, when root starts them: the default of the server's sandbox.first_id.
+// Of the ids that builds run as, when root starts them: the default of the server's
+// sandbox.first_id.
 inline constexpr unsigned first_id_of_root = 231072;
 
 struct Context {
@@ -43,14 +45,17 @@ std::filesystem::path program_directory();
 // Standard output. With --json a command prints one document.
 void print_line(std::string_view line);
 void print_json(const base::json::Value& value);
+// Standard error.
+void print_error(const base::Error& error, bool json);
 
 using Row = std::vector<std::string>;
 void print_table(const Row& header, const std::vector<Row>& rows);
 void print_fields(const std::vector<std::pair<std::string, std::string>>& fields);
 
 std::string text_of(const base::json::Value& value, std::string_view name); // "" for null
-std::string time_of(const base::json::Value& value, std::string_view name); // "2026-01-31 12:00:00 UTC"
-std::string duration_of(const base::json::Value& build);                   // of a build, or ""
+std::string time_of(const base::json::Value& value,
+                    std::string_view name);              // "2026-01-31 12:00:00 UTC"
+std::string duration_of(const base::json::Value& build); // of a build, or ""
 
 // Each adds one noun.
 void add_apps(CLI::App& root, Context& context);

@@ -37,7 +37,8 @@ Finding look_for(const Tool& tool) {
     base::Command command;
     command.argv = tool.command;
     command.environment = base::minimal_environment();
-    const auto result = base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(10)));
+    const auto result =
+        base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(10)));
     const auto said = base::trim(result.output.empty() ? result.error : result.output);
     finding.ok = true;
     finding.detail = base::printable(said.substr(0, said.find('\n')));
@@ -45,13 +46,14 @@ Finding look_for(const Tool& tool) {
 }
 
 std::vector<Finding> tools() {
-    return {look_for({"git", {"git", "--version"}, "git", "repositories"}),
-            look_for({"ssh", {"ssh", "-V"}, "openssh-client", "ssh-keygen makes host keys"}),
-            look_for({"mmdebstrap", {"mmdebstrap", "--version"}, "mmdebstrap", "slipway stack create"}),
-            look_for({"docker-registry",
-                      {"docker-registry", "--version"},
-                      "docker-registry",
-                      "unless registry.url is set"})};
+    return {
+        look_for({"git", {"git", "--version"}, "git", "repositories"}),
+        look_for({"ssh", {"ssh", "-V"}, "openssh-client", "ssh-keygen makes host keys"}),
+        look_for({"mmdebstrap", {"mmdebstrap", "--version"}, "mmdebstrap", "slipway stack create"}),
+        look_for({"docker-registry",
+                  {"docker-registry", "--version"},
+                  "docker-registry",
+                  "unless registry.url is set"})};
 }
 
 // Of the programs that do the work, which is where a broken library shows.
@@ -95,8 +97,9 @@ Finding look_at_server(const Context& context) {
         const auto info = context.call({{"verb", "server.info"}});
         finding.ok = true;
         finding.detail = "slipwayd " + text_of(info, "version") + ", " +
-                         text_of(info.at("ssh"), "url") + ", registry " + text_of(info, "registry") +
-                         ", stack " + (text_of(info, "stack").empty() ? "none" : text_of(info, "stack"));
+                         text_of(info.at("ssh"), "url") + ", registry " +
+                         text_of(info, "registry") + ", stack " +
+                         (text_of(info, "stack").empty() ? "none" : text_of(info, "stack"));
         if (text_of(info, "stack").empty()) finding.hint = "slipway stack create debian-12";
     } catch (const base::Error& error) {
         finding.detail = error.message();

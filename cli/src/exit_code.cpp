@@ -5,17 +5,27 @@ namespace cli {
 int exit_code_of(base::ErrorKind kind) noexcept {
     using base::ErrorKind;
     switch (kind) {
-    case ErrorKind::invalid_input: return exit_code::usage;
+    case ErrorKind::invalid_input:
+        return exit_code::usage;
     case ErrorKind::denied:
-    case ErrorKind::unauthenticated: return exit_code::denied;
-    case ErrorKind::not_found: return exit_code::not_found;
-    case ErrorKind::already_exists: return exit_code::conflict;
-    case ErrorKind::limit_exceeded: return exit_code::limit;
-    case ErrorKind::buildpack_failed: return exit_code::build_refused;
-    case ErrorKind::timed_out: return exit_code::timed_out;
-    case ErrorKind::unavailable: return exit_code::unavailable;
-    case ErrorKind::cancelled: return exit_code::cancelled;
-    case ErrorKind::internal: return exit_code::other;
+    case ErrorKind::unauthenticated:
+        return exit_code::denied;
+    case ErrorKind::not_found:
+        return exit_code::not_found;
+    case ErrorKind::already_exists:
+        return exit_code::conflict;
+    case ErrorKind::limit_exceeded:
+        return exit_code::limit;
+    case ErrorKind::buildpack_failed:
+        return exit_code::build_refused;
+    case ErrorKind::timed_out:
+        return exit_code::timed_out;
+    case ErrorKind::unavailable:
+        return exit_code::unavailable;
+    case ErrorKind::cancelled:
+        return exit_code::cancelled;
+    case ErrorKind::internal:
+        return exit_code::other;
     }
     return exit_code::other;
 }

@@ -68,7 +68,8 @@ void add_keys(CLI::App& root, Context& context) {
     const auto apps = std::make_shared<std::vector<std::string>>();
     auto* added = keys->add_subcommand("add", "let a key push");
     added->add_option("name", *name, "what to call it")->required();
-    added->add_option("file", *file, "the .pub file, - for standard input; default: yours in ~/.ssh");
+    added->add_option("file", *file,
+                      "the .pub file, - for standard input; default: yours in ~/.ssh");
     added->add_option("--app", *apps, "only these apps (default: every app)");
     added->callback([=, &context] { add(context, *name, *file, *apps); });
     keys->add_subcommand("list", "all keys")->callback([&context] { list(context); });

@@ -69,7 +69,8 @@ void add_stack(CLI::App& root, Context& context) {
     stack->require_subcommand(1);
     const auto name = std::make_shared<std::string>(), build = std::make_shared<std::string>(),
                run = std::make_shared<std::string>();
-    auto* created = stack->add_subcommand("create", "make a stack from Debian's packages and use it");
+    auto* created =
+        stack->add_subcommand("create", "make a stack from Debian's packages and use it");
     created->add_option("name", *name, "debian-12")->required();
     created->callback([&context, name] { create(context, *name); });
     stack->add_subcommand("list", "all stacks")->callback([&context] { list(context); });

@@ -51,12 +51,13 @@ struct Distribution {
     std::string name, version, suite;
 };
 Distribution distribution_of(const std::string& stack) {
-    const std::pair<const char*, const char*> suites[] = {{"11", "bullseye"}, {"12", "bookworm"},
-                                                          {"13", "trixie"}};
+    const std::pair<const char*, const char*> suites[] = {
+        {"11", "bullseye"}, {"12", "bookworm"}, {"13", "trixie"}};
     for (const auto& [version, suite] : suites)
         if (stack.starts_with(std::string("debian-") + version)) return {"debian", version, suite};
-    throw Error(ErrorKind::invalid_input, "the stack " + base::quoted(stack) +
-                                              " does not start with the name of a Debian release",
+    throw Error(ErrorKind::invalid_input,
+                "the stack " + base::quoted(stack) +
+                    " does not start with the name of a Debian release",
                 "Call it debian-12 or debian-12-something.");
 }
 
@@ -102,10 +103,9 @@ base::Command bootstrap_command(const Recipe& recipe, const fs::path& tar) {
                     recipe.distribution.suite,
                     tar.string()};
     if (::geteuid() == 0) command.argv.insert(command.argv.begin() + 1, "--mode=root");
-    command.environment = base::minimal_environment({std::string("SOURCE_DATE_EPOCH=") + source_date_epoch,
-                                                     "LC_ALL=C.UTF-8",
-                                                     "DEBIAN_FRONTEND=noninteractive",
-                                                     std::string("SLIPWAY_STACK_IMAGE=") + recipe.image()});
+    command.environment = base::minimal_environment(
+        {std::string("SOURCE_DATE_EPOCH=") + source_date_epoch, "LC_ALL=C.UTF-8",
+         "DEBIAN_FRONTEND=noninteractive", std::string("SLIPWAY_STACK_IMAGE=") + recipe.image()});
     return command;
 }
 
@@ -199,8 +199,8 @@ std::string make_image(const Recipe& recipe, const Context& context,
 
 StackReferences create_stack(const Context& context, const base::json::Value& server_info,
                              const std::string& name, const Progress& on_line) {
-    if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") !=
-                            std::string::npos)
+    if (name.empty() ||
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") != std::string::npos)
         throw Error(ErrorKind::invalid_input, base::quoted(name) + " is no name for a stack");
     Recipe recipe{share_directory() / "stacks" / name, name, {}, false};
     if (!fs::exists(recipe.directory / "run.packages"))

@@ -59,8 +59,8 @@ void BuildLog::append(std::string_view line) noexcept {
             state->cut = true;
         }
         bytes += '\n';
-        const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(),
-                                   static_cast<off_t>(state->size));
+        const ssize_t n =
+            ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(state->size));
         // A half-written line is written over by the next one.
         if (n == static_cast<ssize_t>(bytes.size()))
             state->size += bytes.size();
@@ -80,7 +80,9 @@ void BuildLog::finish() noexcept {
     wake(*state);
 }
 
-void BuildLog::wake() noexcept { wake(*state_.lock()); }
+void BuildLog::wake() noexcept {
+    wake(*state_.lock());
+}
 
 void BuildLog::wake(State& state) noexcept {
     std::erase_if(state.followers, [](const std::weak_ptr<Follower>& weak) {

@@ -46,15 +46,22 @@ void BuildRun::run() {
         store_.update_build(*build_.row_.lock());
         run_worker();
     } catch (const Error& error) {
-        base::log::error("a build could not run",
-                         {{"build", build_.id_}, {"reason", error.describe()}});
-        if (!build_.ended())
-            finish(builder::Broken{builder::Phase::fetch, error.kind(), error.message(),
-                                   error.hint()});
+        break_off(error);
+    } catch (const std::exception& error) { // of the standard library: a full disk, no memory
+        break_off(Error(ErrorKind::internal, error.what()));
     }
 }
 
-void BuildRun::give_up() { finish(builder::Cancelled{"it was cancelled"}); }
+void BuildRun::break_off(const Error& error) {
+    base::log::error("a build could not run",
+                     {{"build", build_.id_}, {"reason", error.describe()}});
+    if (!build_.ended())
+        finish(builder::Broken{builder::Phase::fetch, error.kind(), error.message(), error.hint()});
+}
+
+void BuildRun::give_up() {
+    finish(builder::Cancelled{"it was cancelled"});
+}
 
 void BuildRun::run_worker() {
     const auto job = settings_.make_job(*build_.row_.lock(), build_.source_);
@@ -131,8 +138,8 @@ void BuildRun::save(const apps::Build& row) {
         try {
             return store_.update_build(row);
         } catch (const Error& error) {
-            const bool passing = error.kind() == ErrorKind::unavailable ||
-                                 error.kind() == ErrorKind::limit_exceeded;
+            const bool passing =
+                error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::limit_exceeded;
             if (!passing || stop.wait(std::chrono::seconds(1))) throw;
         }
     }

@@ -15,6 +15,7 @@ class BuildRun {
 
   private:
     void run_worker();
+    void break_off(const base::Error& error);
     void take(const builder::Event& event);
     void finish(const builder::Outcome& outcome);
     void apply(apps::Build& row, const builder::Outcome& outcome);

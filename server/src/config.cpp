@@ -96,10 +96,9 @@ class FileReader {
     void read_environment(const toml::table& table) {
         for (const auto& [name, node] : table) {
             if (!node.is_string())
-                throw Error(ErrorKind::invalid_input, at(file_, node.source()) +
-                                                          "build.environment." +
-                                                          std::string(name.str()) +
-                                                          ": expected a text");
+                throw Error(ErrorKind::invalid_input,
+                            at(file_, node.source()) + "build.environment." +
+                                std::string(name.str()) + ": expected a text");
             config_.build.environment[std::string(name.str())] = node.as_string()->get();
         }
     }
@@ -141,12 +140,26 @@ void read_environment(Config& config, const Environment& environment) {
 
 // What the text of one key alone cannot show.
 void check(const Config& config) {
-    parse_address(config.ssh.listen);
-    if (config.registry.url.empty()) parse_address(config.registry.listen);
+    const auto check_address = [](const char* key, const std::string& text) {
+        try {
+            parse_address(text);
+        } catch (const Error& error) {
+            throw Error(error.kind(), std::string(key) + ": " + error.message());
+        }
+    };
+    check_address("ssh.listen", config.ssh.listen);
+    if (config.registry.url.empty()) check_address("registry.listen", config.registry.listen);
+    if (!config.registry.user.empty() && config.registry.password_file.empty())
+        throw Error(ErrorKind::invalid_input, "registry.user needs registry.password_file",
+                    "Write the password into a file that only the server may read, and name it.");
     if (config.registry.url.find("://") != std::string::npos)
         throw Error(ErrorKind::invalid_input, "registry.url is written without a scheme",
                     "Write host[:port], and name it in registry.insecure for plain HTTP.");
-    one_of(config.log.level, {"debug", "info", "warning", "error"});
+    try {
+        one_of(config.log.level, {"debug", "info", "warning", "error"});
+    } catch (const Error& error) {
+        throw Error(error.kind(), "log.level: " + error.message());
+    }
     if (config.git.branches.empty())
         throw Error(ErrorKind::invalid_input, "git.branches must name a branch");
     if (!config.state.is_absolute())
@@ -167,7 +180,8 @@ Config load_config(const std::optional<std::filesystem::path>& file,
 std::vector<ConfigKey> config_keys() {
     std::vector<ConfigKey> keys;
     for (const auto& key : key_table())
-        keys.push_back({key.name, variable_of(key.name), key.type, key.show(Config{}), key.meaning});
+        keys.push_back(
+            {key.name, variable_of(key.name), key.type, key.show(Config{}), key.meaning});
     return keys;
 }
 

@@ -69,61 +69,82 @@ Key list(std::string name, Get get, std::string meaning) {
 // config_keys.cpp is read by operators who look for a key: one call a key, in the document's order.
 std::vector<Key> server_keys() {
     return {
-        file("state", [](Config& c) -> auto& { return c.state; },
-             "Directory of everything the server keeps."),
-        duration("server.drain", [](Config& c) -> auto& { return c.server.drain; },
-                 "How long SIGTERM waits for running builds; a second SIGTERM does not wait."),
-        text("ssh.listen", [](Config& c) -> auto& { return c.ssh.listen; },
-             "Address and port of the SSH door; port 0 takes a free one."),
-        text("ssh.host", [](Config& c) -> auto& { return c.ssh.host; },
-             "Host name shown in repository URLs; empty: the address of `ssh.listen`."),
-        text("ssh.user", [](Config& c) -> auto& { return c.ssh.user; },
-             "Unprivileged system user of the door and owner of the repositories; empty: `slipway` "
-             "when a server started by root finds that user, else the server's own."),
-        duration("ssh.login_timeout", [](Config& c) -> auto& { return c.ssh.login_timeout; },
-                 "Time to prove a key."),
-        number("ssh.max_unauthenticated",
-               [](Config& c) -> auto& { return c.ssh.max_unauthenticated; },
-               "Connections that have not proved a key yet, at most.", 1),
-        number("ssh.max_connections", [](Config& c) -> auto& { return c.ssh.max_connections; },
-               "Connections at once, at most.", 1),
-        number("ssh.max_per_address", [](Config& c) -> auto& { return c.ssh.max_per_address; },
-               "Connections at once from one address, at most.", 1),
-        list("git.branches", [](Config& c) -> auto& { return c.git.branches; },
-             "Branches whose push builds the app."),
-        size("git.push_size", [](Config& c) -> auto& { return c.git.push_size; },
-             "Bytes of one push, at most."),
-        text("log.level", [](Config& c) -> auto& { return c.log.level; },
-             "debug, info, warning or error."),
+        file(
+            "state", [](Config & c) -> auto& { return c.state; },
+            "Directory of everything the server keeps."),
+        duration(
+            "server.drain", [](Config & c) -> auto& { return c.server.drain; },
+            "How long SIGTERM waits for running builds; a second SIGTERM does not wait."),
+        text(
+            "ssh.listen", [](Config & c) -> auto& { return c.ssh.listen; },
+            "Address and port of the SSH door; port 0 takes a free one."),
+        text(
+            "ssh.host", [](Config & c) -> auto& { return c.ssh.host; },
+            "Host name shown in repository URLs; empty: the address of `ssh.listen`."),
+        text(
+            "ssh.user", [](Config & c) -> auto& { return c.ssh.user; },
+            "Unprivileged system user of the door and owner of the repositories; empty: `slipway` "
+            "when a server started by root finds that user, else the server's own."),
+        duration(
+            "ssh.login_timeout", [](Config & c) -> auto& { return c.ssh.login_timeout; },
+            "Time to prove a key."),
+        number(
+            "ssh.max_unauthenticated",
+            [](Config & c) -> auto& { return c.ssh.max_unauthenticated; },
+            "Connections that have not proved a key yet, at most.", 1),
+        number(
+            "ssh.max_connections", [](Config & c) -> auto& { return c.ssh.max_connections; },
+            "Connections at once, at most.", 1),
+        number(
+            "ssh.max_per_address", [](Config & c) -> auto& { return c.ssh.max_per_address; },
+            "Connections at once from one address, at most.", 1),
+        list(
+            "git.branches", [](Config & c) -> auto& { return c.git.branches; },
+            "Branches whose push builds the app."),
+        size(
+            "git.push_size", [](Config & c) -> auto& { return c.git.push_size; },
+            "Bytes of one push, at most."),
+        text(
+            "log.level", [](Config & c) -> auto& { return c.log.level; },
+            "debug, info, warning or error."),
     };
 }
 
 std::vector<Key> registry_keys() {
     return {
-        text("registry.url", [](Config& c) -> auto& { return c.registry.url; },
-             "Registry that images are pushed to, `host[:port][/prefix]`; empty: the server runs "
-             "Debian's docker-registry itself."),
-        text("registry.listen", [](Config& c) -> auto& { return c.registry.listen; },
-             "Address and port of that own registry; port 0 takes a free one."),
-        list("registry.insecure", [](Config& c) -> auto& { return c.registry.insecure; },
-             "Registries spoken to in plain HTTP; loopback addresses always are."),
-        text("registry.user", [](Config& c) -> auto& { return c.registry.user; },
-             "User at `registry.url`."),
-        file("registry.password_file", [](Config& c) -> auto& { return c.registry.password_file; },
-             "File whose first line is that user's password."),
-        text("registry.system_user", [](Config& c) -> auto& { return c.registry.system_user; },
-             "System user that the own registry runs as, when the server is root and it exists."),
+        text(
+            "registry.url", [](Config & c) -> auto& { return c.registry.url; },
+            "Registry that images are pushed to, `host[:port][/prefix]`; empty: the server runs "
+            "Debian's docker-registry itself."),
+        text(
+            "registry.listen", [](Config & c) -> auto& { return c.registry.listen; },
+            "Address and port of that own registry; port 0 takes a free one."),
+        list(
+            "registry.insecure", [](Config & c) -> auto& { return c.registry.insecure; },
+            "Registries spoken to in plain HTTP; loopback addresses always are."),
+        text(
+            "registry.user", [](Config & c) -> auto& { return c.registry.user; },
+            "User at `registry.url`."),
+        file(
+            "registry.password_file", [](Config & c) -> auto& { return c.registry.password_file; },
+            "File whose first line is that user's password."),
+        text(
+            "registry.system_user", [](Config & c) -> auto& { return c.registry.system_user; },
+            "System user that the own registry runs as, when the server is root and it exists."),
     };
 }
 
 std::vector<Key> build_keys() {
     return {
-        number("build.workers", [](Config& c) -> auto& { return c.build.workers; },
-               "Builds at the same time (of different apps).", 1),
-        number("build.queue", [](Config& c) -> auto& { return c.build.queue; },
-               "Builds waiting, at most.", 1),
-        file("build.ca_certificates", [](Config& c) -> auto& { return c.build.ca_certificates; },
-             "PEM file of extra CA certificates for builds and for the registry."),
+        number(
+            "build.workers", [](Config & c) -> auto& { return c.build.workers; },
+            "Builds at the same time (of different apps).", 1),
+        number(
+            "build.queue", [](Config & c) -> auto& { return c.build.queue; },
+            "Builds waiting, at most.", 1),
+        file(
+            "build.ca_certificates", [](Config & c) -> auto& { return c.build.ca_certificates; },
+            "PEM file of extra CA certificates for builds and for the registry."),
         {"build.environment", "table",
          "Variables given to buildpacks, such as NPM_CONFIG_REGISTRY; in the environment variable: "
          "`K=V` separated by spaces.",
@@ -131,45 +152,59 @@ std::vector<Key> build_keys() {
              c.build.environment = parse_table(text);
          },
          [](const Config&) { return std::string(); }},
-        size("build.log_size", [](Config& c) -> auto& { return c.build.log_size; },
-             "Bytes of one build's log, at most."),
-        size("build.source_size", [](Config& c) -> auto& { return c.build.source_size; },
-             "Bytes of one source tree, at most."),
-        number("build.source_entries", [](Config& c) -> auto& { return c.build.source_entries; },
-               "Files and directories of one source tree, at most.", 1),
-        size("build.free_space", [](Config& c) -> auto& { return c.build.free_space; },
-             "No new build starts with less free space in the state directory."),
-        text("sandbox.runtime", [](Config& c) -> auto& { return c.sandbox.runtime; },
-             "OCI runtime that runs buildpacks: crun or runc, or a path to one."),
-        choice("sandbox.network", [](Config& c) -> auto& { return c.sandbox.network; },
-               {"internet", "none"}, "What buildpacks may reach."),
-        size("sandbox.memory", [](Config& c) -> auto& { return c.sandbox.memory; },
-             "Memory of one build, at most."),
-        number("sandbox.pids", [](Config& c) -> auto& { return c.sandbox.pids; },
-               "Processes and threads of one build, at most.", 16),
+        size(
+            "build.log_size", [](Config & c) -> auto& { return c.build.log_size; },
+            "Bytes of one build's log, at most."),
+        size(
+            "build.source_size", [](Config & c) -> auto& { return c.build.source_size; },
+            "Bytes of one source tree, at most."),
+        number(
+            "build.source_entries", [](Config & c) -> auto& { return c.build.source_entries; },
+            "Files and directories of one source tree, at most.", 1),
+        size(
+            "build.free_space", [](Config & c) -> auto& { return c.build.free_space; },
+            "No new build starts with less free space in the state directory."),
+        text(
+            "sandbox.runtime", [](Config & c) -> auto& { return c.sandbox.runtime; },
+            "OCI runtime that runs buildpacks: crun or runc, or a path to one."),
+        choice(
+            "sandbox.network", [](Config & c) -> auto& { return c.sandbox.network; },
+            {"internet", "none"}, "What buildpacks may reach."),
+        size(
+            "sandbox.memory", [](Config & c) -> auto& { return c.sandbox.memory; },
+            "Memory of one build, at most."),
+        number(
+            "sandbox.pids", [](Config & c) -> auto& { return c.sandbox.pids; },
+            "Processes and threads of one build, at most.", 16),
         {"sandbox.cpus", "number", "Processors of one build; 0: all.",
          [](Config& c, std::string_view text, const path&) { c.sandbox.cpus = parse_real(text); },
          [](const Config&) { return std::string("0"); }},
-        duration("sandbox.time", [](Config& c) -> auto& { return c.sandbox.time; },
-                 "Time of one build, at most."),
-        duration("sandbox.silence", [](Config& c) -> auto& { return c.sandbox.silence; },
-                 "Time without a byte of output, at most."),
-        number("sandbox.first_id", [](Config& c) -> auto& { return c.sandbox.first_id; },
-               "First of the 65536 user and group ids that builds run as, when the server is root; "
-               "another server of the machine may share them. Otherwise /etc/subuid decides.",
-               65536),
+        duration(
+            "sandbox.time", [](Config & c) -> auto& { return c.sandbox.time; },
+            "Time of one build, at most."),
+        duration(
+            "sandbox.silence", [](Config & c) -> auto& { return c.sandbox.silence; },
+            "Time without a byte of output, at most."),
+        number(
+            "sandbox.first_id", [](Config & c) -> auto& { return c.sandbox.first_id; },
+            "First of the 65536 user and group ids that builds run as, when the server is root; "
+            "another server of the machine may share them. Otherwise /etc/subuid decides.",
+            65536),
     };
 }
 
 std::vector<Key> path_keys() {
     return {
-        file("paths.programs", [](Config& c) -> auto& { return c.paths.programs; },
-             "Directory of slipway-ssh, slipway-hook and slipway-worker; empty: that of slipwayd."),
-        file("paths.launcher", [](Config& c) -> auto& { return c.paths.launcher; },
-             "Directory of slipway-launch and slipway-init; empty: that of the programs."),
-        list("paths.buildpacks", [](Config& c) -> auto& { return c.paths.buildpacks; },
-             "Directories of buildpacks, each with an order.toml; empty: "
-             "`../share/slipway/buildpacks` beside the programs' directory."),
+        file(
+            "paths.programs", [](Config & c) -> auto& { return c.paths.programs; },
+            "Directory of slipway-ssh, slipway-hook and slipway-worker; empty: that of slipwayd."),
+        file(
+            "paths.launcher", [](Config & c) -> auto& { return c.paths.launcher; },
+            "Directory of slipway-launch and slipway-init; empty: that of the programs."),
+        list(
+            "paths.buildpacks", [](Config & c) -> auto& { return c.paths.buildpacks; },
+            "Directories of buildpacks, each with an order.toml; empty: "
+            "`../share/slipway/buildpacks` beside the programs' directory."),
     };
 }
 
@@ -187,8 +222,8 @@ const std::vector<Key>& key_table() {
 
 const Key* find_key(std::string_view name) {
     const auto& table = key_table();
-    const auto it = std::find_if(table.begin(), table.end(),
-                                 [&](const Key& key) { return key.name == name; });
+    const auto it =
+        std::find_if(table.begin(), table.end(), [&](const Key& key) { return key.name == name; });
     return it == table.end() ? nullptr : &*it;
 }
 

@@ -70,10 +70,15 @@ double parse_real(std::string_view text) {
 std::uint64_t parse_size(std::string_view text) {
     return parse_with_unit(text, sizes, "a size such as 512M or 4G");
 }
-std::string show_size(std::uint64_t bytes) { return show_with_unit(bytes, sizes); }
+std::string show_size(std::uint64_t bytes) {
+    return show_with_unit(bytes, sizes);
+}
 
 std::chrono::seconds parse_duration(std::string_view text) {
-    return std::chrono::seconds(parse_with_unit(text, times, "a duration such as 30s, 10m or 2h"));
+    constexpr std::string_view what = "a duration such as 30s, 10m or 2h, at most a year";
+    const auto seconds = parse_with_unit(text, times, what);
+    if (seconds > 366ull * 24 * 3600) expected(what, text); // clocks count nanoseconds
+    return std::chrono::seconds(seconds);
 }
 std::string show_duration(std::chrono::seconds duration) {
     return show_with_unit(static_cast<std::uint64_t>(duration.count()), times);

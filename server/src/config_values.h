@@ -12,12 +12,12 @@
 namespace server {
 
 std::uint64_t parse_number(std::string_view text, std::uint64_t least);
-double parse_real(std::string_view text);             // not negative
-std::uint64_t parse_size(std::string_view text);      // "512M", "4G", bytes without a letter
+double parse_real(std::string_view text);        // not negative
+std::uint64_t parse_size(std::string_view text); // "512M", "4G", bytes without a letter
 std::string show_size(std::uint64_t bytes);
 std::chrono::seconds parse_duration(std::string_view text); // "30s", "10m", "2h", seconds
 std::string show_duration(std::chrono::seconds duration);
-std::vector<std::string> parse_list(std::string_view text);         // separated by commas
+std::vector<std::string> parse_list(std::string_view text);            // separated by commas
 std::map<std::string, std::string> parse_table(std::string_view text); // "K=V K=V"
 std::string one_of(std::string_view text, const std::vector<std::string>& words);
 std::string join(const std::vector<std::string>& words, std::string_view between);

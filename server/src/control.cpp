@@ -58,7 +58,8 @@ base::json::Value Control::create_app(const Value& request) {
         throw Error(ErrorKind::invalid_input, base::quoted(name) + " is no name for an app",
                     "Use 1 to 48 of a-z, 0-9, '-' and '.', a letter or a digit at both ends.");
     if (site_.store.find_app(name))
-        throw Error(ErrorKind::already_exists, "there is an app " + base::quoted(name) + " already");
+        throw Error(ErrorKind::already_exists,
+                    "there is an app " + base::quoted(name) + " already");
     // The repository first: one without a row is found by nobody, and made anew by the next try.
     site_.repositories.remove(name);
     site_.repositories.create(name);
@@ -101,9 +102,12 @@ base::json::Value Control::add_key(const Value& request) {
         throw Error(ErrorKind::invalid_input, base::quoted(name) + " is no name for a key",
                     "Use up to 64 characters without spaces or slashes.");
     const auto parsed = parse_public_key(get_string(request, "key"));
-    const apps::Key key{name,        parsed.fingerprint,
-                        parsed.type, parsed.text,
-                        base::json::get_strings(request, "apps"), apps::now_milliseconds()};
+    const apps::Key key{name,
+                        parsed.fingerprint,
+                        parsed.type,
+                        parsed.text,
+                        base::json::get_strings(request, "apps"),
+                        apps::now_milliseconds()};
     site_.store.add_key(key);
     base::log::info("a key was added", {{"key", name}, {"fingerprint", key.fingerprint}});
     return render_key(key);
@@ -174,9 +178,8 @@ void Control::follow_log(LiveBuild& build, std::uint64_t offset, wire::Exchange&
             exchange.send_event({{"text", piece.text}, {"offset", offset}}, stop);
         if (piece.over) return;
         if (!piece.text.empty()) continue;
-        pollfd fds[] = {{follower->fd(), POLLIN, 0},
-                        {exchange.fd(), POLLRDHUP, 0},
-                        {stop.fd(), POLLIN, 0}};
+        pollfd fds[] = {
+            {follower->fd(), POLLIN, 0}, {exchange.fd(), POLLRDHUP, 0}, {stop.fd(), POLLIN, 0}};
         ::poll(fds, 3, -1);
         stop.throw_if_over("following the log");
         if (exchange.peer_left()) throw Error(ErrorKind::unavailable, "the reader left");

@@ -38,8 +38,8 @@ std::vector<receiver::RefUpdate> parse_updates(const Value& request) {
         throw Error(ErrorKind::invalid_input, "\"updates\" must be a list of at most 1000");
     std::vector<receiver::RefUpdate> updates;
     for (const auto& entry : *it) {
-        const auto line =
-            get_string(entry, "old") + " " + get_string(entry, "new") + " " + get_string(entry, "ref");
+        const auto line = get_string(entry, "old") + " " + get_string(entry, "new") + " " +
+                          get_string(entry, "ref");
         auto update = receiver::parse_ref_update(line);
         if (!update) throw Error(ErrorKind::invalid_input, "this is no update of a ref");
         updates.push_back(std::move(*update));
@@ -66,8 +66,9 @@ std::filesystem::path check_quarantine(const std::string& text,
     const auto kind = build.state == apps::BuildState::cancelled ? ErrorKind::cancelled
                       : build.state == apps::BuildState::refused ? ErrorKind::buildpack_failed
                                                                  : ErrorKind::internal;
-    throw Error(kind, "build " + build.id + " is " + std::string(apps::to_string(build.state)) +
-                          ": " + build.reason,
+    throw Error(kind,
+                "build " + build.id + " is " + std::string(apps::to_string(build.state)) + ": " +
+                    build.reason,
                 build.hint);
 }
 
@@ -96,8 +97,8 @@ Value Door::open(const Value& request, pid_t peer) {
     on_authenticated_(peer);
     // One answer for "no such app" and "not for you": names of others' apps are not told.
     if (!receiver::is_app_name(app) || !site_.store.may_push(fingerprint, app))
-        throw Error(ErrorKind::not_found, "there is no app " + base::quoted(app) +
-                                              ", or this key may not use it");
+        throw Error(ErrorKind::not_found,
+                    "there is no app " + base::quoted(app) + ", or this key may not use it");
     std::string token;
     if (service == "git-receive-pack")
         token = remember({app, fingerprint, key->name, 0});
@@ -133,9 +134,8 @@ Value Door::push(const Value& request, wire::Exchange& exchange, const base::Sto
     try {
         build = submit(request, push, deploy);
     } catch (const Error& error) {
-        base::log::warning("a push was refused", {{"app", push.app},
-                                                  {"user", push.user},
-                                                  {"reason", error.describe()}});
+        base::log::warning("a push was refused",
+                           {{"app", push.app}, {"user", push.user}, {"reason", error.describe()}});
         tell(exchange, tell_error(error));
         throw;
     }
@@ -143,6 +143,7 @@ Value Door::push(const Value& request, wire::Exchange& exchange, const base::Sto
     const auto ended = build->ended();
     if (!ended) throw Error(ErrorKind::cancelled, "the build " + build->id() + " goes on");
     if (ended->state != apps::BuildState::published) refuse(*ended);
+    site_.repositories.point_head(push.app, deploy.ref);
     return {{"build", ended->id}, {"digest", ended->digest}};
 }
 

@@ -1,13 +1,16 @@
 #include "host_keys.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/process.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
 
 #include <algorithm>
 #include <array>
+#include <fcntl.h>
 #include <sstream>
+#include <unistd.h>
 
 namespace server {
 namespace {
@@ -50,13 +53,18 @@ Listed parse_listing(const std::string& line) {
 void generate(const std::filesystem::path& file, const std::string& type) {
     const base::TempDir draft("new-", file.parent_path());
     const auto made = draft.path() / "key";
-    const auto result = ssh_keygen({"-q", "-t", type, "-b", type == "rsa" ? "3072" : "256", "-N", "",
-                                    "-C", "slipway", "-f", made.string()});
+    const auto result = ssh_keygen({"-q", "-t", type, "-b", type == "rsa" ? "3072" : "256", "-N",
+                                    "", "-C", "slipway", "-f", made.string()});
     if (!result.status.ok())
         throw Error(ErrorKind::internal, "ssh-keygen could not make a host key: " +
                                              base::printable(base::trim(result.error)));
+    for (const auto& half : {made, std::filesystem::path(made.string() + ".pub")})
+        if (::fsync(base::open_file(half, O_RDONLY).get()) != 0)
+            base::throw_errno("could not sync " + half.string());
     std::filesystem::rename(made.string() + ".pub", file.string() + ".pub");
     std::filesystem::rename(made, file);
+    if (::fsync(base::open_file(file.parent_path(), O_RDONLY | O_DIRECTORY).get()) != 0)
+        base::throw_errno("could not sync " + file.parent_path().string());
 }
 
 } // namespace
@@ -78,7 +86,8 @@ std::vector<HostKey> open_host_keys(const std::filesystem::path& directory) {
 PublicKey parse_public_key(std::string_view text) {
     const auto line = base::trim(text);
     if (line.find("PRIVATE KEY") != std::string::npos)
-        throw Error(ErrorKind::invalid_input, "this is a private key", "Give the .pub file beside it.");
+        throw Error(ErrorKind::invalid_input, "this is a private key",
+                    "Give the .pub file beside it.");
     if (line.find('\n') != std::string::npos || line.size() > 16384)
         throw Error(ErrorKind::invalid_input, "one public key on one line is expected");
     std::istringstream words(line);

@@ -29,9 +29,8 @@ void LocalListener::run(const base::Stop& stop) {
         if (!connection) break;
         const auto exchange = std::make_shared<wire::Exchange>(std::move(connection));
         try {
-            conversations.start([this, exchange](const base::Stop& ended) {
-                serve(std::move(*exchange), ended);
-            });
+            conversations.start(
+                [this, exchange](const base::Stop& ended) { serve(std::move(*exchange), ended); });
         } catch (const std::system_error&) {
             // No more threads: this caller finds the connection closed, the others go on.
             base::log::error("too many local connections");

@@ -22,7 +22,8 @@ class LocalListener {
   public:
     // allowed: the users who may ask beside root and ourselves.
     LocalListener(base::UniqueFd listener, std::vector<uid_t> allowed, Answer answer)
-        : listener_(std::move(listener)), allowed_(std::move(allowed)), answer_(std::move(answer)) {}
+        : listener_(std::move(listener)), allowed_(std::move(allowed)), answer_(std::move(answer)) {
+    }
 
     // Accepts until `stop`; then ends what is still being answered.
     void run(const base::Stop& stop);

@@ -27,7 +27,8 @@ std::string timings(const apps::Build& build) {
     std::string text;
     for (const auto& [phase, milliseconds] : build.phases)
         text += (text.empty() ? "" : ", ") + phase + " " + base::human_duration(milliseconds);
-    const auto whole = base::human_duration(std::max<std::int64_t>(0, build.finished - build.started));
+    const auto whole =
+        base::human_duration(std::max<std::int64_t>(0, build.finished - build.started));
     return text.empty() ? whole : whole + " (" + text + ")";
 }
 
@@ -43,8 +44,9 @@ Lines tell_published(const apps::Build& build) {
         add(lines, body,
             "Process " + process.type + (process.is_default ? " (default)" : "") + ": " +
                 process.command);
-    add(lines, body, "Run it: docker run --rm " +
-                         std::string(has_web ? "-p 8080:8080 -e PORT=8080 " : "") + build.reference);
+    add(lines, body,
+        "Run it: docker run --rm " + std::string(has_web ? "-p 8080:8080 -e PORT=8080 " : "") +
+            build.reference);
     return lines;
 }
 
@@ -52,10 +54,11 @@ Lines tell_published(const apps::Build& build) {
 
 Lines announce(const apps::Build& build) {
     Lines lines;
-    add(lines, "-----> ", "Building " + build.app + " from " + build.commit.substr(0, 12) + " (" +
-                              short_ref(build.ref) + ")");
-    add(lines, body, "Build " + build.id + "; on the server: slipway builds log " + build.id +
-                         " --follow");
+    add(lines, "-----> ",
+        "Building " + build.app + " from " + build.commit.substr(0, 12) + " (" +
+            short_ref(build.ref) + ")");
+    add(lines, body,
+        "Build " + build.id + "; on the server: slipway builds log " + build.id + " --follow");
     return lines;
 }
 
@@ -68,15 +71,16 @@ Lines tell_outcome(const apps::Build& build) {
     using apps::BuildState;
     if (build.state == BuildState::published) return tell_published(build);
     Lines lines;
-    const auto where = build.failed_phase.empty() ? "" : " (in the " + build.failed_phase + " phase)";
+    const auto where =
+        build.failed_phase.empty() ? "" : " (in the " + build.failed_phase + " phase)";
     if (build.state == BuildState::cancelled) {
         add(lines, error_mark, "The build was cancelled: " + build.reason);
     } else if (build.state == BuildState::refused) {
         add(lines, error_mark, "The build failed" + where + ": " + build.reason);
     } else {
         add(lines, error_mark, "The build broke on the server" + where + ": " + build.reason);
-        add(lines, error_mark, "This is not your app's fault. Tell the server's operator: incident " +
-                                   build.id);
+        add(lines, error_mark,
+            "This is not your app's fault. Tell the server's operator: incident " + build.id);
     }
     if (!build.hint.empty()) add(lines, body, build.hint);
     return lines;

@@ -13,9 +13,9 @@ namespace server {
 
 using Lines = std::vector<std::string>;
 
-Lines announce(const apps::Build& build);            // at the start
+Lines announce(const apps::Build& build); // at the start
 std::string waiting_line(std::size_t builds_ahead);
-Lines tell_outcome(const apps::Build& build);        // at the end
-Lines tell_error(const base::Error& error);          // a push that did not become a build
+Lines tell_outcome(const apps::Build& build); // at the end
+Lines tell_error(const base::Error& error);   // a push that did not become a build
 
 } // namespace server

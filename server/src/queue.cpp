@@ -14,12 +14,14 @@ namespace server {
 using base::Error;
 using base::ErrorKind;
 
-LiveBuild::LiveBuild(apps::Build row, builder::Source source,
-                     const std::filesystem::path& log_file, std::uint64_t log_limit)
+LiveBuild::LiveBuild(apps::Build row, builder::Source source, const std::filesystem::path& log_file,
+                     std::uint64_t log_limit)
     : id_(row.id), app_(row.app), source_(std::move(source)), log_(log_file, log_limit),
       row_(std::move(row)) {}
 
-std::optional<apps::Build> LiveBuild::ended() { return *ended_.lock(); }
+std::optional<apps::Build> LiveBuild::ended() {
+    return *ended_.lock();
+}
 
 Queue::Queue(apps::Store& store, QueueSettings settings)
     : store_(store), settings_(std::move(settings)) {
@@ -40,7 +42,8 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     apps::Build row;
     row.id = apps::new_build_id();
     row.app = submission.app;
-    row.source_kind = std::holds_alternative<builder::GitTree>(submission.source) ? "git" : "archive";
+    row.source_kind =
+        std::holds_alternative<builder::GitTree>(submission.source) ? "git" : "archive";
     row.commit = submission.commit;
     row.ref = submission.ref;
     row.pushed_by = submission.pushed_by;
@@ -49,14 +52,22 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     {
         auto state = state_.lock();
         if (state->closed)
-            throw Error(ErrorKind::unavailable, "the server is stopping", "Push again in a minute.");
+            throw Error(ErrorKind::unavailable, "the server is stopping",
+                        "Push again in a minute.");
         if (state->waiting.size() >= settings_.longest)
             throw Error(ErrorKind::limit_exceeded, "too many builds are waiting",
                         "Push again in a few minutes.");
-        store_.add_build(row);
-        build = std::make_shared<LiveBuild>(row, std::move(submission.source),
-                                            settings_.logs_directory / (row.id + ".log"),
+        // The log first: a row without a build behind it would stay queued for ever.
+        const auto log = settings_.logs_directory / (row.id + ".log");
+        build = std::make_shared<LiveBuild>(row, std::move(submission.source), log,
                                             settings_.log_limit + (1u << 20));
+        try {
+            store_.add_build(row);
+        } catch (...) {
+            std::error_code ignored;
+            std::filesystem::remove(log, ignored);
+            throw;
+        }
         for (const auto& line : announce(row)) build->log().append(line);
         state->waiting.push_back(build);
         tell_positions(*state);
@@ -102,7 +113,9 @@ bool Queue::take_from_waiting(const std::shared_ptr<LiveBuild>& build) {
     return true;
 }
 
-void Queue::give_up(LiveBuild& build) { BuildRun(store_, settings_, build).give_up(); }
+void Queue::give_up(LiveBuild& build) {
+    BuildRun(store_, settings_, build).give_up();
+}
 
 void Queue::drain(const base::Stop& stop) {
     {
@@ -178,8 +191,8 @@ void Queue::release(const std::shared_ptr<LiveBuild>& build) {
 
 void Queue::tell_positions(State& state) {
     std::size_t ahead = state.running.size();
-    const auto next = state.running.size() < settings_.workers ? first_runnable(state)
-                                                               : state.waiting.size();
+    const auto next =
+        state.running.size() < settings_.workers ? first_runnable(state) : state.waiting.size();
     for (std::size_t i = 0; i < state.waiting.size(); ++i, ++ahead) {
         auto& build = *state.waiting[i];
         if (i == next || ahead == 0 || build.told_position_ == ahead) continue;

@@ -51,7 +51,9 @@ std::string last_words(const std::filesystem::path& log) {
 
 } // namespace
 
-std::uint16_t free_port(const std::string& host) { return listen_on({host, 0}).address.port; }
+std::uint16_t free_port(const std::string& host) {
+    return listen_on({host, 0}).address.port;
+}
 
 RegistryChild::RegistryChild(const StateDirectory& state, Address listen, SystemUser user)
     : directory_(state.registry()), log_(state.logs() / "registry.log"),
@@ -68,19 +70,28 @@ RegistryChild::RegistryChild(const StateDirectory& state, Address listen, System
 }
 
 void RegistryChild::write_configuration() const {
+    // The directory stays ours: in one of its own the child could put a link in our way.
+    make_directory(directory_, 0711);
+    if (::lchown(directory_.c_str(), ::geteuid(), ::getegid()) != 0)
+        base::throw_errno("could not take back " + directory_.string());
     make_directory(directory_ / "data", 0700);
     base::replace_file(directory_ / "config.yml",
                        "version: 0.1\n"
                        "log:\n  level: warn\n  formatter: json\n  accesslog:\n    disabled: true\n"
                        "storage:\n"
-                       "  filesystem:\n    rootdirectory: " + (directory_ / "data").string() + "\n"
-                       "  delete:\n    enabled: true\n"
-                       "  cache:\n    blobdescriptor: inmemory\n"
-                       "http:\n  addr: " + address_.render() + "\n"
-                       "  secret: " + base::random_hex(16) + "\n",
+                       "  filesystem:\n    rootdirectory: " +
+                           (directory_ / "data").string() +
+                           "\n"
+                           "  delete:\n    enabled: true\n"
+                           "  cache:\n    blobdescriptor: inmemory\n"
+                           "http:\n  addr: " +
+                           address_.render() +
+                           "\n"
+                           "  secret: " +
+                           base::random_hex(16) + "\n",
                        0600);
     if (!run_as(user_)) return;
-    for (const auto& path : {directory_, directory_ / "data", directory_ / "config.yml"})
+    for (const auto& path : {directory_ / "data", directory_ / "config.yml"})
         if (::lchown(path.c_str(), user_.uid, user_.gid) != 0)
             base::throw_errno("could not give " + path.string() + " to " + user_.name);
 }
@@ -107,7 +118,8 @@ void RegistryChild::supervise(const base::Stop& stop) {
         } catch (const Error& error) {
             base::log::error("the registry could not be started", {{"reason", error.describe()}});
         }
-        if (base::Stop::Clock::now() - started > std::chrono::minutes(1)) backoff = milliseconds(200);
+        if (base::Stop::Clock::now() - started > std::chrono::minutes(1))
+            backoff = milliseconds(200);
         stop.wait(backoff);
         backoff = std::min(backoff * 2, milliseconds(longest_backoff));
     }

@@ -1,5 +1,5 @@
-// Debian's docker-registry as a child of ours: its configuration, its start, its restarts. main owns
-// it; one thread of its own supervises.
+// Debian's docker-registry as a child of ours: its configuration, its start, its restarts. main
+// owns it; one thread of its own supervises.
 #pragma once
 
 #include "config_values.h"

@@ -7,12 +7,13 @@ namespace server {
 using base::json::Value;
 
 Value render_app(const Site& site, const apps::App& app) {
-    Value value{{"app", app.name},
-                {"created", app.created},
-                {"repository_url", site.ssh_url() + "/" + app.name + ".git"},
-                {"image", site.registry.host + "/" + site.registry.repository_of(app.name) + ":latest"},
-                {"digest", nullptr},
-                {"last_build", nullptr}};
+    Value value{
+        {"app", app.name},
+        {"created", app.created},
+        {"repository_url", site.ssh_url() + "/" + app.name + ".git"},
+        {"image", site.registry.host + "/" + site.registry.repository_of(app.name) + ":latest"},
+        {"digest", nullptr},
+        {"last_build", nullptr}};
     if (const auto published = site.store.last_published(app.name))
         value["digest"] = published->digest;
     const auto builds = site.store.list_builds({app.name, 1});

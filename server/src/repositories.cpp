@@ -1,5 +1,6 @@
 #include "repositories.h"
 
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -35,17 +36,33 @@ void sweep_directory(const fs::path& directory, bool deep) {
 } // namespace
 
 void Repositories::create(const std::string& app) const {
+    run_git({"init", "--bare", "--quiet", "--template=", "--initial-branch=main",
+             state_.repository(app).string()});
+}
+
+void Repositories::point_head(const std::string& app, const std::string& ref) const noexcept {
+    try {
+        const auto repository = state_.repository(app);
+        const auto head = base::read_beneath(repository, "HEAD", 4096).value_or("");
+        if (base::trim(head) == "ref: " + ref) return;
+        run_git({"--git-dir=" + repository.string(), "symbolic-ref", "HEAD", ref});
+    } catch (const std::exception& error) {
+        base::log::warning("HEAD could not be moved", {{"app", app}, {"reason", error.what()}});
+    }
+}
+
+void Repositories::run_git(std::vector<std::string> arguments) const {
     base::Command command;
-    command.argv = {"git", "init",           "--bare", "--quiet", "--template=",
-                    "--initial-branch=main", state_.repository(app).string()};
+    command.argv = {"git"};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
                            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"};
     command.run_as = run_as(owner_);
-    const auto result = base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
+    const auto result =
+        base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
     if (!result.status.ok())
-        throw base::Error(base::ErrorKind::internal,
-                          "git could not make the repository: " +
-                              base::printable(base::trim(result.error)));
+        throw base::Error(base::ErrorKind::internal, "git could not work on the repository: " +
+                                                         base::printable(base::trim(result.error)));
 }
 
 void Repositories::remove(const std::string& app) const {
@@ -58,7 +75,8 @@ void Repositories::sweep() const {
         const auto& repository = entry.path();
         sweep_directory(repository, false);
         sweep_directory(repository / "objects", false);
-        for (const char* part : {"pack", "info"}) sweep_directory(repository / "objects" / part, false);
+        for (const char* part : {"pack", "info"})
+            sweep_directory(repository / "objects" / part, false);
         for (const char* part : {"refs", "logs"}) sweep_directory(repository / part, true);
     }
 }

@@ -4,6 +4,7 @@
 #include "state_directory.h"
 
 #include <string>
+#include <vector>
 
 namespace server {
 
@@ -13,11 +14,15 @@ class Repositories {
         : state_(state), owner_(std::move(owner)) {}
 
     void create(const std::string& app) const; // no templates, no hooks, HEAD is main
+    // A clone checks out the branch that was deployed last. A failure is only logged.
+    void point_head(const std::string& app, const std::string& ref) const noexcept;
     void remove(const std::string& app) const;
     // After a crash, while no push runs: quarantines and lock files that nobody holds.
     void sweep() const;
 
   private:
+    void run_git(std::vector<std::string> arguments) const;
+
     const StateDirectory& state_;
     SystemUser owner_;
 };

@@ -51,8 +51,7 @@ Programs find_programs(const Config& config) {
             fs::weakly_canonical(programs.directory / "../share/slipway/buildpacks"));
     for (const char* name : {"slipway-ssh", "slipway-hook", "slipway-worker"})
         if (!fs::exists(programs.directory / name))
-            throw Error(ErrorKind::not_found,
-                        (programs.directory / name).string() + " is missing",
+            throw Error(ErrorKind::not_found, (programs.directory / name).string() + " is missing",
                         "Set paths.programs to the directory of Slipway's programs.");
     return programs;
 }
@@ -81,7 +80,8 @@ void recover(const StateDirectory& state, apps::Store& store, const Repositories
     } catch (const Error& error) {
         base::log::warning("cgroups could not be swept", {{"reason", error.describe()}});
     }
-    for (const auto& entry : fs::directory_iterator(state.builds())) base::remove_tree(entry.path());
+    for (const auto& entry : fs::directory_iterator(state.builds()))
+        base::remove_tree(entry.path());
     repositories.sweep();
 }
 
@@ -202,12 +202,22 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const auto registry = choose_registry(config, child ? &*child : nullptr);
     auto ssh = listen_on(parse_address(config.ssh.listen));
     Queue queue(*store, queue_settings(config, state, programs, *store, registry));
-    const Site site{config,  state,    *store,           queue,           repositories,
-                    registry, version, ssh.address.host, ssh.address.port,
-                    open_host_keys(state.host_keys()), programs.launcher, programs.buildpacks};
+    const Site site{config,
+                    state,
+                    *store,
+                    queue,
+                    repositories,
+                    registry,
+                    version,
+                    ssh.address.host,
+                    ssh.address.port,
+                    open_host_keys(state.host_keys()),
+                    programs.launcher,
+                    programs.buildpacks};
     Control control(site);
     SshListener* ssh_listener = nullptr;
-    Door door(site, [&ssh_listener](pid_t child_pid) { ssh_listener->note_authenticated(child_pid); });
+    Door door(site,
+              [&ssh_listener](pid_t child_pid) { ssh_listener->note_authenticated(child_pid); });
     Listeners listeners{
         SshListener(std::move(ssh), ssh_settings(config, state, site, user)),
         LocalListener(wire::listen_at(state.door_socket(), 0660, user.gid), {user.uid},

@@ -34,7 +34,7 @@ struct Site {
     const Repositories& repositories;
     const Registry& registry;
     std::string version;
-    std::string ssh_address;   // host of the listener
+    std::string ssh_address; // host of the listener
     std::uint16_t ssh_port;
     std::vector<HostKey> host_keys;
     std::filesystem::path launcher;

@@ -24,7 +24,9 @@ void SshListener::run(const base::Stop& accepting, const base::Stop& end) {
     }
 }
 
-void SshListener::note_authenticated(pid_t child) { authenticated_.lock()->insert(child); }
+void SshListener::note_authenticated(pid_t child) {
+    authenticated_.lock()->insert(child);
+}
 
 void SshListener::wait(const base::Stop& accepting, const base::Stop& end) {
     std::vector<pollfd> fds{{listener_.fd.get(), POLLIN, 0},
@@ -41,8 +43,8 @@ void SshListener::reap() {
         const auto status = connection.process.wait();
         authenticated_.lock()->erase(connection.process.pid());
         if (status->signal != 0)
-            base::log::warning("an ssh connection's process died", {{"from", connection.from},
-                                                                    {"status", status->describe()}});
+            base::log::warning("an ssh connection's process died",
+                               {{"from", connection.from}, {"status", status->describe()}});
         return true;
     });
 }
@@ -55,7 +57,8 @@ void SshListener::accept_one() {
         // RFC 4253 section 4.2 lets a server say lines before its version.
         const std::string line = why + "\r\n";
         ::send(accepted.fd.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        base::log::warning("an ssh connection was refused", {{"from", accepted.from}, {"why", why}});
+        base::log::warning("an ssh connection was refused",
+                           {{"from", accepted.from}, {"why", why}});
         return;
     }
     try {
@@ -77,19 +80,26 @@ std::string SshListener::refusal(const std::string& from) {
     if (connections_.size() >= settings_.max_connections) return "Too many connections, try later";
     if (static_cast<std::size_t>(same) >= settings_.max_per_address)
         return "Too many connections from your address";
-    if (static_cast<std::size_t>(unauthenticated) >= settings_.max_unauthenticated) return "Too many log-ins, try again";
+    if (static_cast<std::size_t>(unauthenticated) >= settings_.max_unauthenticated)
+        return "Too many log-ins, try again";
     return {};
 }
 
 base::Process SshListener::start(int socket) const {
     base::Command command;
     command.argv = {settings_.program.string(),
-                    "--socket-fd", "3",
-                    "--door", settings_.door_socket.string(),
-                    "--hooks", settings_.hooks.string(),
-                    "--address", settings_.address,
-                    "--login-timeout", std::to_string(settings_.login_timeout.count()),
-                    "--max-pack-bytes", std::to_string(settings_.max_pack_bytes)};
+                    "--socket-fd",
+                    "3",
+                    "--door",
+                    settings_.door_socket.string(),
+                    "--hooks",
+                    settings_.hooks.string(),
+                    "--address",
+                    settings_.address,
+                    "--login-timeout",
+                    std::to_string(settings_.login_timeout.count()),
+                    "--max-pack-bytes",
+                    std::to_string(settings_.max_pack_bytes)};
     command.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"};
     command.descriptors = {{2, 2}, {3, socket}};
     command.run_as = settings_.run_as;

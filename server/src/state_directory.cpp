@@ -1,6 +1,7 @@
 #include "state_directory.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <cerrno>
@@ -42,7 +43,7 @@ void check_way_to(const std::filesystem::path& path, const SystemUser& user) {
         way /= part;
         struct stat info {};
         if (::stat(way.c_str(), &info) != 0) base::throw_errno("could not look at " + way.string());
-        const mode_t bit = info.st_uid == user.uid ? S_IXUSR
+        const mode_t bit = info.st_uid == user.uid   ? S_IXUSR
                            : info.st_gid == user.gid ? S_IXGRP
                                                      : S_IXOTH;
         if (!(info.st_mode & bit))
@@ -72,13 +73,14 @@ SystemUser choose_user(const std::string& wanted, const std::string& usual,
     if (!wanted.empty()) {
         const auto user = look_up_user(wanted);
         if (user.uid != own.uid && own.uid != 0)
-            throw Error(ErrorKind::denied,
-                        config_key + ": only root may run programs as " + wanted,
+            throw Error(ErrorKind::denied, config_key + ": only root may run programs as " + wanted,
                         "Start slipwayd as root, or leave " + config_key + " empty.");
         return user;
     }
-    if (own.uid == 0)
-        if (const auto user = find_user(usual)) return *user;
+    if (own.uid != 0) return own;
+    if (const auto user = find_user(usual)) return *user;
+    base::log::warning("a program that strangers speak to runs as root: there is no user for it",
+                       {{"wanted", usual}, {"key", config_key}});
     return own;
 }
 
@@ -131,11 +133,12 @@ void StateDirectory::take_lock() {
         if (errno != EWOULDBLOCK) base::throw_errno("could not lock " + root_.string());
         char holder[32] = {};
         const auto n = ::pread(lock_.get(), holder, sizeof holder - 1, 0);
-        throw Error(ErrorKind::already_exists,
-                    "another slipwayd (process " +
-                        base::trim(std::string_view(holder, n > 0 ? static_cast<std::size_t>(n) : 0)) +
-                        ") runs with the state directory " + root_.string(),
-                    "Stop that one first, or give this one another directory with --state.");
+        throw Error(
+            ErrorKind::already_exists,
+            "another slipwayd (process " +
+                base::trim(std::string_view(holder, n > 0 ? static_cast<std::size_t>(n) : 0)) +
+                ") runs with the state directory " + root_.string(),
+            "Stop that one first, or give this one another directory with --state.");
     }
     const auto pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(lock_.get(), 0) != 0 ||

@@ -23,8 +23,8 @@ Found resolve(const Address& address, int extra_flags) {
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV | extra_flags;
     addrinfo* found = nullptr;
-    const int failure = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(),
-                                      &hints, &found);
+    const int failure =
+        ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
     if (failure != 0)
         throw Error(ErrorKind::invalid_input,
                     "\"" + address.host + "\" is no address: " + ::gai_strerror(failure));
@@ -48,8 +48,7 @@ Listener listen_on(const Address& address) {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd.get(), 256) != 0) {
         if (errno == EADDRINUSE)
-            throw Error(ErrorKind::already_exists,
-                        "another program listens on " + address.render(),
+            throw Error(ErrorKind::already_exists, "another program listens on " + address.render(),
                         "Stop it, or choose another port; port 0 takes a free one.");
         base::throw_errno("could not listen on " + address.render());
     }
@@ -77,8 +76,7 @@ base::UniqueFd connect_to(const Address& address, const base::Stop& stop) {
 Accepted accept_on(int listener) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
-    base::UniqueFd fd(
-        ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
+    base::UniqueFd fd(::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
     if (fd) return {std::move(fd), name_of(peer, size).first, false};
     const bool exhausted =
         errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;

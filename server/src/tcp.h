@@ -20,8 +20,8 @@ Listener listen_on(const Address& address);
 base::UniqueFd connect_to(const Address& address, const base::Stop& stop);
 
 struct Accepted {
-    base::UniqueFd fd; // empty: nothing was there
-    std::string from;  // the address, for the log and the limits
+    base::UniqueFd fd;      // empty: nothing was there
+    std::string from;       // the address, for the log and the limits
     bool exhausted = false; // out of descriptors or memory: back off
 };
 Accepted accept_on(int listener);

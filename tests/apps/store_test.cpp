@@ -93,12 +93,14 @@ TEST_CASE("the database and its journal are for its owner alone") {
 TEST_CASE("a fingerprint is added once, whatever it is called") {
     Opened opened;
     opened.store->add_key({"ann", "SHA256:abc", "ssh-ed25519", "ssh-ed25519 AAAA", {}, 5});
-    CHECK(kind_of([&] {
-              opened.store->add_key({"bob", "SHA256:abc", "ssh-ed25519", "ssh-ed25519 AAAA", {}, 6});
-          }) == ErrorKind::already_exists);
-    CHECK(kind_of([&] {
-              opened.store->add_key({"ann", "SHA256:def", "ssh-ed25519", "ssh-ed25519 BBBB", {}, 6});
-          }) == ErrorKind::already_exists);
+    CHECK(
+        kind_of([&] {
+            opened.store->add_key({"bob", "SHA256:abc", "ssh-ed25519", "ssh-ed25519 AAAA", {}, 6});
+        }) == ErrorKind::already_exists);
+    CHECK(
+        kind_of([&] {
+            opened.store->add_key({"ann", "SHA256:def", "ssh-ed25519", "ssh-ed25519 BBBB", {}, 6});
+        }) == ErrorKind::already_exists);
     CHECK(opened.store->find_key_by_fingerprint("SHA256:abc")->name == "ann");
     CHECK(opened.store->list_keys().size() == 1);
     opened.store->remove_key("ann");
@@ -116,8 +118,9 @@ TEST_CASE("a key opens the apps it was given and no other") {
     CHECK_FALSE(opened.store->may_push("SHA256:one", "blog"));
     CHECK_FALSE(opened.store->may_push("SHA256:all", "nothing"));
     CHECK_FALSE(opened.store->may_push("SHA256:none", "shop"));
-    CHECK(kind_of([&] { opened.store->add_key({"bad", "SHA256:bad", "t", "x", {"gone"}, 1}); }) ==
-          ErrorKind::not_found);
+    CHECK(kind_of([&] {
+              opened.store->add_key({"bad", "SHA256:bad", "t", "x", {"gone"}, 1});
+          }) == ErrorKind::not_found);
     CHECK_FALSE(opened.store->find_key_by_fingerprint("SHA256:bad")); // nothing half-added
 }
 
@@ -244,8 +247,7 @@ TEST_CASE("a database of a newer program is refused and left as it is") {
           ErrorKind::invalid_input);
 }
 
-TEST_CASE("a locked database is unavailable, and serves again when the lock is gone",
-          "[slow]") {
+TEST_CASE("a locked database is unavailable, and serves again when the lock is gone", "[slow]") {
     Opened opened;
     {
         WriteLock lock(opened.file);

@@ -10,7 +10,7 @@ echo "step one"
 ls -l > listing
 BUILD
 (
-    cd "$work/hello"
+    cd "$work/hello" || exit
     printf '#!/bin/sh\necho run\n' >run.sh
     chmod 755 run.sh
     echo plain >plain.txt
@@ -132,6 +132,8 @@ check 'master builds as main does' '
     git -C "$work/old" branch -m main master
     push old master
     expect "sha256:[0-9a-f]{64}" "$work/old.push"
+    GIT_SSH_COMMAND=$(ssh_command dev) git clone -q "$(app_url old)" "$work/old-clone"
+    same "$(git -C "$work/old-clone" rev-parse HEAD)" "$(git -C "$work/old" rev-parse master)"
 '
 check 'a history that was rewritten can be pushed with force, and not without' '
     git -C "$work/old" commit -q --amend -m rewritten

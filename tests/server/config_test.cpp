@@ -65,10 +65,10 @@ TEST_CASE("a file sets keys in sections, dotted and in the environment table") {
 }
 
 TEST_CASE("the environment wins over the file") {
-    const auto config = load("[ssh]\nlisten = \"127.0.0.1:1\"\n",
-                             {{"SLIPWAY_SSH_LISTEN", "127.0.0.1:2"},
-                              {"SLIPWAY_GIT_BRANCHES", "a, b"},
-                              {"SLIPWAY_BUILD_ENVIRONMENT", "A=1 B=2=3"}});
+    const auto config =
+        load("[ssh]\nlisten = \"127.0.0.1:1\"\n", {{"SLIPWAY_SSH_LISTEN", "127.0.0.1:2"},
+                                                   {"SLIPWAY_GIT_BRANCHES", "a, b"},
+                                                   {"SLIPWAY_BUILD_ENVIRONMENT", "A=1 B=2=3"}});
     CHECK(config.ssh.listen == "127.0.0.1:2");
     CHECK(config.git.branches == std::vector<std::string>{"a", "b"});
     CHECK(config.build.environment == std::map<std::string, std::string>{{"A", "1"}, {"B", "2=3"}});
@@ -79,7 +79,8 @@ TEST_CASE("an unknown key is refused with its file, its line and the nearest key
     CHECK(error.kind() == base::ErrorKind::invalid_input);
     CHECK_THAT(error.message(), Contains("slipway.toml:3: unknown key ssh.lisen"));
     CHECK_THAT(error.hint(), Contains("Did you mean ssh.listen?"));
-    CHECK_THAT(refused("\n[nothing]\na = 1\n").message(), Contains("slipway.toml:2: unknown key nothing"));
+    CHECK_THAT(refused("\n[nothing]\na = 1\n").message(),
+               Contains("slipway.toml:2: unknown key nothing"));
 }
 
 TEST_CASE("a wrong value is refused with its line and what was expected") {

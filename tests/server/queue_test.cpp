@@ -62,8 +62,7 @@ class Site {
     }
 
     base::TempDir directory{"queue"};
-    std::unique_ptr<apps::Store> store =
-        apps::open_sqlite_store(directory.path() / "slipway.db");
+    std::unique_ptr<apps::Store> store = apps::open_sqlite_store(directory.path() / "slipway.db");
     std::atomic<int> cleaned = 0;
     std::optional<server::Queue> queue;
 };
@@ -145,8 +144,8 @@ TEST_CASE("two pushes of one app build one after the other, in order") {
     site.meet_at("shop", ".hold").reset();
     follow(*second);
     site.queue->drain({});
-    CHECK(site.order("shop") == "started " + first->id() + "\nended " + first->id() +
-                                    "\nstarted " + second->id() + "\nended " + second->id() + "\n");
+    CHECK(site.order("shop") == "started " + first->id() + "\nended " + first->id() + "\nstarted " +
+                                    second->id() + "\nended " + second->id() + "\n");
 }
 
 TEST_CASE("builds of two apps run beside each other when there are two workers") {
@@ -242,7 +241,8 @@ TEST_CASE("a full queue and one that stops take nothing more") {
 
 TEST_CASE("draining finishes what was accepted") {
     Site site(1);
-    const auto first = site.submit("shop"), second = site.submit("shop"), third = site.submit("blog");
+    const auto first = site.submit("shop"), second = site.submit("shop"),
+               third = site.submit("blog");
     site.queue->drain({});
     for (const auto& build : {first, second, third})
         CHECK(site.store->find_build(build->id())->state == BuildState::published);

@@ -17,9 +17,9 @@ struct App {
 
 struct Key {
     std::string name;
-    std::string fingerprint; // "SHA256:..." as ssh-keygen -l prints it
-    std::string type;        // "ssh-ed25519"
-    std::string text;        // type and base64, without the comment
+    std::string fingerprint;       // "SHA256:..." as ssh-keygen -l prints it
+    std::string type;              // "ssh-ed25519"
+    std::string text;              // type and base64, without the comment
     std::vector<std::string> apps; // empty: every app
     std::int64_t added = 0;
 };
@@ -27,7 +27,9 @@ struct Key {
 enum class BuildState { queued, running, published, refused, broken, cancelled };
 std::string_view to_string(BuildState state) noexcept;
 BuildState parse_build_state(std::string_view name); // throws Error{invalid_input}
-inline bool is_over(BuildState state) noexcept { return state > BuildState::running; }
+inline bool is_over(BuildState state) noexcept {
+    return state > BuildState::running;
+}
 
 struct ProcessType {
     std::string type;

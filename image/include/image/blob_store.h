@@ -32,7 +32,8 @@ class BlobStore {
                                              const base::Stop& stop) = 0;
     // Streams a blob, verified: throws when digest or size differ (what was handed out before must
     // then be thrown away).
-    virtual void read_blob(const Descriptor& blob, const ByteSink& sink, const base::Stop& stop) = 0;
+    virtual void read_blob(const Descriptor& blob, const ByteSink& sink,
+                           const base::Stop& stop) = 0;
     virtual void write_blob(const BlobFile& blob, const base::Stop& stop) = 0;
     // Copies a blob from another repository of the same store without moving bytes; false when
     // that cannot be done and the blob must be written.

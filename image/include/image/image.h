@@ -78,7 +78,7 @@ class Image {
     // Canonical bytes; always the OCI media types.
     std::string render_config() const;
     std::string render_manifest() const;
-    Digest digest() const; // of render_manifest()
+    Digest digest() const;            // of render_manifest()
     std::uint64_t total_size() const; // compressed layers + config
 
   private:

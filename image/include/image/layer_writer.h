@@ -33,8 +33,8 @@ struct Owner {
 
 struct WrittenLayer {
     Layer layer;
-    std::filesystem::path path;      // the compressed bytes
-    std::uint64_t uncompressed = 0;  // bytes of tar
+    std::filesystem::path path;     // the compressed bytes
+    std::uint64_t uncompressed = 0; // bytes of tar
 };
 
 class LayerWriter {

@@ -20,8 +20,8 @@ struct Reference {
     // below library/), as people write it. Throws Error{invalid_input} naming what is wrong.
     static Reference parse(std::string_view text);
     std::string render() const;
-    Reference with_tag(std::string tag) const;      // drops the digest
-    Reference with_digest(const Digest& of) const;  // drops the tag
+    Reference with_tag(std::string tag) const;     // drops the digest
+    Reference with_digest(const Digest& of) const; // drops the tag
 };
 
 } // namespace image

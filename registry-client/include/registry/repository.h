@@ -23,11 +23,11 @@ struct Credential {
 struct Settings {
     // Registries (host[:port]) spoken to in plain HTTP. 127.0.0.0/8, ::1 and localhost always may.
     std::vector<std::string> insecure;
-    std::string ca_file;                        // extra PEM bundle
+    std::string ca_file;                           // extra PEM bundle
     std::map<std::string, Credential> credentials; // by host[:port]
-    int attempts = 5;                           // of one request
+    int attempts = 5;                              // of one request
     std::chrono::milliseconds first_backoff{500};
-    std::chrono::seconds stall_timeout{60};     // without a byte either way
+    std::chrono::seconds stall_timeout{60}; // without a byte either way
 };
 
 // Reads ~/.docker/config.json (or $DOCKER_CONFIG/config.json): "auths" and credential helpers.

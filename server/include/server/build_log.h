@@ -16,9 +16,9 @@
 namespace server {
 
 struct LogPiece {
-    std::string text;        // whole lines, each with its newline
-    std::uint64_t next = 0;  // the offset after them
-    bool over = false;       // nothing will ever come after
+    std::string text;       // whole lines, each with its newline
+    std::uint64_t next = 0; // the offset after them
+    bool over = false;      // nothing will ever come after
 };
 
 class BuildLog {

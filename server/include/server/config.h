@@ -77,7 +77,8 @@ using Environment = std::function<const char*(const char* name)>;
 
 // Throws Error{invalid_input} whose message starts with FILE:LINE for what the file has wrong, an
 // unknown key included, and with the variable's name for the environment.
-Config load_config(const std::optional<std::filesystem::path>& file, const Environment& environment);
+Config load_config(const std::optional<std::filesystem::path>& file,
+                   const Environment& environment);
 
 // For the documentation.
 struct ConfigKey {
