@@ -39,6 +39,19 @@ UniqueFd open_beneath(const std::filesystem::path& root, std::string_view relati
     return UniqueFd(fd);
 }
 
+UniqueFd create_beneath(const std::filesystem::path& root, std::string_view relative) {
+    const UniqueFd directory = open_file(root, O_RDONLY | O_DIRECTORY);
+    open_how how{};
+    how.flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+    how.mode = 0644;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    const std::string name(relative);
+    UniqueFd file(
+        static_cast<int>(::syscall(SYS_openat2, directory.get(), name.c_str(), &how, sizeof how)));
+    if (!file) throw_errno("could not make " + (root / name).string());
+    return file;
+}
+
 std::optional<std::string> read_beneath(const std::filesystem::path& root,
                                         std::string_view relative, std::size_t limit) {
     const UniqueFd file = open_beneath(root, relative, O_RDONLY);

@@ -1,6 +1,7 @@
 #include "base/fd.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -75,10 +76,11 @@ void write_file(const std::filesystem::path& path, std::string_view bytes, unsig
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view bytes, unsigned mode) {
+    // Not named by the process: workers have pid namespaces of their own, and so equal numbers.
     auto temporary = path;
-    temporary += ".new-" + std::to_string(::getpid());
+    temporary += ".new-" + random_hex(8);
     try {
-        const UniqueFd file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+        const UniqueFd file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
         while_doing("writing " + path.string(), [&] { write_all(file.get(), bytes); });
         if (::fsync(file.get()) != 0) throw_errno("could not sync " + path.string());
         if (::rename(temporary.c_str(), path.c_str()) != 0)

@@ -1,6 +1,7 @@
 #include "base/temp_dir.h"
 
 #include "base/error.h"
+#include "base/process.h"
 
 #include <cstdlib>
 #include <utility>
@@ -42,7 +43,13 @@ void remove_tree(const fs::path& path) {
         if (ignored) break;
     }
     fs::remove_all(path, failure);
-    if (failure) throw_errno(failure.value(), "could not remove " + path.string());
+    if (!failure) return;
+    // remove_all holds a descriptor for each level: a build that nests its directories a few
+    // thousand deep would be there for ever. rm(1) climbs down with a few.
+    const auto removed = run({.argv = {"rm", "-rf", "--", fs::absolute(path).string()},
+                              .environment = minimal_environment()},
+                             {});
+    if (!removed.status.ok()) throw_errno(failure.value(), "could not remove " + path.string());
 }
 
 } // namespace base

@@ -81,7 +81,7 @@ engine::WorldSpec world_of(const builder::Job& job, const Binds& binds) {
 }
 
 int work(const builder::Job& job, const engine::World& world) {
-    base::StopSource source;
+    static base::StopSource source; // a signal may still come while we leave
     stop_source = &source;
     std::signal(SIGTERM, request_stop);
     std::signal(SIGINT, request_stop);
@@ -97,6 +97,8 @@ int run() {
                           "Run it as: slipway-worker 3>&1 < job.json");
     auto job = builder::Job::parse(base::read_to_end(0, largest_job));
     std::filesystem::create_directories(job.work_directory);
+    // The app's source and its variables are nobody else's on this machine.
+    std::filesystem::permissions(job.work_directory, std::filesystem::perms::owner_all);
     Binds binds(job.work_directory);
     job = bind_inputs(std::move(job), binds);
     return engine::enter(world_of(job, binds),

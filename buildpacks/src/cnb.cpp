@@ -78,7 +78,11 @@ class Cnb final : public Buildpack {
     engine::Invocation build(const Places& places, const std::vector<PlanEntry>& plan,
                              const std::filesystem::path& slot, const std::string& slot_inside,
                              Environment environment) const override {
-        base::write_file(slot / "plan.toml", render_plan(plan));
+        // The directory of the slots is the build user's: a buildpack before this one may have left
+        // links in it.
+        const auto file = base::create_beneath(slot.parent_path(),
+                                               slot.filename().string() + "/plan.toml");
+        base::write_all(file.get(), render_plan(plan));
         const auto own_layers = places.layers + "/" + info_.escaped_id();
         const auto plan_path = slot_inside + "/plan.toml";
         add_common(environment, places);

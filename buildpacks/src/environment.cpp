@@ -1,12 +1,16 @@
 #include "buildpacks/environment.h"
 
 #include "base/beneath.h"
+#include "base/error.h"
+#include "base/text.h"
 
 #include <array>
 #include <set>
 
 namespace buildpacks {
 namespace {
+
+constexpr std::size_t largest_directory = 1u << 20; // no command takes a larger environment
 
 struct Root {
     const char* directory;
@@ -26,10 +30,14 @@ void prepend(std::string& value, const std::string& added, const std::string& de
 
 void add_directory(Environment& environment, const std::filesystem::path& layers,
                    const std::string& directory) {
+    std::size_t total = 0;
     for (const auto& entry : base::list_beneath(layers, directory)) {
         if (entry.type != base::EntryType::file) continue;
         const auto bytes = base::read_beneath(layers, directory + "/" + entry.name);
         if (!bytes) continue;
+        if ((total += bytes->size()) > largest_directory)
+            throw base::Error(base::ErrorKind::buildpack_failed,
+                              base::quoted(directory) + " has more than 1 MiB of variables");
         const auto dot = entry.name.find('.');
         const auto name = entry.name.substr(0, dot);
         const auto suffix = dot == std::string::npos ? std::string() : entry.name.substr(dot + 1);

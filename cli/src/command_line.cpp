@@ -5,7 +5,6 @@
 #include "context.h"
 
 #include "base/error.h"
-#include "base/text.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -64,6 +64,14 @@ struct Call {
     std::optional<base::ExitStatus> status;
 };
 
+// A program that is not there: init answers, and has killed all others before if it is "alone".
+Invocation nothing(bool alone) {
+    return {.argv = {"/slipway/nothing"},
+            .environment = {},
+            .working_directory = "/",
+            .alone = alone};
+}
+
 class RunningSandbox final : public Sandbox {
   public:
     RunningSandbox(const SandboxSpec& spec, const base::Stop& stop);
@@ -80,7 +88,10 @@ class RunningSandbox final : public Sandbox {
                                 const base::Stop& stop) override {
         auto together = invocations;
         for (auto& invocation : together) invocation.alone = false;
-        return execute(together, output, stop);
+        auto results = execute(together, output, stop);
+        // Nothing that they left in the background may see what comes next.
+        if (usable_) execute({nothing(true)}, [](std::size_t, std::string_view) {}, stop);
+        return results;
     }
 
   private:
@@ -122,10 +133,8 @@ RunningSandbox::RunningSandbox(const SandboxSpec& spec, const base::Stop& stop)
 
 // Init has no word for "I am up"; that a program is not there is an answer, too.
 void RunningSandbox::say_hello(const base::Stop& stop) {
-    const Invocation nothing{
-        .argv = {"/slipway/nothing"}, .environment = {}, .working_directory = "/", .alone = false};
     const auto patience = stop.within(std::chrono::seconds(60));
-    const auto request = begin({nothing});
+    const auto request = begin({nothing(false)});
     const auto status = converse(
         request, [](std::size_t, std::string_view) {}, patience);
     if (status.front().code != launcher::status_not_found)

@@ -107,7 +107,7 @@ const std::vector<std::uint64_t> new_namespaces = {CLONE_NEWNS,    CLONE_NEWUTS,
                                                    CLONE_NEWCGROUP};
 
 // Families that are not for the internet, local sockets or (getaddrinfo's) netlink.
-const std::vector<std::uint64_t> other_families = {
+const std::vector<std::uint32_t> other_families = {
     3 /* AX25 */,    4 /* IPX */,         5 /* APPLETALK */, 6 /* NETROM */,     9 /* X25 */,
     11 /* ROSE */,   12 /* DECnet */,     15 /* KEY */,      17 /* PACKET */,    19 /* ECONET */,
     20 /* ATMSVC */, 21 /* RDS */,        23 /* IRDA */,     26 /* LLC */,       27 /* IB */,
@@ -131,8 +131,13 @@ json has_flag(unsigned argument, std::uint64_t flag) {
     return {{"index", argument}, {"value", flag}, {"valueTwo", flag}, {"op", "SCMP_CMP_MASKED_EQ"}};
 }
 
-json equals(unsigned argument, std::uint64_t value) {
-    return {{"index", argument}, {"value", value}, {"op", "SCMP_CMP_EQ"}};
+// These arguments are 32 bits wide in the kernel, while the filter is shown the whole register: a
+// comparison of all 64 would be passed by a bit above.
+json equals(unsigned argument, std::uint32_t value) {
+    return {{"index", argument},
+            {"value", 0xffffffffu},
+            {"valueTwo", value},
+            {"op", "SCMP_CMP_MASKED_EQ"}};
 }
 
 } // namespace
@@ -148,7 +153,7 @@ json seccomp_filter() {
     for (const auto family : other_families)
         rules.push_back(refuse_when("socket", EAFNOSUPPORT, equals(0, family)));
     // Typing into the terminal of somebody else.
-    for (const std::uint64_t request : {0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */})
+    for (const std::uint32_t request : {0x5412u /* TIOCSTI */, 0x541cu /* TIOCLINUX */})
         rules.push_back(refuse_when("ioctl", EPERM, equals(1, request)));
     // No "architectures": the native one alone; 32-bit system calls, which would come past this
     // list, end the program.

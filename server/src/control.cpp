@@ -57,6 +57,7 @@ base::json::Value Control::create_app(const Value& request) {
     if (!receiver::is_app_name(name))
         throw Error(ErrorKind::invalid_input, base::quoted(name) + " is no name for an app",
                     "Use 1 to 48 of a-z, 0-9, '-' and '.', a letter or a digit at both ends.");
+    const std::lock_guard one_at_a_time(apps_change_);
     if (site_.store.find_app(name))
         throw Error(ErrorKind::already_exists,
                     "there is an app " + base::quoted(name) + " already");
@@ -86,6 +87,7 @@ base::json::Value Control::destroy_app(const Value& request) {
     if (site_.queue.has_builds_of(app.name))
         throw Error(ErrorKind::already_exists, "a build of " + app.name + " is running",
                     "Wait for it, or stop it with: slipway builds cancel BUILD");
+    const std::lock_guard one_at_a_time(apps_change_);
     const auto builds = site_.store.list_builds({app.name, 1'000'000});
     site_.store.remove_app(app.name);
     site_.repositories.remove(app.name);
@@ -163,7 +165,7 @@ base::json::Value Control::build_log(const Value& request, wire::Exchange& excha
         offset = piece.next;
         if (!piece.text.empty())
             exchange.send_event({{"text", piece.text}, {"offset", offset}}, stop);
-        if (piece.over) return render_build(build);
+        if (piece.over) return render_build(get_build(request)); // it may have ended meanwhile
     }
 }
 

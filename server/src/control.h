@@ -7,6 +7,8 @@
 #include "base/stop.h"
 #include "wire/server.h"
 
+#include <mutex>
+
 namespace server {
 
 class Control {
@@ -39,6 +41,7 @@ class Control {
                     const base::Stop& stop);
 
     const Site& site_;
+    std::mutex apps_change_; // a row and a repository come and go together
 };
 
 } // namespace server

@@ -172,9 +172,9 @@ std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
 // Until the build ends or the pusher is gone. The build is the server's: only one whose source is
 // still in the push's quarantine ends with its pusher.
 void Door::follow(LiveBuild& build, wire::Exchange& exchange, const base::Stop& stop) {
-    const auto follower = build.log().follow();
     std::uint64_t offset = 0;
     try {
+        const auto follower = build.log().follow();
         for (;;) {
             follower->clear();
             const auto piece = build.log().read(offset);
@@ -190,7 +190,7 @@ void Door::follow(LiveBuild& build, wire::Exchange& exchange, const base::Stop& 
             if (stop.requested()) return;
             if (exchange.peer_left()) throw Error(ErrorKind::unavailable, "the pusher left");
         }
-    } catch (const Error&) {
+    } catch (...) {
         if (!build.is_fetched())
             site_.queue.cancel(build.id(), "the push went away before its source was read");
         throw;

@@ -1,3 +1,4 @@
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -6,7 +7,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
 #include <fstream>
+#include <sys/stat.h>
 
 using namespace base;
 namespace fs = std::filesystem;
@@ -47,6 +50,36 @@ TEST_CASE("a temporary directory goes with read-only directories in it") {
         fs::permissions(path / "a/b", fs::perms::owner_read | fs::perms::owner_exec);
     }
     CHECK_FALSE(fs::exists(path));
+}
+
+TEST_CASE("a tree that is deeper than a process may open files is removed") {
+    const TempDir directory("slipway-test");
+    const auto top = directory.path() / "top";
+    fs::create_directory(top);
+    UniqueFd at = open_file(top, O_RDONLY | O_DIRECTORY);
+    for (int depth = 0; depth < 3000; ++depth) {
+        REQUIRE(::mkdirat(at.get(), "d", 0755) == 0);
+        at = UniqueFd(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        REQUIRE(at);
+    }
+    remove_tree(top);
+    CHECK_FALSE(fs::exists(top));
+}
+
+TEST_CASE("a file made in a stranger's directory goes through no link") {
+    const TempDir directory("slipway-test");
+    const auto root = directory.path() / "root", victim = directory.path() / "victim";
+    fs::create_directories(root / "slot");
+    fs::create_directory(victim);
+    write_file(victim / "file", "old");
+    fs::create_directory_symlink(victim, root / "link");
+    fs::create_symlink(victim / "file", root / "slot/linked");
+    for (const char* name : {"link/new", "link/file", "slot/linked", "../victim/new"})
+        CHECK_THROWS_AS(create_beneath(root, name), Error);
+    CHECK_FALSE(fs::exists(victim / "new"));
+    CHECK(read_file(victim / "file") == "old");
+    write_all(create_beneath(root, "slot/file").get(), "x");
+    CHECK(read_file(root / "slot/file") == "x");
 }
 
 TEST_CASE("a missing or wrong member is named") {

@@ -144,3 +144,19 @@ TEST_CASE("without a directory there is no cache, and nothing goes wrong") {
     CHECK_FALSE(cache.take("a_b", "x", "/nonexistent"));
     cache.commit();
 }
+
+TEST_CASE("layers of a buildpack that the app has left do not stay in the cache") {
+    World world;
+    world.layer("a_b", "deps");
+    world.layer("c_d", "deps");
+    {
+        auto cache = world.open();
+        keep_after_success(cache, {record("a/b", {{"deps", {"", "{}", only_cache}}})},
+                           world.workspace);
+    }
+    auto cache = world.open();
+    keep_after_success(cache, {record("c/d", {{"deps", {"", "{}", only_cache}}})},
+                       world.workspace);
+    CHECK(fs::exists(world.cache / "layers/c_d/deps"));
+    CHECK_FALSE(fs::exists(world.cache / "layers/a_b/deps"));
+}

@@ -1,5 +1,6 @@
-// Reading what strangers left in a directory of ours: no symbolic link is ever followed, nothing
-// outside `root` is ever opened (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS).
+// Reading what strangers left in a directory of ours, and writing beside it: no symbolic link is
+// ever followed, nothing outside `root` is ever opened (openat2, RESOLVE_BENEATH |
+// RESOLVE_NO_SYMLINKS).
 #pragma once
 
 #include "base/fd.h"
@@ -19,6 +20,10 @@ UniqueFd open_beneath(const std::filesystem::path& root, std::string_view relati
 // Error{limit_exceeded} when it is larger than `limit`.
 std::optional<std::string> read_beneath(const std::filesystem::path& root,
                                         std::string_view relative, std::size_t limit = 1u << 20);
+
+// Makes a new regular file, 0644, and answers its descriptor. Throws when there is something of
+// that name already, or a link on the way to it.
+UniqueFd create_beneath(const std::filesystem::path& root, std::string_view relative);
 
 enum class EntryType { file, directory, symlink, other };
 struct Entry {

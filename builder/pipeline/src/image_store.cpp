@@ -60,11 +60,12 @@ StackImage ImageStore::read(const image::Reference& reference, const base::Stop&
                           "the stack's image " + reference.render() + " has no digest",
                           "Name it again: slipway stack use NAME --build REF --run REF");
     const auto kept = directory_ / "images" / (reference.digest->hex() + ".json");
-    if (fs::exists(kept)) {
-        const auto value = base::json::parse(base::read_file(kept), kept.string());
-        return {reference, image::Image::parse(base::json::get_string(value, "manifest"),
-                                               base::json::get_string(value, "config"))};
-    }
+    if (fs::exists(kept)) try {
+            const auto value = base::json::parse(base::read_file(kept), kept.string());
+            return {reference, image::Image::parse(base::json::get_string(value, "manifest"),
+                                                   base::json::get_string(value, "config"))};
+        } catch (const base::Error&) { // damaged on the disk: asked for again
+        }
     const auto store =
         registry::open_repository(reference.registry, reference.repository, settings_);
     auto image = image::read_image(*store, reference.digest->render(), architecture(),
@@ -96,7 +97,7 @@ void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer
     const auto blob = directory_ / "incoming" / (name + ".blob");
     const auto tree = directory_ / "incoming" / name;
     base::remove_tree(tree); // what a killed build left
-    {
+    try {
         const auto file = base::open_file(blob, O_RDWR | O_CREAT | O_TRUNC, 0600);
         store.read_blob(
             layer.descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); },
@@ -113,6 +114,13 @@ void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer
             throw base::Error(base::ErrorKind::invalid_input,
                               "the layer " + layer.descriptor.digest.render() +
                                   " is not what its image's configuration says");
+        // A name in layers/ is a promise that outlives a power cut.
+        if (::syncfs(file.get()) != 0) base::throw_errno("could not write a layer to the disk");
+    } catch (...) { // above all a full disk, which must not stay full because of it
+        std::error_code ignored;
+        fs::remove(blob, ignored);
+        fs::remove_all(tree, ignored);
+        throw;
     }
     fs::remove(blob);
     fs::rename(tree, path);

@@ -33,6 +33,11 @@ void move_directory(const fs::path& from, const fs::path& to) {
     base::remove_tree(from);
 }
 
+std::string escaped(std::string id) {
+    std::replace(id.begin(), id.end(), '/', '_');
+    return id;
+}
+
 } // namespace
 
 LayerCache::LayerCache(fs::path directory, const std::function<void(const std::string&)>& on_damage)
@@ -81,11 +86,24 @@ void LayerCache::put(const BuildpackRecord& buildpack, const std::string& escape
     record.layers[layer] = buildpack.layers.at(layer);
 }
 
+// What no record names would lie there for ever: layers of buildpacks that the app has left.
+void LayerCache::remove_forgotten() const {
+    for (const auto& old : found_)
+        for (const auto& [name, ignored] : old.layers) {
+            const auto it = std::find_if(kept_.begin(), kept_.end(), [&](const auto& record) {
+                return record.id == old.id && record.layers.contains(name);
+            });
+            if (it == kept_.end())
+                base::remove_tree(directory_ / "layers" / escaped(old.id) / name);
+        }
+}
+
 void LayerCache::commit() {
     if (directory_.empty()) return;
     LifecycleMetadata metadata;
     metadata.buildpacks = kept_;
     base::replace_file(directory_ / "metadata.json", metadata.render());
+    remove_forgotten();
 }
 
 } // namespace builder

@@ -28,6 +28,8 @@ class LayerCache {
     void commit();
 
   private:
+    void remove_forgotten() const;
+
     std::filesystem::path directory_;
     std::vector<BuildpackRecord> found_;
     std::vector<BuildpackRecord> kept_;

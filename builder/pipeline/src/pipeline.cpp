@@ -100,8 +100,8 @@ class Pipeline {
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
         start_sandbox();
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        return detect(*catalog_, *sandbox_, workspace_, user_,
-                      buildpacks::with_platform(environment_, platform()), report_, stop_);
+        return detect(*catalog_, *sandbox_, workspace_, user_, environment_, platform(), report_,
+                      stop_);
     }
 
     void start_sandbox() {
@@ -171,11 +171,23 @@ class Pipeline {
             phase.run(group, *sandbox_, finished, stop_);
         } catch (...) {
             sandbox_.reset(); // nothing may write any more
-            keep_after_failure(*cache_, group, finished, workspace_);
+            keep_cache([&] { keep_after_failure(*cache_, group, finished, workspace_); });
             throw;
         }
         sandbox_.reset();
         return finished;
+    }
+
+    // A cache that cannot be kept costs the next build its time; it neither fails this one nor
+    // hides why it failed.
+    template <class Keep>
+    void keep_cache(Keep&& keep) {
+        try {
+            keep();
+        } catch (const std::exception& error) {
+            base::log::warning("the cache could not be kept", {{"error", error.what()}});
+            report_.body("The cache could not be kept; the next build starts without it.");
+        }
     }
 
     Exported export_layers(const std::vector<BuiltMember>& built) {
@@ -188,7 +200,7 @@ class Pipeline {
                                 .previous = previous_ ? &*previous_ : nullptr,
                                 .launcher = job_.launcher_directory / "slipway-launch"};
         auto exported = export_image(input, report_, stop_);
-        keep_after_success(*cache_, exported.records, workspace_);
+        keep_cache([&] { keep_after_success(*cache_, exported.records, workspace_); });
         for (const auto& named : exported.processes)
             report_.body("process " + named.process.type + ": " + command_line(named.process));
         if (exported.processes.empty())

@@ -13,11 +13,13 @@ void give_to(const std::filesystem::path& path, BuildUser user) {
 
 void make_directories(const Workspace& workspace, BuildUser user) {
     namespace fs = std::filesystem;
-    for (const auto& path : {workspace.app, workspace.layers, workspace.plans, workspace.home}) {
+    for (const auto& path : {workspace.app, workspace.plans, workspace.home}) {
         fs::create_directories(path);
         give_to(path, user);
     }
-    for (const auto& path : {workspace.platform / "env", workspace.scratch, workspace.blobs})
+    // The layers follow once they are restored: detection has no business there.
+    for (const auto& path :
+         {workspace.layers, workspace.platform / "env", workspace.scratch, workspace.blobs})
         fs::create_directories(path);
 }
 

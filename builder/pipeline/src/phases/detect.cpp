@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "buildpacks/environment.h"
 
 #include <map>
 
@@ -26,7 +27,9 @@ class Detections {
     }
 
     void run(engine::Sandbox& sandbox, const Workspace& workspace, BuildUser user,
-             const buildpacks::Environment& environment, const base::Stop& stop) {
+             const buildpacks::Environment& base, const buildpacks::Environment& platform,
+             const base::Stop& stop) {
+        const auto full = buildpacks::with_platform(base, platform);
         std::vector<engine::Invocation> invocations;
         for (std::size_t i = 0; i < tried_.size(); ++i) {
             const auto slot = workspace.plans / std::to_string(i);
@@ -34,7 +37,7 @@ class Detections {
             give_to(slot, user);
             invocations.push_back(tried_[i]->detect(
                 workspace.inside, workspace.inside.scratch + "/" + std::to_string(i),
-                tried_[i]->info().clear_env ? buildpacks::Environment{} : environment));
+                tried_[i]->info().clear_env ? base : full));
         }
         std::vector<std::string> outputs(tried_.size());
         const auto results = sandbox.run_all(
@@ -117,10 +120,10 @@ void explain(const Detections& detections, const std::vector<std::string>& why, 
 } // namespace
 
 Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user, const buildpacks::Environment& environment,
-             Reporter& report, const base::Stop& stop) {
+             const Workspace& workspace, BuildUser user, const buildpacks::Environment& base,
+             const buildpacks::Environment& platform, Reporter& report, const base::Stop& stop) {
     Detections detections(catalog);
-    detections.run(sandbox, workspace, user, environment, stop);
+    detections.run(sandbox, workspace, user, base, platform, stop);
     std::vector<std::string> why;
     for (const auto& order : catalog.order())
         if (auto group = try_group(catalog, order, detections, why)) {

@@ -6,6 +6,7 @@
 #include "image/layer_writer.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <sys/stat.h>
 
@@ -63,7 +64,7 @@ class ImageExport {
         metadata_.app.push_back(write(
             "Application Layer",
             [&](image::LayerWriter& writer) {
-                writer.add_tree(input_.workspace.app, "workspace", owner_);
+                writer.add_tree(input_.workspace.app, "workspace", owner_, until_stopped());
             },
             image::EntryOrder::by_path)); // as the lifecycle orders the application
         metadata_.launcher =
@@ -110,8 +111,17 @@ class ImageExport {
             return reused.diff_id.render();
         }
         return write(made_by, [&](image::LayerWriter& writer) {
-            writer.add_tree(input_.workspace.layers / relative, "layers/" + relative, owner_);
+            writer.add_tree(input_.workspace.layers / relative, "layers/" + relative, owner_,
+                            until_stopped());
         });
+    }
+
+    // Keeps every file of a tree, but no longer than there is time.
+    std::function<bool(std::string_view)> until_stopped() const {
+        return [this](std::string_view) {
+            stop_.throw_if_over("exporting the image");
+            return true;
+        };
     }
 
     // One layer in one pass; answers its diff id.

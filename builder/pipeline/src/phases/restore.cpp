@@ -28,9 +28,9 @@ class MemberRestore {
 
     std::vector<std::string> run() {
         fs::create_directory(directory_);
-        give_to(directory_, user_);
         if (image_) restore_image_metadata();
         if (cached_) restore_cached();
+        give_to(directory_, user_); // last: until then only we can write there
         return std::move(restored_);
     }
 
@@ -40,8 +40,9 @@ class MemberRestore {
             write_metadata(directory_ / "store.toml", image_->store_json, user_);
         for (const auto& [name, layer] : image_->layers) {
             if (!layer.types.launch) continue;
-            // Its content must be there for later buildpacks, and only the cache could give it.
-            if (layer.types.build && !layer.types.cache) continue;
+            // Those must have their content here, which only the cache can give: its metadata comes
+            // with it. Metadata alone would have the buildpack keep what is not there.
+            if (layer.types.build || layer.types.cache) continue;
             write_metadata(directory_ / (name + ".toml"), layer.metadata_json, user_);
         }
     }
@@ -50,10 +51,7 @@ class MemberRestore {
         for (const auto& [name, layer] : cached_->layers) {
             if (!layer.types.cache) continue;
             if (layer.types.launch && !is_in_image(name, layer)) continue;
-            if (!cache_.take(info_.escaped_id(), name, directory_ / name)) {
-                fs::remove(directory_ / (name + ".toml"));
-                continue;
-            }
+            if (!cache_.take(info_.escaped_id(), name, directory_ / name)) continue;
             write_metadata(directory_ / (name + ".toml"), layer.metadata_json, user_);
             restored_.push_back(info_.id + ":" + name);
         }
@@ -83,6 +81,7 @@ Restored restore(const Group& group, const LifecycleMetadata* previous, LayerCac
         MemberRestore one(member.buildpack->info(), previous, cache, workspace, user);
         for (auto& layer : one.run()) all.layers.push_back(std::move(layer));
     }
+    give_to(workspace.layers, user);
     return all;
 }
 
