@@ -169,7 +169,7 @@ PushDecision decide_push(const std::vector<RefUpdate>& updates, const PushSettin
         return refusal.say("The branch " + branch + " cannot be deleted: it is what is deployed.")
             .say("To remove the whole app: slipway apps destroy APP")
             .done();
-    return Deploy{.ref = deploy.ref, .commit = deploy.new_id};
+    return Deploy{.ref = deploy.ref, .commit = deploy.new_id, .previous = deploy.old_id};
 }
 
 } // namespace receiver

@@ -166,7 +166,8 @@ std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
         check_quarantine(base::json::find_string(request, "quarantine").value_or(""), repository);
     check_ready_for_builds(site_.config, site_.state, site_.store);
     return site_.queue.submit({push.app, deploy.ref, deploy.commit, push.user,
-                               builder::GitTree{repository, deploy.commit, quarantine}});
+                               builder::GitTree{repository, deploy.commit, quarantine},
+                               deploy.previous});
 }
 
 // Until the build ends or the pusher is gone. The build is the server's: only one whose source is

@@ -14,10 +14,10 @@ namespace server {
 using base::Error;
 using base::ErrorKind;
 
-LiveBuild::LiveBuild(apps::Build row, builder::Source source, const std::filesystem::path& log_file,
-                     std::uint64_t log_limit)
-    : id_(row.id), app_(row.app), source_(std::move(source)), log_(log_file, log_limit),
-      row_(std::move(row)) {}
+LiveBuild::LiveBuild(apps::Build row, builder::Source source, std::string previous,
+                     const std::filesystem::path& log_file, std::uint64_t log_limit)
+    : id_(row.id), app_(row.app), source_(std::move(source)), ref_(row.ref),
+      previous_(std::move(previous)), log_(log_file, log_limit), row_(std::move(row)) {}
 
 std::optional<apps::Build> LiveBuild::ended() {
     return *ended_.lock();
@@ -59,7 +59,8 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
                         "Push again in a few minutes.");
         // The log first: a row without a build behind it would stay queued for ever.
         const auto log = settings_.logs_directory / (row.id + ".log");
-        build = std::make_shared<LiveBuild>(row, std::move(submission.source), log,
+        build = std::make_shared<LiveBuild>(row, std::move(submission.source),
+                                            std::move(submission.previous), log,
                                             settings_.log_limit + (1u << 20));
         try {
             store_.add_build(row);
@@ -179,12 +180,36 @@ std::shared_ptr<LiveBuild> Queue::take_next() {
     return build;
 }
 
+// What waits for a ref that has moved under it.
+std::vector<std::shared_ptr<LiveBuild>> Queue::take_overtaken(State& state,
+                                                              const apps::Build& by) {
+    std::vector<std::shared_ptr<LiveBuild>> overtaken;
+    if (by.state != apps::BuildState::published) return overtaken;
+    std::erase_if(state.waiting, [&](const auto& build) {
+        const bool stale = build->app() == by.app && build->ref_ == by.ref &&
+                           !build->previous_.empty() && build->previous_ != by.commit;
+        if (stale) overtaken.push_back(build);
+        return stale;
+    });
+    return overtaken;
+}
+
 void Queue::release(const std::shared_ptr<LiveBuild>& build) {
+    std::vector<std::shared_ptr<LiveBuild>> overtaken;
     {
         auto state = state_.lock();
         std::erase(state->running, build);
+        if (const auto ended = build->ended()) overtaken = take_overtaken(*state, *ended);
         tell_positions(*state);
         note_idle(*state);
+    }
+    for (const auto& stale : overtaken) {
+        {
+            auto row = stale->row_.lock();
+            stale->cancelled_because_ =
+                "another push moved the branch first: fetch, merge and push again";
+        }
+        give_up(*stale);
     }
     state_.notify_all();
 }

@@ -186,6 +186,27 @@ TEST_CASE("a running build is cancelled, even one that ignores SIGTERM") {
     CHECK_FALSE(site.queue->cancel(build->id(), "again"));
 }
 
+TEST_CASE("a push whose branch another one moved is not built: git would refuse it after all") {
+    Site site(1);
+    site.make_gate("shop", ".hold");
+    const auto push = [&](char commit, char previous) {
+        return site.queue->submit({"shop", "refs/heads/main", std::string(40, commit), "ann",
+                                   builder::GitTree{"/nowhere", std::string(40, commit), {}},
+                                   std::string(40, previous)});
+    };
+    const auto first = push('b', 'a');
+    auto gate = site.meet_at("shop", ".hold");
+    const auto overtaken = push('c', 'a'), next = push('d', 'b');
+    gate.reset();
+    CHECK(has(follow(*overtaken), "another push moved the branch first"));
+    site.meet_at("shop", ".hold").reset();
+    follow(*first);
+    follow(*next);
+    CHECK(first->ended()->state == BuildState::published);
+    CHECK(overtaken->ended()->state == BuildState::cancelled);
+    CHECK(next->ended()->state == BuildState::published);
+}
+
 TEST_CASE("a waiting build is cancelled at once and never starts") {
     Site site(1);
     site.make_gate("shop", ".hold");

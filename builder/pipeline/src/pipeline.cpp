@@ -45,6 +45,17 @@ std::string command_line(const buildpacks::Process& process) {
     return base::printable(line);
 }
 
+// Stack, buildpacks and sandbox are the operator's: what is wrong with them is not the pusher's to
+// mend, whatever its kind.
+template <class F> void operators(F&& f) {
+    try {
+        f();
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::timed_out) throw;
+        throw Error(ErrorKind::unavailable, error.message(), error.hint());
+    }
+}
+
 class Pipeline {
   public:
     Pipeline(const Job& job, const engine::World& world, Reporter& report, const base::Stop& stop)
@@ -86,19 +97,23 @@ class Pipeline {
     }
 
     void fetch_source() {
-        build_image_.emplace(images_.read(image::Reference::parse(job_.stack.build), stop_));
-        run_image_.emplace(images_.read(image::Reference::parse(job_.stack.run), stop_));
-        user_ = build_user(*build_image_);
-        make_directories(workspace_, user_);
+        operators([&] { open_stack(); });
         const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));
     }
 
-    Group detect_group() {
+    void open_stack() {
+        build_image_.emplace(images_.read(image::Reference::parse(job_.stack.build), stop_));
+        run_image_.emplace(images_.read(image::Reference::parse(job_.stack.run), stop_));
+        user_ = build_user(*build_image_);
+        make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
-        start_sandbox();
+    }
+
+    Group detect_group() {
+        operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
         return detect(*catalog_, *sandbox_, workspace_, user_, environment_, platform(), report_,
                       stop_);

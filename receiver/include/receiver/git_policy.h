@@ -28,6 +28,7 @@ struct PushSettings {
 struct Deploy {
     std::string ref;
     std::string commit;
+    std::string previous; // what the ref pointed to when the push began; zeros for a new one
 };
 struct Refuse {
     std::vector<std::string> lines; // complete and printable, in the pusher's convention

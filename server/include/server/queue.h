@@ -28,8 +28,8 @@ namespace server {
 // A build that is queued or running, shared by the queue and those who watch it.
 class LiveBuild {
   public:
-    LiveBuild(apps::Build row, builder::Source source, const std::filesystem::path& log_file,
-              std::uint64_t log_limit);
+    LiveBuild(apps::Build row, builder::Source source, std::string previous,
+              const std::filesystem::path& log_file, std::uint64_t log_limit);
 
     const std::string& id() const noexcept { return id_; }
     const std::string& app() const noexcept { return app_; }
@@ -45,6 +45,8 @@ class LiveBuild {
     const std::string id_;
     const std::string app_;
     const builder::Source source_;
+    const std::string ref_;
+    const std::string previous_;
     BuildLog log_;
     std::atomic<bool> fetched_ = false;
     std::atomic<bool> server_stops_ = false; // a cancel by the server itself, not by a person
@@ -61,6 +63,9 @@ struct Submission {
     std::string commit;
     std::string pushed_by;
     builder::Source source;
+    // Where the ref stood when the push began; empty: it does not matter. Once another push has
+    // moved the ref git refuses this one, so that its build is not begun.
+    std::string previous = {};
 };
 
 struct QueueSettings {
@@ -106,6 +111,7 @@ class Queue {
     std::size_t first_runnable(const State& state) const;
     bool take_from_waiting(const std::shared_ptr<LiveBuild>& build);
     void give_up(LiveBuild& build);
+    std::vector<std::shared_ptr<LiveBuild>> take_overtaken(State& state, const apps::Build& by);
     void note_idle(const State& state);
     void stop_all();
 

@@ -24,6 +24,7 @@ using base::ErrorKind;
 
 constexpr int deepest = 128;
 constexpr std::size_t longest_name = 255;
+constexpr std::size_t largest_file = 512u << 20; // one is held in memory as a whole
 
 struct Close {
     void operator()(git_repository* p) const { git_repository_free(p); }
@@ -157,6 +158,11 @@ class TreeExport {
         std::size_t size = 0;
         git_object_t type{};
         check(git_odb_read_header(&size, &type, objects_, &id), "find " + base::quoted(path));
+        if (size > largest_file)
+            throw Error(ErrorKind::invalid_input,
+                        base::quoted(path) + " has " + base::human_bytes(size) +
+                            "; one file may have " + base::human_bytes(largest_file),
+                        "Leave large files out of the repository.");
         fetched_.bytes += size;
         if (fetched_.bytes > limits_.source_bytes)
             throw Error(ErrorKind::invalid_input,
