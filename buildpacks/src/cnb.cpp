@@ -80,8 +80,8 @@ class Cnb final : public Buildpack {
                              Environment environment) const override {
         // The directory of the slots is the build user's: a buildpack before this one may have left
         // links in it.
-        const auto file = base::create_beneath(slot.parent_path(),
-                                               slot.filename().string() + "/plan.toml");
+        const auto file =
+            base::create_beneath(slot.parent_path(), slot.filename().string() + "/plan.toml");
         base::write_all(file.get(), render_plan(plan));
         const auto own_layers = places.layers + "/" + info_.escaped_id();
         const auto plan_path = slot_inside + "/plan.toml";

@@ -7,6 +7,7 @@
 #include "source_archive.h"
 
 #include "builder/worker.h"
+#include "image/oci_layout.h"
 #include "image/reference.h"
 
 #include "base/error.h"
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,18 +245,59 @@ class Report {
     std::map<std::string, std::int64_t> phases_;
 };
 
+// The worker's user may write below its work directory alone; from there the finished image goes
+// where the person wants it, with the person's own rights.
+class LayoutDelivery {
+  public:
+    explicit LayoutDelivery(builder::Job& job) {
+        auto* target = std::get_if<builder::LayoutTarget>(&job.target);
+        if (!target) return;
+        wanted_ = *target;
+        target->directory = made_ = job.work_directory / "layout";
+    }
+
+    void deliver(builder::Outcome& outcome, const base::Stop& stop) const {
+        auto* published = std::get_if<builder::Published>(&outcome);
+        if (!wanted_ || !published) return;
+        copy(published->digest, stop);
+        published->reference = "oci:" + wanted_->directory.string() + ":" + wanted_->tag;
+    }
+
+  private:
+    void copy(const std::string& digest, const base::Stop& stop) const {
+        const auto from = image::open_oci_layout(made_);
+        const auto to = image::open_oci_layout(wanted_->directory);
+        const auto manifest = from->read_manifest(digest, stop);
+        if (!manifest) throw Error(ErrorKind::internal, "the finished image is not there");
+        for (const auto& blob : image::blobs_of(*manifest))
+            if (!to->find_missing({blob}, stop).empty())
+                to->write_blob({blob, made_ / "blobs/sha256" / blob.digest.hex()}, stop);
+        to->write_manifest(*manifest, wanted_->tag, stop);
+    }
+
+    std::optional<builder::LayoutTarget> wanted_;
+    fs::path made_;
+};
+
 void build(Context& context, const Options& options) {
     auto job = make_job(options, context);
+    const LayoutDelivery delivery(job);
     const base::TempDir scratch("slipway-build-");
     const auto archive = scratch.path() / "source.tar";
     write_source_archive(fs::absolute(options.directory), archive, context.interrupted);
     job.source = builder::Archive{archive};
     Report report(context, options.explain);
     report.explain(job);
-    const auto outcome = builder::run_worker(
+    auto outcome = builder::run_worker(
         {program_directory() / "slipway-worker"}, job,
         [&](const builder::Event& event) { report.take(event); },
         context.interrupted.within(job.limits.time + std::chrono::minutes(1)));
+    try {
+        delivery.deliver(outcome, context.interrupted);
+    } catch (const Error& error) {
+        outcome =
+            builder::Broken{builder::Phase::publish, error.kind(), error.message(), error.hint()};
+    }
     std::error_code ignored; // as an ordinary user the worker alone can remove it, and has
     fs::remove_all(job.work_directory, ignored);
     context.exit_code = report.end(outcome);

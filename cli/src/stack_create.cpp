@@ -91,19 +91,14 @@ std::string last_lines(const fs::path& log, std::size_t count) {
 // machine's other repositories get in: they would not be the same elsewhere.
 base::Command bootstrap_command(const Recipe& recipe, const fs::path& tar) {
     base::Command command;
-    command.argv = {"mmdebstrap",
-                    "--variant=essential",
-                    "--format=tar",
+    command.argv = {"mmdebstrap", "--variant=essential", "--format=tar",
                     "--aptopt=Acquire::Languages \"none\"",
-                    "--aptopt=APT::Install-Recommends \"false\"",
-                    "--aptopt=Acquire::Retries \"3\"",
+                    "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Retries \"3\"",
                     // A root that is thrown away when the power fails needs no fsync for each file.
-                    "--dpkgopt=force-unsafe-io",
-                    "--include=" + join(recipe.packages()),
+                    "--dpkgopt=force-unsafe-io", "--include=" + join(recipe.packages()),
                     "--customize-hook=SLIPWAY_STACK_IMAGE=" + std::string(recipe.image()) + " '" +
                         (recipe.directory / "customize").string() + "' \"$1\"",
-                    recipe.distribution.suite,
-                    tar.string()};
+                    recipe.distribution.suite, tar.string()};
     if (::geteuid() == 0) command.argv.insert(command.argv.begin() + 1, "--mode=root");
     command.environment = base::minimal_environment(
         {std::string("SOURCE_DATE_EPOCH=") + source_date_epoch, "LC_ALL=C.UTF-8",

@@ -66,10 +66,8 @@ struct Call {
 
 // A program that is not there: init answers, and has killed all others before if it is "alone".
 Invocation nothing(bool alone) {
-    return {.argv = {"/slipway/nothing"},
-            .environment = {},
-            .working_directory = "/",
-            .alone = alone};
+    return {
+        .argv = {"/slipway/nothing"}, .environment = {}, .working_directory = "/", .alone = alone};
 }
 
 class RunningSandbox final : public Sandbox {
@@ -90,7 +88,9 @@ class RunningSandbox final : public Sandbox {
         for (auto& invocation : together) invocation.alone = false;
         auto results = execute(together, output, stop);
         // Nothing that they left in the background may see what comes next.
-        if (usable_) execute({nothing(true)}, [](std::size_t, std::string_view) {}, stop);
+        if (usable_)
+            execute(
+                {nothing(true)}, [](std::size_t, std::string_view) {}, stop);
         return results;
     }
 

@@ -171,6 +171,14 @@ bool is_manifest_type(std::string_view type) {
     return type == media_type::manifest || type == media_type::docker_manifest;
 }
 
+std::vector<Descriptor> blobs_of(const RawManifest& manifest) {
+    std::vector<Descriptor> blobs{config_of_manifest(manifest.bytes)};
+    const auto value = base::json::parse(manifest.bytes, "an image's manifest");
+    const auto layers = value.value("layers", json::array());
+    for (const auto& layer : layers) blobs.push_back(parse_descriptor(layer));
+    return blobs;
+}
+
 Descriptor config_of_manifest(std::string_view manifest) {
     const json parsed = base::json::parse(manifest, "the image's manifest");
     if (!parsed.is_object()) refuse("the image's manifest is not an object");

@@ -181,8 +181,7 @@ std::shared_ptr<LiveBuild> Queue::take_next() {
 }
 
 // What waits for a ref that has moved under it.
-std::vector<std::shared_ptr<LiveBuild>> Queue::take_overtaken(State& state,
-                                                              const apps::Build& by) {
+std::vector<std::shared_ptr<LiveBuild>> Queue::take_overtaken(State& state, const apps::Build& by) {
     std::vector<std::shared_ptr<LiveBuild>> overtaken;
     if (by.state != apps::BuildState::published) return overtaken;
     std::erase_if(state.waiting, [&](const auto& build) {

@@ -155,8 +155,7 @@ TEST_CASE("layers of a buildpack that the app has left do not stay in the cache"
                            world.workspace);
     }
     auto cache = world.open();
-    keep_after_success(cache, {record("c/d", {{"deps", {"", "{}", only_cache}}})},
-                       world.workspace);
+    keep_after_success(cache, {record("c/d", {{"deps", {"", "{}", only_cache}}})}, world.workspace);
     CHECK(fs::exists(world.cache / "layers/c_d/deps"));
     CHECK_FALSE(fs::exists(world.cache / "layers/a_b/deps"));
 }

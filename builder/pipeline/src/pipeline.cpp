@@ -47,7 +47,8 @@ std::string command_line(const buildpacks::Process& process) {
 
 // Stack, buildpacks and sandbox are the operator's: what is wrong with them is not the pusher's to
 // mend, whatever its kind.
-template <class F> void operators(F&& f) {
+template <class F>
+void operators(F&& f) {
     try {
         f();
     } catch (const Error& error) {

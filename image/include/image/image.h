@@ -97,6 +97,10 @@ struct RawManifest {
     Digest digest; // of bytes
 };
 
+// The configuration and the layers that an image's manifest names, in this order. Throws
+// Error{invalid_input}.
+std::vector<Descriptor> blobs_of(const RawManifest& manifest);
+
 // The digest of the manifest for linux/<architecture> in an index of either family; empty when
 // the bytes are not an index. Throws Error{not_found} when the index lacks it.
 std::optional<Digest> choose_from_index(const RawManifest& raw, std::string_view architecture);
