@@ -91,7 +91,7 @@ std::vector<Key> server_keys() {
         number(
             "ssh.max_unauthenticated",
             [](Config & c) -> auto& { return c.ssh.max_unauthenticated; },
-            "Connections that have not proved a key yet, at most.", 1),
+            "Connections that have not proved a key yet, at most; one address may hold half of them.", 1),
         number(
             "ssh.max_connections", [](Config & c) -> auto& { return c.ssh.max_connections; },
             "Connections at once, at most.", 1),

@@ -74,13 +74,18 @@ std::string SshListener::refusal(const std::string& from) {
     const auto same = std::count_if(connections_.begin(), connections_.end(),
                                     [&](const auto& other) { return other.from == from; });
     const auto known = *authenticated_.lock();
-    const auto unauthenticated =
-        std::count_if(connections_.begin(), connections_.end(),
-                      [&](const auto& other) { return !known.contains(other.process.pid()); });
+    std::size_t unauthenticated = 0, same_unauthenticated = 0;
+    for (const auto& other : connections_) {
+        if (known.contains(other.process.pid())) continue;
+        ++unauthenticated;
+        if (other.from == from) ++same_unauthenticated;
+    }
     if (connections_.size() >= settings_.max_connections) return "Too many connections, try later";
     if (static_cast<std::size_t>(same) >= settings_.max_per_address)
         return "Too many connections from your address";
-    if (static_cast<std::size_t>(unauthenticated) >= settings_.max_unauthenticated)
+    // One address cannot keep all others out.
+    if (unauthenticated >= settings_.max_unauthenticated ||
+        same_unauthenticated >= std::max<std::size_t>(settings_.max_unauthenticated / 2, 1))
         return "Too many log-ins, try again";
     return {};
 }

@@ -28,9 +28,9 @@ struct SshSettings {
     std::string address; // "ssh://git@host:port", for greetings
     std::chrono::seconds login_timeout{30};
     std::uint64_t max_pack_bytes = 0;
-    std::size_t max_unauthenticated = 20;
+    std::size_t max_unauthenticated = 100;
     std::size_t max_connections = 200;
-    std::size_t max_per_address = 50;
+    std::size_t max_per_address = 100;
 };
 
 class SshListener {

@@ -102,6 +102,20 @@ check 'the door still answers after twenty silent connections' '
     wait
     same "$(remote_head other)" "$(git -C "$work/other" rev-parse main)"
 '
+check 'a crowd of silent connections from one address is turned away, and the door answers again' '
+    python3 - "$ssh_port" <<"PYTHON"
+import socket, sys
+crowd = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(60)]
+for connection in crowd:
+    connection.settimeout(20)
+greetings = [connection.recv(64) for connection in crowd]
+served = sum(greeting.startswith(b"SSH-2.0") for greeting in greetings)
+refused = sum(b"Too many log-ins" in greeting for greeting in greetings)
+print(served, "served,", refused, "turned away")
+sys.exit(not (0 < served <= 50 and served + refused == 60))
+PYTHON
+    wait_until 20 "the door answers" ssh_as dev -T
+'
 check 'a key that was removed is refused from then on' '
     slipway keys remove rsa
     ! PUSH_AS=rsa ssh_as rsa -T </dev/null >"$work/out" 2>&1 || fail "still let in"

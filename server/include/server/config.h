@@ -26,9 +26,9 @@ struct Config {
         std::string host;
         std::string user;
         std::chrono::seconds login_timeout{30};
-        std::uint64_t max_unauthenticated = 20;
+        std::uint64_t max_unauthenticated = 100;
         std::uint64_t max_connections = 200;
-        std::uint64_t max_per_address = 50;
+        std::uint64_t max_per_address = 100;
     } ssh;
     struct Git {
         std::vector<std::string> branches{"main", "master"};
