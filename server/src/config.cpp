@@ -140,26 +140,12 @@ void read_environment(Config& config, const Environment& environment) {
 
 // What the text of one key alone cannot show.
 void check(const Config& config) {
-    const auto check_address = [](const char* key, const std::string& text) {
-        try {
-            parse_address(text);
-        } catch (const Error& error) {
-            throw Error(error.kind(), std::string(key) + ": " + error.message());
-        }
-    };
-    check_address("ssh.listen", config.ssh.listen);
-    if (config.registry.url.empty()) check_address("registry.listen", config.registry.listen);
     if (!config.registry.user.empty() && config.registry.password_file.empty())
         throw Error(ErrorKind::invalid_input, "registry.user needs registry.password_file",
                     "Write the password into a file that only the server may read, and name it.");
     if (config.registry.url.find("://") != std::string::npos)
         throw Error(ErrorKind::invalid_input, "registry.url is written without a scheme",
                     "Write host[:port], and name it in registry.insecure for plain HTTP.");
-    try {
-        one_of(config.log.level, {"debug", "info", "warning", "error"});
-    } catch (const Error& error) {
-        throw Error(error.kind(), "log.level: " + error.message());
-    }
     if (config.git.branches.empty())
         throw Error(ErrorKind::invalid_input, "git.branches must name a branch");
     if (!config.state.is_absolute())

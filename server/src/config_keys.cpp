@@ -17,6 +17,17 @@ Key text(std::string name, Get get, std::string meaning) {
             [get](const Config& c) { return get(const_cast<Config&>(c)); }};
 }
 
+// A text that must parse as host:port.
+template <class Get>
+Key address(std::string name, Get get, std::string meaning) {
+    auto key = text(name, get, std::move(meaning));
+    key.set = [get](Config& c, std::string_view text, const path&) {
+        parse_address(text);
+        get(c) = text;
+    };
+    return key;
+}
+
 template <class Get>
 Key choice(std::string name, Get get, std::vector<std::string> words, std::string meaning) {
     auto key = text(name, get, std::move(meaning));
@@ -75,7 +86,7 @@ std::vector<Key> server_keys() {
         duration(
             "server.drain", [](Config & c) -> auto& { return c.server.drain; },
             "How long SIGTERM waits for running builds; a second SIGTERM does not wait."),
-        text(
+        address(
             "ssh.listen", [](Config & c) -> auto& { return c.ssh.listen; },
             "Address and port of the SSH door; port 0 takes a free one."),
         text(
@@ -91,7 +102,9 @@ std::vector<Key> server_keys() {
         number(
             "ssh.max_unauthenticated",
             [](Config & c) -> auto& { return c.ssh.max_unauthenticated; },
-            "Connections that have not proved a key yet, at most; one address may hold half of them.", 1),
+            "Connections that have not proved a key yet, at most; one address may hold half of "
+            "them.",
+            1),
         number(
             "ssh.max_connections", [](Config & c) -> auto& { return c.ssh.max_connections; },
             "Connections at once, at most.", 1),
@@ -104,9 +117,9 @@ std::vector<Key> server_keys() {
         size(
             "git.push_size", [](Config & c) -> auto& { return c.git.push_size; },
             "Bytes of one push, at most."),
-        text(
+        choice(
             "log.level", [](Config & c) -> auto& { return c.log.level; },
-            "debug, info, warning or error."),
+            {"debug", "info", "warning", "error"}, "How much the server logs."),
     };
 }
 
@@ -116,7 +129,7 @@ std::vector<Key> registry_keys() {
             "registry.url", [](Config & c) -> auto& { return c.registry.url; },
             "Registry that images are pushed to, `host[:port][/prefix]`; empty: the server runs "
             "Debian's docker-registry itself."),
-        text(
+        address(
             "registry.listen", [](Config & c) -> auto& { return c.registry.listen; },
             "Address and port of that own registry; port 0 takes a free one."),
         list(
