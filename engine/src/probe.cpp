@@ -108,9 +108,12 @@ base::json::Value render(const Finding& finding) {
 }
 
 // Tries all that needs the worker's namespaces; the findings come back through a pipe.
-std::vector<Finding> probe_inside(const std::string& runtime, const fs::path& init,
-                                  unsigned first_id) {
+std::vector<Finding> probe_inside(const std::string& runtime, fs::path init, unsigned first_id) {
     const base::TempDir directory("slipway-doctor");
+    // The ids of builds may have no way to where we were built (root's home); a worker binds it.
+    const auto copy = directory.path() / "slipway-init";
+    std::error_code failure;
+    if (fs::copy_file(init, copy, failure)) init = copy;
     auto pipe = base::make_pipe();
     WorldSpec spec;
     spec.first_id = first_id;

@@ -89,7 +89,7 @@ bool Queue::has_builds_of(std::string_view app) {
     auto state = state_.lock();
     for (const auto* list : {&state->running, &state->waiting})
         for (const auto& build : *list)
-            if (build->app() == app) return true;
+            if (build->app() == app && !build->ended()) return true;
     return false;
 }
 

@@ -287,7 +287,7 @@ expect "ssh -T: exit code 0" same $? 0
 expect "ssh -T: a friendly line" says "Hi ann, you are connected to Slipway"
 export -f run_ssh
 export work port
-script -qec 'run_ssh ann git@127.0.0.1' /dev/null </dev/null >"$work/out" 2>&1
+SHELL=/bin/bash script -qec 'run_ssh ann git@127.0.0.1' /dev/null </dev/null >"$work/out" 2>&1
 expect "with a terminal asked for: the same line" says "Hi ann, you are connected to Slipway"
 
 scenario "hostile commands"

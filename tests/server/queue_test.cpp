@@ -67,6 +67,17 @@ class Site {
     std::optional<server::Queue> queue;
 };
 
+// Returns once the log holds `text`: what a worker said reaches it a moment later.
+void wait_for_words(server::LiveBuild& build, std::string_view text) {
+    const auto follower = build.log().follow();
+    for (;;) {
+        follower->clear();
+        if (build.log().read(0).text.find(text) != std::string::npos) return;
+        pollfd fd{follower->fd(), POLLIN, 0};
+        REQUIRE(::poll(&fd, 1, 60'000) == 1);
+    }
+}
+
 // Reads the whole log, until the build has ended.
 std::string follow(server::LiveBuild& build, std::uint64_t offset = 0) {
     const auto follower = build.log().follow();
@@ -163,6 +174,7 @@ TEST_CASE("a reader finds every line from an offset on, while the build runs and
     site.make_gate("shop", ".hold");
     const auto build = site.submit("shop");
     auto gate = site.meet_at("shop", ".hold");
+    wait_for_words(*build, "-----> Fetching");
     const auto before = build->log().read(0);
     gate.reset();
     const auto rest = follow(*build, before.next);
