@@ -19,7 +19,7 @@ normalised() { # IMAGE STATUS FILE
     mkdir -p "$(dirname "$3")"
     if [ "$2" -ne 0 ]; then
         echo '{"outcome": "the build fails"}' >"$3"
-        return
+        return 0
     fi
     rm -rf "$work/layout"
     skopeo --insecure-policy copy --quiet --src-tls-verify=false "docker://$registry/$1" "oci:$work/layout:app"
@@ -71,6 +71,8 @@ for directory in "$cases"/*/app; do
             umoci unpack --image "$shared/tiny:build" "$work/bundle" >"$work/unpack.log" 2>&1
             build_there "$name" first
             build_there "$name" second
+            refute "the build fails" "$work/theirs/$name/first.json"
+            refute "the build fails" "$work/theirs/$name/second.json"
             if [ "${RECORD:-}" = 1 ]; then
                 mkdir -p "$cases/$name/reference"
                 cp "$work/theirs/$name"/*.json "$cases/$name/reference/"
