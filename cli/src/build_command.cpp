@@ -11,6 +11,7 @@
 #include "image/reference.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
 
@@ -35,7 +36,7 @@ using base::json::Value;
 struct Options {
     std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
         network;
-    std::vector<std::string> buildpacks, environment;
+    std::vector<std::string> buildpacks, environment, bindings;
     bool explain = false;
 };
 
@@ -149,6 +150,28 @@ void add_settings(builder::Job& job, const Options& options, const Value& server
             base::json::find_integer(defaults, "first_id").value_or(first_id_of_root));
 }
 
+// NAME=DIR: the directory's files are the binding's.
+void add_bindings(builder::Job& job, const Options& options) {
+    constexpr std::size_t largest = 1u << 20;
+    for (const auto& binding : options.bindings) {
+        const auto equals = binding.find('=');
+        const fs::path directory =
+            equals == std::string::npos ? std::string() : binding.substr(equals + 1);
+        if (equals == 0 || !fs::is_directory(directory))
+            throw Error(ErrorKind::invalid_input,
+                        "--service-binding wants NAME=DIR, not " + base::quoted(binding),
+                        "DIR has a file for each entry of the binding: type, provider, ...");
+        auto& files = job.bindings[binding.substr(0, equals)];
+        for (const auto& entry : fs::directory_iterator(directory))
+            if (entry.is_regular_file()) // a link to one too: Kubernetes mounts secrets so
+                files[entry.path().filename().string()] = base::read_file(entry.path(), largest);
+        if (!files.contains("type"))
+            throw Error(ErrorKind::invalid_input, "the service binding " +
+                                                      base::quoted(directory.string()) +
+                                                      " has no file `type`");
+    }
+}
+
 builder::Job make_job(const Options& options, const Context& context) {
     const auto server = ask_server(context);
     const auto root = cache_root();
@@ -161,6 +184,7 @@ builder::Job make_job(const Options& options, const Context& context) {
     job.stack = choose_stack(options, server, context);
     job.target = parse_target(options);
     add_settings(job, options, server);
+    add_bindings(job, options);
     add_credentials(job, server);
     job.images_directory = root / "images";
     if (!options.cache.empty()) job.cache_directory = fs::absolute(options.cache);
@@ -317,6 +341,8 @@ void add_build(CLI::App& root, Context& context) {
     command->add_option("--run-image", options->run_image, "run image (default: the server's)");
     command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
     command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");
+    command->add_option("--service-binding", options->bindings,
+                        "NAME=DIR: a service binding for buildpacks");
     command->add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
         ->check(CLI::ExistingFile);
     command->add_option("--cache", options->cache, "directory kept between builds");

@@ -183,7 +183,11 @@ TEST_CASE("a cached layer that is not what it was is dropped by name, the others
         CHECK_THAT(world.damage[0], Catch::Contains("a/b:deps") && Catch::Contains("dropped"));
         CHECK_FALSE(fs::exists(world.cache / "layers/a_b/deps"));
     };
-    damage([](const fs::path& layer) { base::write_file(layer / "content", "dEps"); });
+    damage([](const fs::path& layer) {
+        base::write_file(layer / "content", "dEps"); // some time later
+        fs::last_write_time(layer / "content",
+                            fs::file_time_type::clock::now() + std::chrono::seconds(1));
+    });
     damage([](const fs::path& layer) { fs::resize_file(layer / "content", 1); });
     damage([](const fs::path& layer) { fs::remove(layer / "content"); });
     damage([](const fs::path& layer) { base::write_file(layer / "more", ""); });
