@@ -1,0 +1,55 @@
+# What comes of the app's own code: its package, and Django's static files.
+
+provide_project() {
+    local dir paths
+    clear_layer project
+    dir=$(layer_dir project)
+    paths=$(helper project.py "$dir" "$venv/bin/python" "$fact_manager") || exit 1
+    if [[ -n $paths ]]; then
+        mkdir -p "$dir/env"
+        printf '%s' "$paths" >"$dir/env/PYTHONPATH.prepend"
+        printf ':' >"$dir/env/PYTHONPATH.delim"
+        export PYTHONPATH=$paths${PYTHONPATH:+:$PYTHONPATH}
+    fi
+    if [[ -n $(ls -A "$dir") ]]; then write_layer project launch,build; else rmdir "$dir"; fi
+}
+
+collect_static() {
+    local log=$scratch_dir/collectstatic.log status=0
+    if [[ ! -f manage.py ]] || ! has_module django; then return 0; fi
+    if [[ ${DISABLE_COLLECTSTATIC:-0} != 0 ]]; then
+        say "Static files are not collected: DISABLE_COLLECTSTATIC is set"
+        return 0
+    fi
+    PATH=$venv/bin:$PATH "$venv/bin/python" manage.py collectstatic --noinput >"$log" 2>&1 ||
+        status=$?
+    if ((status == 0)); then
+        say "collectstatic: $(sed '/^[[:space:]]*$/d' "$log" | tail -n 1)"
+    elif grep -q "Unknown command: 'collectstatic'" "$log"; then
+        say "Static files are not collected: the app does not use django.contrib.staticfiles"
+    else
+        cat "$log" >&2
+        fail "'python manage.py collectstatic --noinput' failed (exit $status); its own words are above" \
+            "$(explain_collectstatic "$log")" \
+            "DISABLE_COLLECTSTATIC=1 leaves this step out."
+    fi
+}
+
+has_module() {
+    compgen -G "$venv/lib/python3*/site-packages/$1" >/dev/null
+}
+
+# The faults that nearly all of them are.
+explain_collectstatic() {
+    if grep -q "without having set the STATIC_ROOT" "$1"; then
+        echo "Set STATIC_ROOT in the settings, such as: STATIC_ROOT = BASE_DIR / \"staticfiles\""
+    elif grep -qE "SECRET_KEY setting must not be empty|KeyError: '|Set the .* environment variable|UndefinedValueError" "$1"; then
+        echo "The settings read a variable that the build does not have: give it a default there."
+    elif grep -qE "OperationalError|could not connect|Connection refused" "$1"; then
+        echo "A build has no database: do not use one in the settings or while modules are imported."
+    elif grep -q "ModuleNotFoundError" "$1"; then
+        echo "Add the missing package to $fact_source; packages of development groups are not installed."
+    else
+        echo "Try the same command on your machine, in a fresh clone."
+    fi
+}
