@@ -25,11 +25,12 @@ collect_static() {
         status=$?
     if ((status == 0)); then
         say "collectstatic: $(sed '/^[[:space:]]*$/d' "$log" | tail -n 1)"
-    elif grep -q "Unknown command: 'collectstatic'" "$log"; then
+    elif grep -q "^Unknown command: 'collectstatic'" "$log" &&
+        ! grep -q "^No Django settings specified" "$log"; then
         say "Static files are not collected: the app does not use django.contrib.staticfiles"
     else
         cat "$log" >&2
-        fail "'python manage.py collectstatic --noinput' failed (exit $status); its own words are above" \
+        fail "'manage.py collectstatic' failed (exit $status); its own words are above" \
             "$(explain_collectstatic "$log")" \
             "DISABLE_COLLECTSTATIC=1 leaves this step out."
     fi
@@ -39,17 +40,23 @@ has_module() {
     compgen -G "$venv/lib/python3*/site-packages/$1" >/dev/null
 }
 
-# The faults that nearly all of them are.
+# The faults that nearly all of them are. The end of a traceback tells; further up is what Django
+# itself tried.
 explain_collectstatic() {
-    if grep -q "without having set the STATIC_ROOT" "$1"; then
-        echo "Set STATIC_ROOT in the settings, such as: STATIC_ROOT = BASE_DIR / \"staticfiles\""
-    elif grep -qE "SECRET_KEY setting must not be empty|KeyError: '|Set the .* environment variable|UndefinedValueError" "$1"; then
-        echo "The settings read a variable that the build does not have: give it a default there."
-    elif grep -qE "OperationalError|could not connect|Connection refused" "$1"; then
-        echo "A build has no database: do not use one in the settings or while modules are imported."
-    elif grep -q "ModuleNotFoundError" "$1"; then
-        echo "Add the missing package to $fact_source; packages of development groups are not installed."
-    else
-        echo "Try the same command on your machine, in a fresh clone."
-    fi
+    local words
+    words=$(tail -n 4 "$1")
+    case $words in
+    *"without having set the STATIC_ROOT"*)
+        echo 'Set STATIC_ROOT in the settings, such as: STATIC_ROOT = BASE_DIR / "staticfiles"' ;;
+    *"No Django settings specified"*)
+        echo "Name the settings in manage.py or in the variable DJANGO_SETTINGS_MODULE." ;;
+    *"SECRET_KEY setting must not be empty"* | *"KeyError: '"* | *"environment variable"* | \
+        *UndefinedValueError*)
+        echo "The settings read a variable that the build does not have: give it a default there." ;;
+    *OperationalError* | *"could not connect"* | *"Connection refused"*)
+        echo "A build has no database: do not use one while the settings or modules are loaded." ;;
+    *ModuleNotFoundError*)
+        echo "Add the missing package to $fact_source; development groups are not installed." ;;
+    *) echo "Try the same command on your machine, in a fresh clone." ;;
+    esac
 }
