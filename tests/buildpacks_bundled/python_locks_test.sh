@@ -14,17 +14,20 @@ import pathlib, sys, zipfile
 directory, name, version = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 directory.mkdir(parents=True)
 with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+    info = f"{name}-{version}.dist-info"
+    kind = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     for path, text in {
-        f"{name}.py": f"origin = 'own index'\n",
-        f"{name}-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{name}-{version}.dist-info/RECORD": "",
+        f"{name}.py": "origin = 'own index'\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": kind,
+        f"{info}/RECORD": "",
     }.items():
         wheel.writestr(zipfile.ZipInfo(path), text)
 PYTHON
 }
 make_wheel blinker 1.9.0
-python3 -I -u -m http.server --bind 127.0.0.1 --directory "$work_dir/index" 0 >"$work_dir/index.log" 2>&1 &
+python3 -I -u -m http.server --bind 127.0.0.1 --directory "$work_dir/index" 0 \
+    >"$work_dir/index.log" 2>&1 &
 index_server=$!
 trap 'kill "$index_server" 2>/dev/null || true; rm -rf "$work_dir"' EXIT
 index_port() {
@@ -61,7 +64,8 @@ locked_app() {
 # in_app COMMAND...: as at run time
 in_app() {
     (cd "$work_dir/workspace" && PATH=$layers/venv/bin:$layers/project/bin:$PATH \
-        PYTHONPATH=$(cat "$layers/project/env/PYTHONPATH.prepend") PYTHONDONTWRITEBYTECODE=1 "$@" 2>&1)
+        PYTHONPATH=$(cat "$layers/project/env/PYTHONPATH.prepend") PYTHONDONTWRITEBYTECODE=1 \
+        "$@" 2>&1)
 }
 
 locked_app python-poetry
@@ -101,7 +105,8 @@ keep_only_cached
 # A mirror. The tools were fetched before; only packages are asked for.
 index_port || not_ok "the index of this test starts"
 mirror=http://127.0.0.1:$port/simple
-hash=$(sha256sum "$work_dir/index/simple/blinker/blinker-1.9.0-py3-none-any.whl" | cut -d ' ' -f 1)
+wheel=blinker-1.9.0-py3-none-any.whl
+hash=$(sha256sum "$work_dir/index/simple/blinker/$wheel" | cut -d ' ' -f 1)
 origin() {
     "$layers/venv/bin/python" -B -c 'import blinker; print(blinker.origin)' 2>&1 || true
 }
@@ -125,7 +130,7 @@ name = "blinker"
 version = "1.9.0"
 source = { registry = "https://pypi.org/simple" }
 wheels = [
-    { url = "https://files.pythonhosted.org/none/blinker-1.9.0-py3-none-any.whl", hash = "sha256:$hash" },
+    { url = "https://files.pythonhosted.org/none/$wheel", hash = "sha256:$hash" },
 ]
 
 [[package]]
@@ -167,6 +172,8 @@ JSON
 pipfile_lock 3 "$hash"
 run build python PIP_INDEX_URL="$mirror" PIP_FIND_LINKS=
 equal "Pipfile.lock is installed" "0 own index" "$status $(origin)"
+equal "'pipenv run' runs" "own index" "$(PATH=$layers/venv/bin:$layers/project/bin:$PATH \
+    pipenv run python -B -c 'import blinker; print(blinker.origin)' 2>&1)"
 holds "without what is for development" "$output" "Installed 1 package from Pipfile.lock"
 rm -rf "$layers"
 pipfile_lock 3 "${hash//[0-9]/0}"

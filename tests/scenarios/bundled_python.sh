@@ -71,7 +71,8 @@ check 'a Python that the stack does not have is refused by the name of the file'
     echo 3.13 >"$work/uv/.python-version"
     commit uv "another Python"
     refused_push uv
-    expect "\.python-version asks for Python .3\.13., and the stack has 3\.11\.[0-9]+ only" "$work/uv.push"
+    expect "\.python-version asks for Python .3\.13., and the stack has 3\.11\.[0-9]+ only" \
+        "$work/uv.push"
 '
 
 finish

@@ -40,7 +40,8 @@ install_with_poetry() {
         POETRY_CACHE_DIR="$scratch_dir/poetry" POETRY_CONFIG_DIR="$scratch_dir/poetry" \
         "$(layer_dir poetry)/bin/poetry" export --quiet --only main --with-credentials \
         --format requirements.txt --output "$file" "${options[@]}" || status=$?
-    ((status == 0)) || fail "Poetry could not read poetry.lock (exit $status); its own words are above" \
+    ((status == 0)) || fail \
+        "Poetry could not read poetry.lock (exit $status); its own words are above" \
         "When pyproject.toml was changed after it: run 'poetry lock' and commit poetry.lock."
     install_with_pip "$file"
 }
@@ -54,7 +55,7 @@ install_with_uv() {
     write_layer uv-cache cache
     export UV_CACHE_DIR UV_PYTHON=$venv/bin/python UV_PROJECT_ENVIRONMENT=$venv VIRTUAL_ENV=$venv
     export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_NO_PROGRESS=1
-    unset UV_COMPILE_BYTECODE
+    unset UV_COMPILE_BYTECODE UV_FROZEN UV_LOCKED
     if [[ -n ${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-}} ]]; then
         uv_through_index "$uv"
     else

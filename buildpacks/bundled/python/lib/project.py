@@ -1,10 +1,10 @@
-"""The layer `project`: the app's own package as if it were installed, while it runs from its source.
+"""The layer `project`: the app's package as if it were installed, while it runs from its source.
 
-    project.py LAYER PYTHON MANAGER
+    project.py LAYER PYTHON TOOL
 
 For importlib.metadata and the command line: the commands, version and entry points that
-pyproject.toml gives. And `uv run` and `poetry run`, which a Procfile may hold, without uv and
-Poetry. Prints the directories for PYTHONPATH. No build backend runs, so nothing is downloaded and
+pyproject.toml gives. And `TOOL run` of uv, Poetry and Pipenv, which a Procfile may hold, without
+the tool. Prints the directories for PYTHONPATH. No build backend runs, so nothing is downloaded and
 nothing is written beside the source."""
 
 import pathlib
@@ -120,10 +120,10 @@ def write_metadata(document, layer):
     return str(directory)
 
 
-def main(layer, python, manager):
+def main(layer, python, tool):
     document = read_project()
-    if manager in ("uv", "poetry"):
-        write(layer / "bin" / manager, RUN_SCRIPT.format(tool=manager), 0o755)
+    if tool in ("uv", "poetry", "pipenv"):
+        write(layer / "bin" / tool, RUN_SCRIPT.format(tool=tool), 0o755)
     if not is_package(document):
         print(":".join(source_directories(document, without_src=[])) if document else "")
         return

@@ -1,10 +1,11 @@
 # What comes of the app's own code: its package, and Django's static files.
 
 provide_project() {
-    local dir paths
+    local dir paths tool=$fact_manager
+    if [[ $fact_source == Pipfile.lock ]]; then tool=pipenv; fi
     clear_layer project
     dir=$(layer_dir project)
-    paths=$(helper project.py "$dir" "$venv/bin/python" "$fact_manager") || exit 1
+    paths=$(helper project.py "$dir" "$venv/bin/python" "$tool") || exit 1
     if [[ -n $paths ]]; then
         mkdir -p "$dir/env"
         printf '%s' "$paths" >"$dir/env/PYTHONPATH.prepend"
@@ -50,8 +51,8 @@ explain_collectstatic() {
         echo 'Set STATIC_ROOT in the settings, such as: STATIC_ROOT = BASE_DIR / "staticfiles"' ;;
     *"No Django settings specified"*)
         echo "Name the settings in manage.py or in the variable DJANGO_SETTINGS_MODULE." ;;
-    *"SECRET_KEY setting must not be empty"* | *"KeyError: '"* | *"environment variable"* | \
-        *UndefinedValueError*)
+    *"SECRET_KEY setting must not be empty"* | *"KeyError: '"* | \
+        *"environment variable"* | *UndefinedValueError*)
         echo "The settings read a variable that the build does not have: give it a default there." ;;
     *OperationalError* | *"could not connect"* | *"Connection refused"*)
         echo "A build has no database: do not use one while the settings or modules are loaded." ;;

@@ -40,13 +40,15 @@ def key_of(texts):
 def python_wishes():
     """(where, text, is_range) of each file that names a Python."""
     project = read_project()
-    yield "requires-python of pyproject.toml", table(project, "project").get("requires-python"), True
+    wish = table(project, "project").get("requires-python")
+    yield "requires-python of pyproject.toml", wish, True
     poetry = table(project, "tool", "poetry", "dependencies").get("python")
     yield "python in [tool.poetry.dependencies]", poetry, True
     for name in ("runtime.txt", ".python-version"):
         if pathlib.Path(name).is_file():
-            lines = (line.partition("#")[0].strip() for line in read_text(pathlib.Path(name)).splitlines())
-            yield name, next(filter(None, lines), None), False
+            lines = read_text(pathlib.Path(name)).splitlines()
+            words = (line.partition("#")[0].strip() for line in lines)
+            yield name, next(filter(None, words), None), False
     if pathlib.Path("Pipfile.lock").is_file():
         requires = table(read_json("Pipfile.lock"), "_meta", "requires")
         wish = requires.get("python_full_version") or requires.get("python_version")

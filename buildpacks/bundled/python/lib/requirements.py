@@ -18,6 +18,10 @@ MOVING = re.compile(
 )
 
 
+# Of pyproject.toml, beside the tool's own table.
+RELEVANT = [("project",), ("dependency-groups",)]
+
+
 def described(texts, lines=None, moving=None):
     if moving is None:
         moving = any(MOVING.match(line) for _, text in texts for line in text.splitlines())
@@ -52,7 +56,8 @@ def from_project():
                 "Run 'poetry lock' and commit poetry.lock.",
             )
         project = {}
-    if "dependencies" in project.get("dynamic", []):
+    dynamic = project.get("dynamic")
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
         refuse(
             "pyproject.toml says that its dependencies are dynamic",
             "List them in [project] dependencies, or in requirements.txt.",
@@ -64,7 +69,8 @@ def from_project():
         refuse("[project] dependencies in pyproject.toml is not a list of strings")
     if any(one.lstrip().startswith("-") for one in dependencies):
         refuse("[project] dependencies in pyproject.toml holds an option of pip")
-    return described([("pyproject.toml", "".join(one + "\n" for one in dependencies))], dependencies)
+    text = "".join(one + "\n" for one in dependencies)
+    return described([("pyproject.toml", text)], dependencies)
 
 
 def locked(name, tool):
@@ -72,7 +78,7 @@ def locked(name, tool):
     if not pathlib.Path("pyproject.toml").is_file():
         refuse(f"{name} is here, but not the pyproject.toml that it belongs to", "Commit both.")
     document = read_project()
-    relevant = [document.get("project"), document.get("dependency-groups"), table(document, "tool", tool)]
+    relevant = [table(document, *names) for names in RELEVANT] + [table(document, "tool", tool)]
     return [
         (name, read_text(pathlib.Path(name))),
         ("pyproject.toml", json.dumps(relevant, sort_keys=True, default=str)),
