@@ -53,7 +53,7 @@ explain_collectstatic() {
         echo "Name the settings in manage.py or in the variable DJANGO_SETTINGS_MODULE." ;;
     *"SECRET_KEY setting must not be empty"* | *"KeyError: '"* | \
         *"environment variable"* | *UndefinedValueError*)
-        echo "The settings read a variable that the build does not have: give it a default there." ;;
+        echo "The settings read a variable that the build does not have: give it a default." ;;
     *OperationalError* | *"could not connect"* | *"Connection refused"*)
         echo "A build has no database: do not use one while the settings or modules are loaded." ;;
     *ModuleNotFoundError*)
