@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bills_of_materials.h"
 #include "build_environment.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
@@ -136,7 +137,7 @@ class Pipeline {
 
     void start_sandbox() {
         const auto layers = images_.unpack(*build_image_, stop_);
-        environment_ = base_environment(*build_image_, job_, workspace_);
+        environment_ = base_environment({*build_image_, *run_image_}, job_, workspace_);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -182,11 +183,16 @@ class Pipeline {
     const buildpacks::Environment& platform() const { return job_.environment; }
 
     void restore_layers(const Group& group) {
-        cache_.emplace(job_.cache_directory,
-                       [&](const std::string& sentence) { report_.body(sentence); });
+        cache_.emplace(
+            job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
+            job_.cache_bytes);
         read_previous();
-        const auto restored =
-            restore(group, previous_ ? &previous_->metadata : nullptr, *cache_, workspace_, user_);
+        const RestoreInput input{.group = group,
+                                 .previous = previous_ ? &previous_->metadata : nullptr,
+                                 .image_bills = previous_bills(),
+                                 .workspace = workspace_,
+                                 .user = user_};
+        const auto restored = restore(input, *cache_);
         if (restored.layers.empty()) return;
         report_.step("Restored from the last build");
         for (const auto& layer : restored.layers) report_.body(layer);
@@ -206,6 +212,24 @@ class Pipeline {
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::cancelled) throw;
             report_.body("The last image cannot be read; building without it.");
+        }
+    }
+
+    // The last image's bills of materials: from the cache when it is that image's, else from the
+    // registry.
+    std::filesystem::path previous_bills() {
+        if (!previous_ || previous_->metadata.bills.empty()) return {};
+        if (cache_->bills_diff_id() == previous_->metadata.bills) return cache_->bills() / "launch";
+        const auto* target = std::get_if<RegistryTarget>(&job_.target);
+        try {
+            const auto store =
+                registry::open_repository(target->registry, target->repository, settings_);
+            return fetch_bills(previous_->image, previous_->metadata.bills, *store,
+                               job_.work_directory / "last-bills", stop_);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::cancelled) throw;
+            report_.body("The last image's bills of materials cannot be read.");
+            return {};
         }
     }
 
@@ -245,7 +269,9 @@ class Pipeline {
                                 .previous = previous_ ? &*previous_ : nullptr,
                                 .launcher = job_.launcher_directory / "slipway-launch"};
         auto exported = export_image(input, report_, stop_);
-        keep_cache([&] { keep_after_success(*cache_, exported.records, workspace_); });
+        keep_cache([&] {
+            keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
+        });
         for (const auto& named : exported.processes)
             report_.body("process " + named.process.type + ": " + command_line(named.process));
         if (exported.processes.empty())
