@@ -136,7 +136,9 @@ Distribution read_distribution(const nlohmann::json& table) {
 Target read_target(const nlohmann::json& table) {
     Target target{.os = base::json::find_string(table, "os").value_or(""),
                   .architecture = base::json::find_string(table, "arch").value_or(""),
-                  .variant = base::json::find_string(table, "variant").value_or("")};
+                  .variant =
+                      base::json::find_string(table, "variant")
+                          .value_or(base::json::find_string(table, "arch-variant").value_or(""))};
     for (const auto& distribution : table.value("distros", nlohmann::json::array()))
         target.distributions.push_back(read_distribution(distribution));
     return target;
