@@ -8,12 +8,14 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "phases/build.h"
+#include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
 #include "registry/image_store.h"
+#include "sources/fetcher.h"
 
 #include <chrono>
 #include <type_traits>
@@ -66,7 +68,10 @@ class Pipeline {
     // The table of contents.
     Published run() {
         timed(Phase::fetch, [&] { fetch_source(); });
-        const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        const auto group = timed(Phase::detect, [&] {
+            choose();
+            return detect_group();
+        });
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
@@ -111,6 +116,16 @@ class Pipeline {
         user_ = build_user(*build_image_);
         make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
+        // A builder's own order; what is bundled can be named all the same.
+        if (sources::is_builder(build_image_->image))
+            sources::add_builder(images_.unpack(*build_image_, stop_), *catalog_);
+    }
+
+    void choose() {
+        const auto choice = choose_buildpacks(
+            {.job = job_, .workspace = workspace_, .registry = settings_, .parents_json = {}},
+            *catalog_, report_, stop_);
+        merge_environment(choice, job_);
     }
 
     Group detect_group() {
@@ -144,7 +159,8 @@ class Pipeline {
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
         for (const auto* buildpack : catalog_->all())
-            spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+            if (buildpack->mounting() != buildpacks::Buildpack::Mounting::none)
+                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
@@ -244,7 +260,7 @@ class Pipeline {
         return outcome;
     }
 
-    const Job& job_;
+    Job job_; // with the environment of project.toml below its own
     const engine::World& world_;
     Reporter& report_;
     const base::Stop& stop_;

@@ -83,8 +83,8 @@ bool Archives::follow(Download& download, const base::Stop& stop) const {
     auto target = http::resolve(download.url, location);
     const auto next = http::parse_url(target);
     if (host.scheme == "https" && next.scheme == "http")
-        throw Error(ErrorKind::denied, host.origin() + " leads from https to http: " +
-                                           base::quoted(target));
+        throw Error(ErrorKind::denied,
+                    host.origin() + " leads from https to http: " + base::quoted(target));
     if (next.origin() != host.origin()) download.authorization.clear();
     download.url = std::move(target);
     return true;
@@ -109,8 +109,8 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
     const auto end = std::min(archive.url.find_first_of("/?#", scheme), archive.url.size());
     const auto at = archive.url.substr(0, end).rfind('@');
     const bool has_user = at != std::string::npos && at >= scheme;
-    const auto url = has_user ? archive.url.substr(0, scheme) + archive.url.substr(at + 1)
-                              : archive.url;
+    const auto url =
+        has_user ? archive.url.substr(0, scheme) + archive.url.substr(at + 1) : archive.url;
     const auto authorization =
         has_user ? basic_authorization(archive.url.substr(scheme, at - scheme)) : "";
 
@@ -146,9 +146,8 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
         stop.throw_if_over("reading an archive");
         size += n;
         if (size > access_.most_bytes)
-            throw Error(ErrorKind::limit_exceeded,
-                        base::quoted(name) + " is larger than " +
-                            base::human_bytes(access_.most_bytes));
+            throw Error(ErrorKind::limit_exceeded, base::quoted(name) + " is larger than " +
+                                                       base::human_bytes(access_.most_bytes));
         hash.update({buffer.data(), n});
     }
     const auto digest = hash.finish().hex();

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/text.h"
 
-
 namespace sources {
 namespace {
 
@@ -76,10 +75,10 @@ void from_json(const std::string& json, const std::string& file, Choice& choice)
         choice.warnings.push_back(file + " cannot be read; no buildpacks are taken from it");
     }
     for (const auto& url : urls)
-        choice.buildpacks.push_back(
-            wanted(url, Dialect::classic,
-                   file + ", number " + std::to_string(choice.buildpacks.size() + 1) +
-                       " of \"buildpacks\""));
+        choice.buildpacks.push_back(wanted(url, Dialect::classic,
+                                           file + ", number " +
+                                               std::to_string(choice.buildpacks.size() + 1) +
+                                               " of \"buildpacks\""));
     choice.rule = "the file " + file;
 }
 

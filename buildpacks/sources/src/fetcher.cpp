@@ -67,8 +67,7 @@ std::pair<fs::path, std::string> Fetcher::State::locate(const fs::path& path) co
     if (!path.is_absolute()) return {settings.app, path.lexically_normal().string()};
     if (settings.folders == FetcherSettings::Folders::any)
         return {path.parent_path(), path.filename().string()};
-    throw Error(ErrorKind::denied,
-                base::quoted(path.string()) + " is not below the app",
+    throw Error(ErrorKind::denied, base::quoted(path.string()) + " is not below the app",
                 "A folder is named as it lies in the source: ./buildpacks/mine.");
 }
 
@@ -102,8 +101,8 @@ Fetched Fetcher::State::fetch(const Folder& folder, Catalog& catalog, const base
     const auto copy = next_copy();
     copy_beneath(root, relative, copy, settings.access.most_bytes, stop);
     const auto name = folder.path.is_absolute() ? folder.path.filename() : folder.path;
-    return add(copy, readable_id("folder/" + name.lexically_normal().filename().string()),
-               "0.0.0", "the folder " + base::printable(name.string()), catalog);
+    return add(copy, readable_id("folder/" + name.lexically_normal().filename().string()), "0.0.0",
+               "the folder " + base::printable(name.string()), catalog);
 }
 
 Fetched Fetcher::State::fetch(const ArchiveFile& file, Catalog& catalog, const base::Stop& stop) {
@@ -117,13 +116,11 @@ Fetched Fetcher::State::fetch(const ArchiveFile& file, Catalog& catalog, const b
                base::printable(file.path.filename().string()), catalog, stop);
 }
 
-Fetched Fetcher::State::fetch(const ArchiveUrl& archive, Catalog& catalog,
-                              const base::Stop& stop) {
+Fetched Fetcher::State::fetch(const ArchiveUrl& archive, Catalog& catalog, const base::Stop& stop) {
     const auto unpacked = archives.fetch(archive, stop);
     const auto name = without_credentials(archive.url);
     const auto at = name.find("***@");
-    const auto address =
-        at == name.npos ? name.substr(name.find("://") + 3) : name.substr(at + 4);
+    const auto address = at == name.npos ? name.substr(name.find("://") + 3) : name.substr(at + 4);
     return add(unpacked, readable_id(address), name, catalog, stop);
 }
 
@@ -188,8 +185,8 @@ Fetched Fetcher::State::add_directory(const fs::path& directory, const std::stri
                                       Catalog& catalog) {
     switch (buildpacks::kind_of(directory)) {
     case Kind::cnb: {
-        auto buildpack = buildpacks::load_cnb(
-            directory, buildpacks::Buildpack::Mounting::read_only, pinned);
+        auto buildpack =
+            buildpacks::load_cnb(directory, buildpacks::Buildpack::Mounting::read_only, pinned);
         const auto& info = buildpack->info();
         const buildpacks::OrderElement element{info.id, info.version, false};
         catalog.add(std::move(buildpack));

@@ -33,9 +33,9 @@ void check_ref(const GitUrl& git) {
                      ref.find("..") != ref.npos || ref.find("@{") != ref.npos ||
                      ref.find_first_of(" ~^:?*[\\") != ref.npos;
     if (bad)
-        throw Error(ErrorKind::invalid_input,
-                    base::quoted(ref) + " is not a branch, a tag or a commit (in " + shown(git) +
-                        ")");
+        throw Error(ErrorKind::invalid_input, base::quoted(ref) +
+                                                  " is not a branch, a tag or a commit (in " +
+                                                  shown(git) + ")");
 }
 
 void make_executable(const fs::path& tree) {
@@ -64,10 +64,9 @@ Checkout Git::fetch(const GitUrl& git, int depth, const base::Stop& stop) const 
     }
     if (!commit)
         throw Error(ErrorKind::not_found,
-                    git.ref.empty()
-                        ? "the repository " + remote.url + " is empty"
-                        : "there is no branch, tag or commit " + base::quoted(git.ref) + " in " +
-                              remote.url,
+                    git.ref.empty() ? "the repository " + remote.url + " is empty"
+                                    : "there is no branch, tag or commit " + base::quoted(git.ref) +
+                                          " in " + remote.url,
                     git.ref.empty() ? "" : "Is it spelt so, and has it not been deleted?");
     auto directory = obtain(session, *commit, depth, stop);
     return {std::move(directory), *commit, session.remote()};

@@ -25,9 +25,9 @@ constexpr int most_redirects = 5;
 std::string pin_of(const http::Url& host, const std::vector<std::string>& addresses) {
     std::string pin = host.host + ":" + std::to_string(host.port) + ":";
     for (std::size_t i = 0; i < addresses.size(); ++i)
-        pin += (i == 0 ? "" : ",") + (addresses[i].find(':') == std::string::npos
-                                          ? addresses[i]
-                                          : "[" + addresses[i] + "]");
+        pin +=
+            (i == 0 ? "" : ",") +
+            (addresses[i].find(':') == std::string::npos ? addresses[i] : "[" + addresses[i] + "]");
     return pin;
 }
 
@@ -56,17 +56,26 @@ Git::Session::Session(const Store& store, const Access& access, Remote remote,
 
 std::vector<std::string> Git::Session::environment(Reach reach) const {
     std::vector<std::pair<std::string, std::string>> settings{
-        {"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"},
-        {"core.autocrlf", "false"},      {"core.attributesFile", "/dev/null"},
-        {"credential.helper", ""},       {"fetch.unpackLimit", "1"},
-        {"gc.auto", "0"},                {"submodule.recurse", "false"},
-        {"safe.directory", "*"},         {"http.followRedirects", "false"},
-        {"http.lowSpeedLimit", "1"},     {"http.lowSpeedTime", "60"},
+        {"core.hooksPath", "/dev/null"},
+        {"core.fsmonitor", "false"},
+        {"core.autocrlf", "false"},
+        {"core.attributesFile", "/dev/null"},
+        {"credential.helper", ""},
+        {"fetch.unpackLimit", "1"},
+        {"gc.auto", "0"},
+        {"submodule.recurse", "false"},
+        {"safe.directory", "*"},
+        {"http.followRedirects", "false"},
+        {"http.lowSpeedLimit", "1"},
+        {"http.lowSpeedTime", "60"},
     };
     const char* path = std::getenv("PATH");
     std::vector<std::string> extra{std::string("PATH=") + (path ? path : "/usr/bin:/bin"),
-                                   "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
-                                   "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0",
+                                   "HOME=/nonexistent",
+                                   "LC_ALL=C",
+                                   "GIT_CONFIG_NOSYSTEM=1",
+                                   "GIT_CONFIG_GLOBAL=/dev/null",
+                                   "GIT_TERMINAL_PROMPT=0",
                                    "GIT_ALLOW_PROTOCOL=http:https:git"};
     if (reach == Reach::network) {
         const auto addresses = checked_addresses(access_, remote_.host);
@@ -116,8 +125,8 @@ base::Captured Git::Session::call(const std::vector<std::string>& arguments) {
         auto words = arguments;
         std::replace(words.begin(), words.end(), std::string("URL"), url);
         auto result = git(words, Reach::network, more);
-        const bool redirected = says(result.error, {"error: 301", "error: 302", "error: 303",
-                                                    "error: 307", "error: 308"});
+        const bool redirected = says(
+            result.error, {"error: 301", "error: 302", "error: 303", "error: 307", "error: 308"});
         if (result.status.ok() || !redirected || hops == most_redirects) return result;
         follow_redirect();
     }
@@ -126,15 +135,16 @@ base::Captured Git::Session::call(const std::vector<std::string>& arguments) {
 // One hop, as git would take it, but to a host that is checked again and without credentials.
 void Git::Session::follow_redirect() {
     constexpr std::string_view asked = "/info/refs?service=git-upload-pack";
-    http::Client client({.ca_file = access_.ca_file,
-                         .allow_address =
-                             address_check(access_, remote_.host.host, remote_.host.port)});
+    http::Client client(
+        {.ca_file = access_.ca_file,
+         .allow_address = address_check(access_, remote_.host.host, remote_.host.port)});
     http::Request request{.url = remote_.url + std::string(asked)};
     if (!remote_.authorization.empty())
         request.headers.push_back("Authorization: " + remote_.authorization);
     const auto location = client.send(request, stop_).header("location").value_or("");
     const auto target = location.empty() ? "" : http::resolve(request.url, location);
-    if (!target.ends_with(asked) || (remote_.url.starts_with("https:") && target.starts_with("http:")))
+    if (!target.ends_with(asked) ||
+        (remote_.url.starts_with("https:") && target.starts_with("http:")))
         throw Error(ErrorKind::not_found,
                     remote_.url + " leads to " + base::quoted(target) +
                         ", which is not a git repository's address",
@@ -210,14 +220,15 @@ bool Git::Session::bring(const std::string& commit) {
         arguments.insert(arguments.end(), way.begin(), way.end());
         const auto result = call(arguments);
         if (result.status.signal != 0 || says(result.error, {"File size limit exceeded"}))
-            throw Error(ErrorKind::limit_exceeded,
-                        "the repository " + remote_.url + " is larger than " +
-                            base::human_bytes(access_.most_bytes));
+            throw Error(ErrorKind::limit_exceeded, "the repository " + remote_.url +
+                                                       " is larger than " +
+                                                       base::human_bytes(access_.most_bytes));
         if (result.status.ok() && has(commit)) return true;
         if (!result.status.ok()) error = result.error;
         if (says(error, {"Could not resolve", "Failed to connect", "Couldn't connect"})) break;
     }
-    if (!error.empty() && !says(error, {"not our ref", "unadvertised object", "couldn't find remote"}))
+    if (!error.empty() &&
+        !says(error, {"not our ref", "unadvertised object", "couldn't find remote"}))
         fail(error);
     return false;
 }
@@ -225,9 +236,9 @@ bool Git::Session::bring(const std::string& commit) {
 std::optional<std::string> Git::Session::complete(const std::string& prefix) {
     const auto held = store_.lock("git-" + mirror_.filename().string(), stop_);
     make_mirror();
-    const auto fetched = call({"fetch", "--quiet", "--no-write-fetch-head", "--tags",
-                               "--no-recurse-submodules", "URL",
-                               "+refs/heads/*:refs/slipway/heads/*"});
+    const auto fetched =
+        call({"fetch", "--quiet", "--no-write-fetch-head", "--tags", "--no-recurse-submodules",
+              "URL", "+refs/heads/*:refs/slipway/heads/*"});
     if (!fetched.status.ok()) fail(fetched.error);
     const auto found =
         git({"rev-parse", "--verify", "--quiet", prefix + "^{commit}"}, Reach::local);

@@ -46,7 +46,8 @@ buildpacks::OrderElement root_of(const image::Image& image, const std::string& n
 // An image's own layout names it once; a shared one, once for each platform.
 std::string manifest_in(const fs::path& layout, const std::string& name) {
     const auto index = base::read_beneath(layout, "index.json");
-    if (!index) throw Error(ErrorKind::invalid_input, name + " is an image layout without an index");
+    if (!index)
+        throw Error(ErrorKind::invalid_input, name + " is an image layout without an index");
     const auto value = base::json::parse(*index, "the index.json of " + name);
     const auto manifests = value.value("manifests", nlohmann::json::array());
     if (manifests.is_array() && manifests.size() == 1)
@@ -69,8 +70,7 @@ Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
         const auto repository =
             registry::open_repository(reference.registry, reference.repository, settings);
         const auto manifest = repository->read_manifest(reference.tag.value_or("latest"), stop);
-        if (!manifest)
-            throw Error(ErrorKind::not_found, "there is no image " + reference.render());
+        if (!manifest) throw Error(ErrorKind::not_found, "there is no image " + reference.render());
         reference = reference.with_digest(manifest->digest);
     }
     on_line_("Using the image " + reference.render());
@@ -80,7 +80,8 @@ Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
     return {std::move(root), images.unpack(pinned, stop), reference.render()};
 }
 
-Package Images::open(const fs::path& layout, const std::string& name, const base::Stop& stop) const {
+Package Images::open(const fs::path& layout, const std::string& name,
+                     const base::Stop& stop) const {
     const auto blobs = image::open_oci_layout(layout);
     const auto image =
         image::read_image(*blobs, manifest_in(layout, name), architecture(), name, stop);

@@ -85,8 +85,8 @@ std::vector<ProjectBuildpack> read_group(const Value& parent, const char* key,
     std::vector<ProjectBuildpack> group;
     for (const auto& table : list_of(parent, key, name)) {
         const auto where = "[[" + name + "]] " + std::to_string(group.size() + 1);
-        group.push_back(base::while_doing("reading " + where,
-                                          [&] { return read_buildpack(table, where); }));
+        group.push_back(
+            base::while_doing("reading " + where, [&] { return read_buildpack(table, where); }));
     }
     return group;
 }
@@ -95,7 +95,8 @@ void read_environment(const Value& parent, const char* key, const std::string& n
                       Project& project) {
     for (const auto& table : list_of(parent, key, name)) {
         const auto variable = find_string(table, "name").value_or("");
-        if (variable.empty() || variable.find_first_of(std::string_view("=\0/", 3)) != variable.npos)
+        if (variable.empty() ||
+            variable.find_first_of(std::string_view("=\0/", 3)) != variable.npos)
             refuse("[[" + name + "]]",
                    "has no name, or one that no variable has: " + base::quoted(variable));
         project.build_environment[variable] = base::json::get_string(table, "value");
@@ -119,18 +120,17 @@ void warn_of_unknown(const Value& table, const std::string& where,
 
 // 0.2 and later: [_] and [io.buildpacks].
 void read_current(const Value& root, Project& project) {
-    const auto& own =
-        table_of(table_of(root, "io", "[io]"), "buildpacks", "[io.buildpacks]");
+    const auto& own = table_of(table_of(root, "io", "[io]"), "buildpacks", "[io.buildpacks]");
     read_patterns(own, "[io.buildpacks]", project);
     project.builder = find_string(own, "builder").value_or("");
     project.group = read_group(own, "group", "io.buildpacks.group");
-    project.pre = read_group(table_of(own, "pre", "[io.buildpacks.pre]"), "group",
-                             "io.buildpacks.pre.group");
+    project.pre =
+        read_group(table_of(own, "pre", "[io.buildpacks.pre]"), "group", "io.buildpacks.pre.group");
     project.post = read_group(table_of(own, "post", "[io.buildpacks.post]"), "group",
                               "io.buildpacks.post.group");
     // An old misspelling first, so that the right one wins.
-    read_environment(table_of(own, "env", "[io.buildpacks.env]"), "build", "io.buildpacks.env.build",
-                     project);
+    read_environment(table_of(own, "env", "[io.buildpacks.env]"), "build",
+                     "io.buildpacks.env.build", project);
     read_environment(table_of(own, "build", "[io.buildpacks.build]"), "env",
                      "io.buildpacks.build.env", project);
     warn_of_unknown(own, "[io.buildpacks]",
@@ -149,7 +149,8 @@ void read_first(const Value& root, Project& project) {
     project.builder = find_string(own, "builder").value_or("");
     project.group = read_group(own, "buildpacks", "build.buildpacks");
     read_environment(own, "env", "build.env", project);
-    warn_of_unknown(own, "[build]", {"include", "exclude", "builder", "buildpacks", "env"}, project);
+    warn_of_unknown(own, "[build]", {"include", "exclude", "builder", "buildpacks", "env"},
+                    project);
 }
 
 Project read(const Value& root) {

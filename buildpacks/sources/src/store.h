@@ -21,9 +21,9 @@ class Store {
     std::optional<std::filesystem::path> find(const std::string& name) const;
     // The same, made by `fill` into an empty directory when it is missing. One process fills, the
     // others wait for it; what a killed one left is thrown away.
-    std::filesystem::path
-    obtain(const std::string& name, const std::function<void(const std::filesystem::path&)>& fill,
-           const base::Stop& stop) const;
+    std::filesystem::path obtain(const std::string& name,
+                                 const std::function<void(const std::filesystem::path&)>& fill,
+                                 const base::Stop& stop) const;
 
     // Held until it goes out of scope, or its process ends in whatever way.
     base::UniqueFd lock(const std::string& name, const base::Stop& stop) const;

@@ -31,9 +31,9 @@ std::string lower(std::string_view text) {
 
 // The endings that classic platforms and pack take for an archive.
 bool is_archive(std::string_view path) {
-    static constexpr std::array endings{".tgz",     ".tar.gz", ".tbz",    ".tar.bz", ".tbz2",
-                                        ".tar.bz2", ".tar.xz", ".txz",    ".tar",    ".tar.zst",
-                                        ".zip",     ".cnb"};
+    static constexpr std::array endings{".tgz",  ".tar.gz",  ".tbz",    ".tar.bz",
+                                        ".tbz2", ".tar.bz2", ".tar.xz", ".txz",
+                                        ".tar",  ".tar.zst", ".zip",    ".cnb"};
     const auto name = lower(path);
     return std::any_of(endings.begin(), endings.end(),
                        [&](std::string_view ending) { return name.ends_with(ending); });

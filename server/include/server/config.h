@@ -62,6 +62,10 @@ struct Config {
         std::uint64_t source_entries = 500'000;
         std::uint64_t free_space = 256ull << 20;
     } build;
+    struct Buildpacks {
+        std::vector<std::string> allowed_private_hosts;
+        std::string submodules = "no";
+    } buildpacks;
     struct Log {
         std::string level = "info";
     } log;

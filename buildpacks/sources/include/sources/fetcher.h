@@ -46,7 +46,7 @@ struct FetcherSettings {
 // One wanted buildpack, here.
 struct Fetched {
     buildpacks::OrderElement element; // what an order names it by
-    std::string pinned; // "https://host/x#<commit>", "host/x@sha256:..."; for people
+    std::string pinned;               // "https://host/x#<commit>", "host/x@sha256:..."; for people
 };
 
 class Fetcher {
