@@ -335,8 +335,9 @@ void add_build(CLI::App& root, Context& context) {
                         "build image (default: the server's)");
     command->add_option("--run-image", options->run_image, "run image (default: the server's)");
     command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
-    command->add_option("--buildpack", options->given,
-                        "buildpack to use: id, URL, path, docker://image (repeatable)")
+    command
+        ->add_option("--buildpack", options->given,
+                     "buildpack to use: id, URL, path, docker://image (repeatable)")
         ->allow_extra_args(false);
     command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");
     command->add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
