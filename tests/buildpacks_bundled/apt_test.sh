@@ -54,6 +54,8 @@ file usr/share/doc/libgreet/changelog news
 file env/LD_PRELOAD 'not for a package to say'
 package libgreet 1:1.0-1 ''
 file usr/bin/greet 'greetings'
+file usr/bin/greeted $'#!/usr/bin/greet --politely\nscript'
+chmod 0755 "$work_dir/package/usr/bin/greeted"
 file bin/greet-early 'unpacked beside it'
 ln -s ../missing-everywhere "$work_dir/package/usr/bin/dangling"
 package greet 1.0-1 'libgreet (>= 1:1.0), coreutils'
@@ -106,6 +108,9 @@ holds "and what is not in the layer stays" \
     "$(cat "$layers/packages/usr/lib/pkgconfig/greet.pc")" "other=/usr/elsewhere"
 holds "a script with compiler flags names the layer" \
     "$(cat "$layers/packages/usr/bin/greet-config")" "-I$layers/packages/usr/include/greet"
+equal "a script names its interpreter in the layer" \
+    "#!$layers/packages/usr/bin/greet --politely script" \
+    "$(paste -sd ' ' "$layers/packages/usr/bin/greeted")"
 equal "documentation is left out, but for copyright" copyright \
     "$(ls "$layers/packages/usr/share/doc/libgreet")"
 equal "no maintainer script ran" no "$([[ -e $work_dir/script-ran ]] && echo yes || echo no)"

@@ -3,7 +3,8 @@
     repair.py ROOT
 
 Absolute symbolic links lead into ROOT where ROOT has the file, and links that would dangle lead to
-the image's own file. pkg-config files and scripts such as pg_config name ROOT's directories."""
+the image's own file. pkg-config files and scripts such as pg_config name ROOT's directories, and
+scripts name ROOT's interpreter when ROOT has it."""
 
 import os
 import pathlib
@@ -52,13 +53,29 @@ def is_script(file):
         return opened.read(2) == b"#!"
 
 
+def repair_interpreter(root, path):
+    """What the image had itself would not have been put into ROOT."""
+    with open(path, "rb") as opened:
+        if opened.read(2) != b"#!":
+            return
+        line, rest = opened.readline(4096), opened.read()
+    words = os.fsdecode(line).split(maxsplit=1)
+    if not words or not words[0].startswith("/") or not os.path.isfile(inside(root, words[0])):
+        return
+    changed = os.fsencode(" ".join(["#!" + inside(root, words[0]), *words[1:]]).rstrip() + "\n")
+    with open(path, "wb") as opened:
+        opened.write(changed + rest)
+
+
 def main(root):
     root = os.path.realpath(root)
     for directory, names, files in os.walk(root):
-        for name in sorted(names + files):
+        for name in sorted(names) + sorted(files):
             path = os.path.join(directory, name)
             if os.path.islink(path):
                 repair_link(root, path)
+            elif os.path.isfile(path) and os.access(path, os.X_OK):
+                repair_interpreter(root, path)
     for pattern in ("usr/lib/**/pkgconfig/*.pc", "usr/share/pkgconfig/*.pc"):
         for file in sorted(pathlib.Path(root).glob(pattern)):
             if file.is_file() and not file.is_symlink():
