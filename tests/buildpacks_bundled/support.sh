@@ -116,3 +116,40 @@ keep_only_cached() {
         fi
     done
 }
+
+# debian_packages BUILDPACK: the Debian packages that BUILDPACK asks for, for the app that is there,
+# in a layer of their own, as slipway/apt makes it before BUILDPACK runs. Sets debian_environment,
+# which is for `run`.
+debian_packages() {
+    local layers_dir=$work_dir/debian root=$work_dir/debian/packages name file value
+    [[ $(. /etc/os-release && echo "$ID $VERSION_CODENAME") == "debian bookworm" ]] ||
+        skip "this machine is not Debian 12"
+    for name in apt-get dpkg-deb; do
+        command -v "$name" >/dev/null || skip "this machine has no $name"
+    done
+    mkdir -p "$layers_dir" "$work_dir/sources"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
+        'http://deb.debian.org/debian bookworm' 'http://deb.debian.org/debian bookworm-updates' \
+        'http://deb.debian.org/debian-security bookworm-security' >"$work_dir/sources/debian.list"
+    printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' \
+        "$work_dir/sources" >"$work_dir/apt.conf"
+    run detect "$1"
+    # A requirement of the plan as the entry that slipway/apt is given.
+    sed -n '/^name = "debian-packages"/,/^\[\[/{s/^\[requires\.metadata\]/[entries.metadata]/;/^\[\[/!p}' \
+        "$work_dir/plan.toml" | sed '1i [[entries]]' >"$work_dir/debian_plan.toml"
+    run build apt APT_CONFIG="$work_dir/apt.conf" CNB_LAYERS_DIR="$layers_dir" \
+        CNB_BP_PLAN_PATH="$work_dir/debian_plan.toml"
+    if [[ $output == *"could not be fetched"* ]]; then
+        skip "the Debian archive cannot be reached"
+    fi
+    equal "the Debian packages of $1 are there" 0 "$status"
+    ((status == 0)) || printf '%s\n' "$output"
+    debian_environment=()
+    for file in "$root"/env/*.prepend "$root"/env.build/*.prepend; do
+        name=$(basename "$file" .prepend)
+        value=$(cat "$file")
+        if [[ -n ${!name:-} ]]; then value+=:${!name}; fi
+        debian_environment+=("$name=$value")
+    done
+    debian_environment+=("DEBIAN_PACKAGES_DIR=$root")
+}

@@ -40,4 +40,22 @@ check 'an Aptfile that cannot be done is refused with the line and the reason' '
         "$work/apt-hello.push"
 '
 
+check 'a Ruby app is built with its native gem, and its image answers' '
+    slipway apps create ruby-hello
+    new_repository ruby-hello ruby-hello
+    mkdir -p "$work/ruby-hello/vendor/cache"
+    "$fixtures/gems/make-gem" hello_native "$work/ruby-hello/vendor/cache"
+    commit ruby-hello "with its gem"
+    push ruby-hello
+    expect "Installed 1 gem" "$work/ruby-hello.push"
+    answers ruby-hello "Hello from Slipway"
+'
+check 'its second build downloads nothing and gives the same digest' '
+    pushes_again ruby-hello
+'
+check 'Sinatra and Puma of Debian packages serve a Rack app' '
+    pushes ruby-sinatra ruby-sinatra
+    answers ruby-sinatra "Hello from Slipway, Sinatra [0-9.]+ and Ruby 3"
+'
+
 finish
