@@ -134,9 +134,9 @@ debian_packages() {
     printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' \
         "$work_dir/sources" >"$work_dir/apt.conf"
     run detect "$1"
-    # A requirement of the plan as the entry that slipway/apt is given.
-    sed -n '/^name = "debian-packages"/,/^\[\[/{s/^\[requires\.metadata\]/[entries.metadata]/;/^\[\[/!p}' \
-        "$work_dir/plan.toml" | sed '1i [[entries]]' >"$work_dir/debian_plan.toml"
+    # The requirements of the plan, as the entries that slipway/apt is given.
+    sed 's/^\[\[requires\]\]/[[entries]]/; s/^\[requires\.metadata\]/[entries.metadata]/' \
+        "$work_dir/plan.toml" >"$work_dir/debian_plan.toml"
     run build apt APT_CONFIG="$work_dir/apt.conf" CNB_LAYERS_DIR="$layers_dir" \
         CNB_BP_PLAN_PATH="$work_dir/debian_plan.toml"
     if [[ $output == *"could not be fetched"* ]]; then
@@ -145,11 +145,13 @@ debian_packages() {
     equal "the Debian packages of $1 are there" 0 "$status"
     ((status == 0)) || printf '%s\n' "$output"
     debian_environment=()
-    for file in "$root"/env/*.prepend "$root"/env.build/*.prepend; do
-        name=$(basename "$file" .prepend)
-        value=$(cat "$file")
-        if [[ -n ${!name:-} ]]; then value+=:${!name}; fi
+    for name in PATH LD_LIBRARY_PATH LIBRARY_PATH CPATH PKG_CONFIG_PATH; do
+        value=${!name:-}
+        for file in "$layers_dir"/{build-packages,packages}/{env,env.build}/"$name.prepend"; do
+            if [[ -f $file ]]; then value=$(cat "$file")${value:+:$value}; fi
+        done
         debian_environment+=("$name=$value")
     done
-    debian_environment+=("DEBIAN_PACKAGES_DIR=$root")
+    debian_environment+=("DEBIAN_PACKAGES_DIR=$root"
+        "DEBIAN_BUILD_PACKAGES_DIR=$layers_dir/build-packages")
 }

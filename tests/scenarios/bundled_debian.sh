@@ -58,4 +58,23 @@ check 'Sinatra and Puma of Debian packages serve a Rack app' '
     answers ruby-sinatra "Hello from Slipway, Sinatra [0-9.]+ and Ruby 3"
 '
 
+check 'a PHP app is built with its package, and its image answers every path and method' '
+    pushes php-hello php-hello
+    answers php-hello "Hello from Slipway, PHP 8, GET /some/path" "/some/path"
+    answers php-hello "a section" /section/
+    answers php-hello "a file as it is" /assets/note.txt
+'
+check 'its second build downloads nothing and gives the same digest' '
+    digest=$(pushed_digest php-hello)
+    commit php-hello "nothing new"
+    push php-hello
+    refute "Unpacked|Downloading|Fetching" "$work/php-hello.push"
+    same "$(pushed_digest php-hello)" "$digest"
+'
+check 'PHP files without a composer.json are served' '
+    pushes php-plain php-plain
+    answers php-plain "plain PHP 8"
+    refute "composer" "$work/php-plain.push"
+'
+
 finish
