@@ -32,7 +32,7 @@ file() { # PATH TEXT
 }
 publish() { # NOTE: which makes these lists other lists
     (
-        cd "$repository"
+        cd "$repository" || exit
         dpkg-scanpackages --multiversion . >Packages 2>/dev/null
         {
             printf 'Suite: test\nDescription: %s\nDate: Mon, 01 Jan 2024 00:00:00 UTC\nSHA256:\n' "$1"

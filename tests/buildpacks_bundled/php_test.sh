@@ -45,7 +45,7 @@ cat >>"$work_dir/workspace/public/index.php" <<'PHP'
 echo zipped(), ' ', $_GET['x'] ?? '', ' ', ini_get('display_errors'), "\n";
 PHP
 (
-    cd "$work_dir/workspace"
+    cd "$work_dir/workspace" || exit
     exec env "${debian_environment[@]}" PORT="$port" TMPDIR="$work_dir/tmp" \
         PHPRC="$(cat "$layers/php/env/PHPRC.override")" \
         PHP_INI_SCAN_DIR="$(cat "$layers/php/env/PHP_INI_SCAN_DIR.override")" \
@@ -68,6 +68,9 @@ holds "so does a PUT" "$(asked -X PUT -d put "$here/thing")" "PUT /thing put"
 equal "the app decides about 404" 404 \
     "$(asked -o /dev/null -w '%{http_code}' "$here/missing")"
 equal "a directory's own index.php answers" "a section" "$(asked "$here/section/")"
+equal "also without its slash" 301 "$(asked -o /dev/null -w '%{http_code}' "$here/section")"
+holds "what stands behind a script's name is its path" "$(asked "$here/index.php/path?x=1")" \
+    "GET /index.php/path"
 equal "a file is sent as it is" "a file as it is" "$(asked "$here/assets/note.txt")"
 
 # refused WORDS JQ-FILTER: of the app's composer.json

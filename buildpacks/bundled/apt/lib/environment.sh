@@ -1,11 +1,12 @@
 # What makes programs, libraries, headers and pkg-config files of a layer be found.
 
 write_environment() {
-    local root=$1 triplet dir
+    local root=$1 triplet configured
     triplet=$(multiarch_triplet)
+    mapfile -t configured < <(configured_libraries "$root")
     set_path "$root" env PATH usr/bin usr/sbin usr/games
     set_path "$root" env LD_LIBRARY_PATH "usr/lib/$triplet" usr/lib usr/local/lib \
-        $(configured_libraries "$root")
+        "${configured[@]}"
     set_path "$root" env.build LIBRARY_PATH "usr/lib/$triplet" usr/lib
     set_path "$root" env.build CPATH usr/include "usr/include/$triplet"
     set_path "$root" env.build PKG_CONFIG_PATH "usr/lib/$triplet/pkgconfig" usr/lib/pkgconfig \

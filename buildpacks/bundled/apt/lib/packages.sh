@@ -105,7 +105,7 @@ unpack() {
 remove_documentation() {
     local dir
     chmod -R u+rwX,go+rX,go-w,a-st "$1"
-    for dir in man info lintian doc-base bug locale; do rm -rf "$1/usr/share/$dir"; done
+    for dir in man info lintian doc-base bug locale; do rm -rf "${1:?}/usr/share/$dir"; done
     if [[ -d $1/usr/share/doc ]]; then
         find "$1/usr/share/doc" ! -type d ! -name copyright -delete
         find "$1/usr/share/doc" -type d -empty -delete

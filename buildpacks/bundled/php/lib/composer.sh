@@ -39,12 +39,15 @@ write_composer_settings() {
     mkdir -p "$COMPOSER_HOME" "$COMPOSER_CACHE_DIR"
     write_layer composer-cache cache
     # Composer would name its class loader at random, and no two builds would be the same.
-    suffix=$(cat composer.json composer.lock 2>/dev/null | sha256sum | cut -c 1-32)
-    jq --null-input --arg suffix "$suffix" --arg mirror "${SLIPWAY_PACKAGIST_MIRROR:-}" '
-        {config: {"autoloader-suffix": $suffix}}
-        | if $mirror == "" then .
-          else .repositories = {"packagist.org": {type: "composer", url: $mirror}} end
-    ' >"$COMPOSER_HOME/config.json"
+    suffix=$({ cat composer.json composer.lock 2>/dev/null || true; } | sha256sum | cut -c 1-32)
+    # shellcheck disable=SC2016 # PHP's variables
+    php -r '
+        $settings = ["config" => ["autoloader-suffix" => $argv[1]]];
+        if ($argv[2] !== "") {
+            $settings["repositories"]["packagist.org"] = ["type" => "composer", "url" => $argv[2]];
+        }
+        echo json_encode($settings);
+    ' -- "$suffix" "${SLIPWAY_PACKAGIST_MIRROR:-}" >"$COMPOSER_HOME/config.json"
 }
 
 # What the installed packages need of PHP, asked of the PHP that the image has.

@@ -1,7 +1,7 @@
 # The layer `php`: the program `php`, and a configuration that finds Debian's PHP in a layer.
 
 provide_php() {
-    local root=${DEBIAN_PACKAGES_DIR:-} program
+    local root=${DEBIAN_PACKAGES_DIR:-} program here
     [[ -n $root ]] || fail "there is no PHP among the Debian packages" \
         "slipway/apt stands before slipway/php in the order."
     clear_layer php
@@ -11,14 +11,15 @@ provide_php() {
     ln -s "$root/usr/bin/php$php_version" "$(layer_dir php)/bin/php"
     write_php_settings "$(layer_dir php)/settings" "$root"
     set_variable php env PHPRC "$(layer_dir php)/settings" override
-    # An empty part stands for the directory that PHP was compiled with: none of that here.
     set_variable php env PHP_INI_SCAN_DIR "$(layer_dir php)/settings/conf.d:$PWD/.php.d" override
     write_layer php launch,build
     PATH=$(layer_dir php)/bin:$PATH
-    export PATH PHPRC="$(layer_dir php)/settings" \
-        PHP_INI_SCAN_DIR="$(layer_dir php)/settings/conf.d:$PWD/.php.d"
-    say "PHP $(php -r 'echo PHP_VERSION;') (of Debian)" ||
+    PHPRC=$(layer_dir php)/settings
+    PHP_INI_SCAN_DIR=$PHPRC/conf.d:$PWD/.php.d
+    export PATH PHPRC PHP_INI_SCAN_DIR
+    here=$(php -r 'echo PHP_VERSION;') ||
         fail "Debian's PHP does not start; its own words are above"
+    say "PHP $here (of Debian)"
 }
 
 # write_php_settings DIR ROOT...: a php.ini, and an entry for each extension of the packages. Those of

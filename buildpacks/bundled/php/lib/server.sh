@@ -49,7 +49,7 @@ server.document-root = "$PWD${root:+/}${root#.}"
 server.port = env.PORT
 server.bind = "0.0.0.0"
 server.tag = ""
-server.modules = ("mod_access", "mod_fastcgi", "mod_accesslog")
+server.modules = ("mod_rewrite", "mod_access", "mod_fastcgi", "mod_accesslog")
 server.follow-symlink = "enable"
 server.upload-dirs = ("/tmp")
 index-file.names = ("index.php", "index.html")
@@ -68,9 +68,24 @@ fastcgi.server = (".php" => ((
     "broken-scriptfilename" => "enable"
 )))
 CONF
-    if [[ -f $root/index.php ]]; then printf '\nserver.error-handler-404 = "/index.php"\n'; fi
+    if [[ -f $root/index.php ]]; then write_front_controller; fi
     printf '\n'
     cat "$CNB_BUILDPACK_DIR/lib/mime_types.conf"
+}
+
+# lighttpd would rewrite directories, too: those with an index of their own are left alone, and so is
+# what stands behind a script's name.
+write_front_controller() {
+    local own
+    own=$(cd "$root" && find . -mindepth 2 -maxdepth 6 \( -name vendor -o -name node_modules \) -prune \
+        -o -regex '[A-Za-z0-9_./-]*/index\.\(php\|html\)' -printf '%h\n' | sort -u |
+        sed 's#^\./##; s#\.#\\.#g' | paste -sd '|')
+    cat <<CONF
+
+\$HTTP["url"] !~ "^/(?:${own:+(?:$own)/?\$|}.*\.php/)" {
+    url.rewrite-if-not-file = ("^/[^?]*(\?.*)?\$" => "/index.php\$1")
+}
+CONF
 }
 
 write_start_program() {
