@@ -252,4 +252,23 @@ run build apt
 equal "another key's signature is none" 1 "$status"
 holds "which is told" "$output" "ERROR: a list of packages is not signed as it must be"
 
+# Mirrors stand in for the distribution's addresses, and for no others.
+mkdir "$work_dir"/{image,mirrored}
+cat >"$work_dir/image/debian.sources" <<'SOURCES'
+Types: deb
+URIs: http://deb.debian.org/debian
+# URIs: http://deb.debian.org/debian
+Suites: bookworm
+SOURCES
+printf '%s\n' 'deb http://deb.debian.org/debian-security bookworm-security main' \
+    'deb [arch=amd64] http://security.ubuntu.com/ubuntu jammy-security main' \
+    'deb https://apt.example.com/own bookworm main' >"$work_dir/image/more.list"
+SLIPWAY_APT_MIRROR=http://one.example/d SLIPWAY_APT_SECURITY_MIRROR=http://two.example/s \
+    python3 -I -B "$bundled_dir/apt/lib/sources.py" /none "$work_dir/image" "$work_dir/mirrored"
+equal "the mirror is used" "URIs: http://one.example/d" \
+    "$(grep '^URIs' "$work_dir/mirrored/debian.sources")"
+equal "the security mirror is used, and other repositories stay" \
+    "http://two.example/s http://two.example/s https://apt.example.com/own" \
+    "$(grep -oE 'https?://[^ ]+' "$work_dir/mirrored/more.list" | paste -sd ' ')"
+
 finish
