@@ -1,5 +1,7 @@
 #include "phases/build.h"
 
+#include "bills_of_materials.h"
+
 #include "base/error.h"
 #include "base/text.h"
 #include "buildpacks/environment.h"
@@ -90,6 +92,10 @@ std::optional<Failure> failure_of(const Watchdog& watchdog, const base::Stop& jo
     throw Error(failure.kind, name + " " + failure.reason, failure.hint);
 }
 
+std::string slot_of(std::size_t index) {
+    return "build-" + std::to_string(index);
+}
+
 bool names(const std::vector<std::string>& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -108,12 +114,12 @@ void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
         const auto& info = group[i].buildpack->info();
         report_.step("Building with " + info.id + " " + info.version);
         run_member(group[i], i, sandbox, stop);
-        finished.push_back({group[i].buildpack, accept(group[i])});
+        finished.push_back({group[i].buildpack, accept(group[i], i)});
     }
 }
 
 engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) const {
-    const auto slot = "build-" + std::to_string(index);
+    const auto slot = slot_of(index);
     std::filesystem::create_directory(workspace_.plans / slot);
     auto plan = member.plan;
     std::erase_if(plan, [&](const auto& entry) { return names(met_, entry.name); });
@@ -149,24 +155,36 @@ void BuildPhase::run_member(const Member& member, std::size_t index, engine::San
     if (!result.status.ok()) fail(name, failure_of(result, limits_), lines.last(), report_);
 }
 
-buildpacks::Built BuildPhase::accept(const Member& member) {
-    const auto& info = member.buildpack->info();
-    auto built = member.buildpack->read_build(workspace_.layers);
+// What it was asked for is met unless it says otherwise; nobody after it is asked again.
+void BuildPhase::settle_plan(const Member& member, const buildpacks::Built& built) {
     std::vector<std::string> asked;
-    for (const auto& entry : member.plan) asked.push_back(entry.name);
+    for (const auto& entry : member.plan)
+        if (!names(met_, entry.name)) asked.push_back(entry.name);
+    const auto& info = member.buildpack->info();
     for (const auto& name : built.unmet)
         if (!names(asked, name))
-            throw Error(ErrorKind::buildpack_failed, info.full_name() + " gave back \"" +
-                                                         base::printable(name) +
-                                                         "\" as unmet, which it was not asked for");
+            throw Error(ErrorKind::buildpack_failed,
+                        info.escaped_id() + "/build.toml: \"" + base::printable(name) +
+                            "\" is given back as unmet, but " + info.full_name() +
+                            " was not asked for it");
     for (const auto& name : asked)
         if (!names(built.unmet, name)) met_.push_back(name);
+}
+
+buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
+    const auto& info = member.buildpack->info();
+    auto built = member.buildpack->read_build(
+        {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)});
+    for (const auto& warning : built.warnings) report_.body("Warning: " + warning);
+    settle_plan(member, built);
+    collect_bills(info, built, workspace_);
     for (const auto& layer : built.layers) {
         if (!layer.types.build) continue;
         const auto relative = info.escaped_id() + "/" + layer.name;
         buildpacks::add_build_layer(environment_, workspace_.layers, relative,
                                     workspace_.inside.layers + "/" + relative);
     }
+    for (const auto& [name, value] : built.exported) environment_[name] = value;
     return built;
 }
 
