@@ -138,6 +138,10 @@ holds "news of other packages changes nothing" "$output" "Using 2 packages from 
 equal "nor the image" "$first" "$(image_hash)"
 equal "and no archive is fetched" 2 "$(archives_fetched)"
 
+forget_layers
+run build apt
+equal "a build without a cache gives the same image" "$first" "$(image_hash)"
+
 keep_only_cached
 mv "$repository" "$repository.away"
 run build apt
@@ -151,7 +155,7 @@ file usr/bin/greet 'new greetings'
 package greet 1.0-2 'libgreet'
 publish third
 run build apt
-equal "only that is fetched" 3 "$(archives_fetched)"
+equal "only that is fetched" 5 "$(archives_fetched)"
 equal "a newer package is used" "new greetings" "$(cat "$layers/packages/usr/bin/greet")"
 app_with 'greet=1.0-1\n'
 run build apt
