@@ -14,6 +14,7 @@ closed_port=http://127.0.0.1:9
 # What the machine running the tests has set must not decide how they end.
 unset NODE_ENV NODE_PATH PYTHONPATH VIRTUAL_ENV CI
 unset GOFLAGS GOTOOLCHAIN GOWORK CGO_ENABLED GO_INSTALL_PACKAGE_SPEC
+unset RUSTFLAGS RUSTUP_TOOLCHAIN RUST_CARGO_BUILD_FLAGS CARGO_HOME CARGO_TARGET_DIR
 export npm_config_userconfig=$work_dir/npmrc
 
 failures=0
@@ -73,6 +74,13 @@ need_go_proxy() {
     [[ $proxy == http*://* ]] || return 0
     curl --silent --fail --location --max-time 30 --output /dev/null \
         "${proxy%/}/golang.org/toolchain/@v/list" || skip "the Go module proxy cannot be reached"
+}
+
+need_crates_io() {
+    local mirror=${SLIPWAY_CARGO_MIRROR:-sparse+https://index.crates.io/}
+    [[ $mirror == sparse+http* ]] || return 0
+    curl --silent --fail --location --max-time 30 --output /dev/null "${mirror#sparse+}config.json" ||
+        skip "crates.io cannot be reached"
 }
 
 # use_app DIRECTORY: a fresh copy as the app to build. Layers of earlier builds stay.
