@@ -7,13 +7,13 @@
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
-#include "image_store.h"
 #include "phases/build.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
+#include "registry/image_store.h"
 
 #include <chrono>
 #include <type_traits>
@@ -57,6 +57,12 @@ void operators(F&& f) {
     }
 }
 
+Detected names_of(const Group& group) {
+    Detected detected;
+    for (const auto& member : group) detected.group.push_back(member.buildpack->info().full_name());
+    return detected;
+}
+
 class Pipeline {
   public:
     Pipeline(const Job& job, const engine::World& world, Reporter& report, const base::Stop& stop)
@@ -64,9 +70,10 @@ class Pipeline {
           images_(job.images_directory, settings_), workspace_(job.work_directory) {}
 
     // The table of contents.
-    Published run() {
+    Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
         const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        if (job_.mode == Mode::detect) return names_of(group);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
@@ -116,8 +123,15 @@ class Pipeline {
     Group detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        return detect(*catalog_, *sandbox_, workspace_, user_, environment_, platform(), report_,
-                      stop_);
+        return detect({.catalog = *catalog_,
+                       .sandbox = *sandbox_,
+                       .workspace = workspace_,
+                       .user = user_,
+                       .base = environment_,
+                       .platform = platform(),
+                       .target = run_target(),
+                       .rule = "the order of the bundled buildpacks"},
+                      report_, stop_);
     }
 
     void start_sandbox() {
@@ -148,6 +162,21 @@ class Pipeline {
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
+    }
+
+    // platform.md, "Target Data": what the run image is; its distribution by labels.
+    buildpacks::Target run_target() const {
+        const auto& labels = run_image_->image.config().labels;
+        const auto label = [&](const char* name) {
+            const auto it = labels.find(name);
+            return it == labels.end() ? std::string() : it->second;
+        };
+        buildpacks::Target target{.os = "linux", .architecture = run_image_->image.architecture()};
+        const buildpacks::Distribution distribution{label("io.buildpacks.base.distro.name"),
+                                                    label("io.buildpacks.base.distro.version")};
+        if (!distribution.name.empty() || !distribution.version.empty())
+            target.distributions.push_back(distribution);
+        return target;
     }
 
     const buildpacks::Environment& platform() const { return job_.environment; }
@@ -249,10 +278,10 @@ class Pipeline {
     Reporter& report_;
     const base::Stop& stop_;
     registry::Settings settings_;
-    ImageStore images_;
+    registry::ImageStore images_;
     Workspace workspace_;
     BuildUser user_;
-    std::optional<StackImage> build_image_, run_image_;
+    std::optional<registry::PinnedImage> build_image_, run_image_;
     std::optional<buildpacks::Catalog> catalog_;
     buildpacks::Environment environment_;
     std::unique_ptr<engine::Sandbox> sandbox_;
