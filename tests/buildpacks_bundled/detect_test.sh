@@ -13,10 +13,14 @@ verdict node-hello nodejs 0 "found package.json"
 verdict node-hello python 100 "no requirements.txt, pyproject.toml or Pipfile"
 verdict python-hello python 0 "found requirements.txt"
 verdict python-hello procfile 0 "found Procfile"
+verdict go-hello go 0 "found go.mod"
+verdict rust-hello rust 0 "found Cargo.toml"
 verdict static-hello static 0 "found public/index.html"
 verdict procfile-hello procfile 0 "found Procfile"
 verdict none nodejs 100 "no package.json"
 verdict none python 100 "no requirements.txt, pyproject.toml or Pipfile"
+verdict none go 100 "no go.mod"
+verdict none rust 100 "no Cargo.toml"
 verdict none static 100 "no static.json, and no index.html in ., public, dist or _site"
 verdict none procfile 100 "no Procfile"
 
@@ -33,7 +37,7 @@ run detect nodejs
 equal "nodejs provides and requires node" 2 "$(grep -c '^name = "node"$' "$work_dir/plan.toml")"
 
 # Each buildpack must stand alone, so the shared functions are copies.
-for buildpack in python static procfile apt ruby php; do
+for buildpack in python static procfile apt ruby php go rust; do
     if cmp -s "$bundled_dir/nodejs/lib/common.sh" "$bundled_dir/$buildpack/lib/common.sh"; then
         ok "$buildpack has the same lib/common.sh as nodejs"
     else

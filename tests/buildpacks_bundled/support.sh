@@ -13,6 +13,8 @@ closed_port=http://127.0.0.1:9
 
 # What the machine running the tests has set must not decide how they end.
 unset NODE_ENV NODE_PATH PYTHONPATH VIRTUAL_ENV CI
+unset GOFLAGS GOTOOLCHAIN GOWORK CGO_ENABLED GO_INSTALL_PACKAGE_SPEC
+unset RUSTFLAGS RUSTUP_TOOLCHAIN RUST_CARGO_BUILD_FLAGS CARGO_HOME CARGO_TARGET_DIR
 export npm_config_userconfig=$work_dir/npmrc
 
 failures=0
@@ -63,6 +65,22 @@ need_npm_registry() {
 need_python_index() {
     python3 -m pip download --quiet --no-deps --disable-pip-version-check --dest "$work_dir/probe" \
         blinker==1.9.0 >/dev/null 2>&1 || skip "the Python package index cannot be reached"
+}
+
+# Only a proxy that is an ordinary web address is probed: file:// and the like are always there.
+need_go_proxy() {
+    local proxy=${GOPROXY:-https://proxy.golang.org}
+    proxy=${proxy%%[,|]*}
+    [[ $proxy == http*://* ]] || return 0
+    curl --silent --fail --location --max-time 30 --output /dev/null \
+        "${proxy%/}/golang.org/toolchain/@v/list" || skip "the Go module proxy cannot be reached"
+}
+
+need_crates_io() {
+    local mirror=${SLIPWAY_CARGO_MIRROR:-sparse+https://index.crates.io/}
+    [[ $mirror == sparse+http* ]] || return 0
+    curl --silent --fail --location --max-time 30 --output /dev/null "${mirror#sparse+}config.json" ||
+        skip "crates.io cannot be reached"
 }
 
 # use_app DIRECTORY: a fresh copy as the app to build. Layers of earlier builds stay.
