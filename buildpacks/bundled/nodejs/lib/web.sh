@@ -41,9 +41,10 @@ save_next_cache() {
     clear_layer next_cache
     if [[ -d $fact_workspace/.next/cache ]]; then
         cp -a "$fact_workspace/.next/cache/." "$(layer_dir next_cache)"
-        rm -rf "$fact_workspace/.next/cache"
     fi
     write_layer next_cache cache
+    # How long each step took is nothing that the program reads.
+    rm -rf "$fact_workspace"/.next/{cache,trace,trace-build,diagnostics}
 }
 
 # Sets web_kind, web_root and web_modules, once the app is built.
