@@ -20,12 +20,15 @@ verdict none python 100 "no requirements.txt or pyproject.toml"
 verdict none static 100 "no static.json, and no index.html in ., public, dist or _site"
 verdict none procfile 100 "no Procfile"
 
+verdict none apt 0 "no Aptfile; gives Debian packages to a buildpack that asks for them"
+verdict apt-hello apt 0 "found Aptfile"
+
 use_app "$apps_dir/node-hello"
 run detect nodejs
 equal "nodejs provides and requires node" 2 "$(grep -c '^name = "node"$' "$work_dir/plan.toml")"
 
 # Each buildpack must stand alone, so the shared functions are copies.
-for buildpack in python static procfile; do
+for buildpack in python static procfile apt; do
     if cmp -s "$bundled_dir/nodejs/lib/common.sh" "$bundled_dir/$buildpack/lib/common.sh"; then
         ok "$buildpack has the same lib/common.sh as nodejs"
     else

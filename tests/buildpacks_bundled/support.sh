@@ -99,7 +99,7 @@ image_hash() {
             parts+=("layers/$name")
         fi
     done
-    parts+=(layers/launch.toml)
+    if [[ -f $work_dir/layers/launch.toml ]]; then parts+=(layers/launch.toml); fi
     tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
         --directory "$work_dir" "${parts[@]}" | sha256sum | cut -d ' ' -f 1
 }
