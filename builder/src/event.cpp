@@ -51,6 +51,8 @@ Value to_json(const Outcome& outcome) {
         value = render_failure("broken", *broken);
     if (const auto* cancelled = std::get_if<Cancelled>(&outcome))
         value = {{"outcome", "cancelled"}, {"why", cancelled->why}};
+    if (const auto* detected = std::get_if<Detected>(&outcome))
+        value = {{"outcome", "detected"}, {"group", detected->group}};
     value["event"] = "outcome";
     return value;
 }
@@ -83,6 +85,7 @@ Outcome parse_outcome(const Value& value) {
     if (name == "refused") return parse_failure<Refused>(value);
     if (name == "broken") return parse_failure<Broken>(value);
     if (name == "cancelled") return Cancelled{base::json::get_string(value, "why")};
+    if (name == "detected") return Detected{base::json::get_strings(value, "group")};
     throw base::Error(base::ErrorKind::invalid_input, "there is no outcome \"" + name + "\"");
 }
 
@@ -109,6 +112,10 @@ std::string render(const Event& event) {
                  {"phase", to_string(finished->phase)},
                  {"state", "finished"},
                  {"milliseconds", finished->milliseconds}};
+    if (const auto* record = std::get_if<Record>(&event))
+        value = {{"event", "record"},
+                 {"record", record->name},
+                 {"value", base::json::parse(record->json, "a record")}};
     if (const auto* outcome = std::get_if<Outcome>(&event)) value = to_json(*outcome);
     return base::json::render(value);
 }
@@ -118,6 +125,8 @@ Event parse_event(std::string_view line) {
     const auto name = base::json::get_string(value, "event");
     if (name == "log") return LogLine{base::json::get_string(value, "text")};
     if (name == "outcome") return parse_outcome(value);
+    if (name == "record")
+        return Record{base::json::get_string(value, "record"), value.at("value").dump()};
     if (name != "phase")
         throw base::Error(base::ErrorKind::invalid_input, "there is no event \"" + name + "\"");
     if (base::json::get_string(value, "state") == "started") return PhaseStarted{get_phase(value)};

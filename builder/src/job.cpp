@@ -81,6 +81,37 @@ JobLimits parse_limits(const Value& value) {
     return limits;
 }
 
+Value render_access(const SourceAccess& access) {
+    return {{"any_host", access.any_host},
+            {"any_folder", access.any_folder},
+            {"submodules", access.submodules},
+            {"allowed_private_hosts", access.allowed_private_hosts}};
+}
+
+SourceAccess parse_access(const Value& value) {
+    return {.any_host = base::json::find_bool(value, "any_host", false),
+            .any_folder = base::json::find_bool(value, "any_folder", false),
+            .submodules = base::json::find_bool(value, "submodules", false),
+            .allowed_private_hosts = base::json::get_strings(value, "allowed_private_hosts")};
+}
+
+// What decides about buildpacks; an older queue's job lacks it.
+void parse_buildpacks(const Value& value, Job& job) {
+    job.mode =
+        find_string(value, "mode").value_or("build") == "detect" ? Mode::detect : Mode::build;
+    job.revision = find_string(value, "revision").value_or("");
+    if (const auto it = value.find("buildpacks"); it != value.end())
+        job.buildpacks = {base::json::get_strings(*it, "uris"), get_string(*it, "by")};
+    if (const auto it = value.find("source_access"); it != value.end())
+        job.source_access = parse_access(*it);
+    job.sources_directory = find_string(value, "sources_directory").value_or("");
+    job.slug_ignore = find_string(value, "slug_ignore").value_or("after") == "before"
+                          ? SlugIgnore::before
+                          : SlugIgnore::after;
+    job.variables_in_environment = base::json::find_bool(value, "variables_in_environment", false);
+    job.cache_bytes = static_cast<std::uint64_t>(find_integer(value, "cache_bytes").value_or(0));
+}
+
 Value render_credentials(const Job& job) {
     Value credentials = Value::object();
     for (const auto& [host, access] : job.registry_credentials)
@@ -99,7 +130,15 @@ std::string Job::render() const {
          {"source", render_source(source)},
          {"stack", {{"name", stack.name}, {"build", stack.build}, {"run", stack.run}}},
          {"target", render_target(target)},
+         {"mode", mode == Mode::detect ? "detect" : "build"},
          {"previous", previous},
+         {"revision", revision},
+         {"buildpacks", {{"uris", buildpacks.uris}, {"by", buildpacks.by}}},
+         {"source_access", render_access(source_access)},
+         {"sources_directory", sources_directory.string()},
+         {"slug_ignore", slug_ignore == SlugIgnore::before ? "before" : "after"},
+         {"variables_in_environment", variables_in_environment},
+         {"cache_bytes", cache_bytes},
          {"buildpack_directories", directories},
          {"launcher_directory", launcher_directory.string()},
          {"images_directory", images_directory.string()},
@@ -125,6 +164,7 @@ Job Job::parse(std::string_view json) {
     job.stack = {get_string(stack, "name"), get_string(stack, "build"), get_string(stack, "run")};
     job.target = parse_target(value.at("target"));
     job.previous = find_string(value, "previous").value_or("");
+    parse_buildpacks(value, job);
     for (auto& directory : base::json::get_strings(value, "buildpack_directories"))
         job.buildpack_directories.emplace_back(std::move(directory));
     job.launcher_directory = get_string(value, "launcher_directory");

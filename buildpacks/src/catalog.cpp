@@ -2,10 +2,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/json.h"
-#include "buildpacks/toml_text.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -13,15 +9,6 @@ namespace buildpacks {
 namespace {
 
 namespace fs = std::filesystem;
-
-OrderGroup read_group(const nlohmann::json& table) {
-    OrderGroup group;
-    for (const auto& element : table.value("group", nlohmann::json::array()))
-        group.push_back({base::json::get_string(element, "id"),
-                         base::json::find_string(element, "version").value_or(""),
-                         base::json::find_bool(element, "optional", false)});
-    return group;
-}
 
 std::vector<fs::path> folders_with_buildpacks(const fs::path& directory) {
     std::vector<fs::path> folders;
@@ -31,40 +18,78 @@ std::vector<fs::path> folders_with_buildpacks(const fs::path& directory) {
     return folders;
 }
 
+bool matches(const Info& info, const OrderElement& element) {
+    return info.id == element.id && (element.version.empty() || info.version == element.version);
+}
+
 } // namespace
 
 Catalog Catalog::load(const std::vector<fs::path>& directories) {
     Catalog catalog;
     for (const auto& directory : directories) catalog.load_directory(directory);
-    for (const auto& group : catalog.order_)
-        for (const auto& element : group) catalog.find(element);
+    catalog.check();
     return catalog;
 }
 
 void Catalog::load_directory(const fs::path& directory) {
     const auto file = directory / "order.toml";
-    const auto table = toml_to_json(base::read_file(file), file.string());
-    for (const auto& group : table.value("order", nlohmann::json::array()))
-        order_.push_back(read_group(group));
-    for (const auto& folder : folders_with_buildpacks(directory))
-        buildpacks_.push_back(load_cnb(folder));
+    const auto order = parse_order(base::read_file(file), file.string());
+    order_.insert(order_.end(), order.begin(), order.end());
+    for (const auto& folder : folders_with_buildpacks(directory)) {
+        if (auto composite = load_composite(folder))
+            add(std::move(*composite));
+        else
+            add(load_cnb(folder));
+    }
+}
+
+void Catalog::add(std::shared_ptr<const Buildpack> buildpack) {
+    buildpacks_.push_back(std::move(buildpack));
+}
+
+void Catalog::add(Composite composite) {
+    composites_.push_back(std::move(composite));
 }
 
 const Buildpack& Catalog::find(const OrderElement& element) const {
     for (const auto& buildpack : buildpacks_)
-        if (buildpack->info().id == element.id &&
-            (element.version.empty() || buildpack->info().version == element.version))
-            return *buildpack;
-    const auto version = element.version.empty() ? "" : "@" + element.version;
+        if (matches(buildpack->info(), element)) return *buildpack;
+    std::string there;
+    for (const auto& buildpack : buildpacks_)
+        if (buildpack->info().id == element.id)
+            there += (there.empty() ? "" : ", ") + buildpack->info().full_name();
     throw base::Error(base::ErrorKind::not_found,
-                      "the order names the buildpack " + element.id + version +
-                          ", which is not in the buildpack directories");
+                      "there is no buildpack " + element.full_name() + " here",
+                      there.empty() ? "" : "There is " + there + ".");
+}
+
+const Order* Catalog::order_of(const OrderElement& element) const {
+    for (const auto& composite : composites_)
+        if (matches(composite.info, element)) return &composite.order;
+    return nullptr;
+}
+
+bool Catalog::contains(const OrderElement& element) const {
+    return order_of(element) ||
+           std::any_of(buildpacks_.begin(), buildpacks_.end(),
+                       [&](const auto& buildpack) { return matches(buildpack->info(), element); });
 }
 
 std::vector<const Buildpack*> Catalog::all() const {
     std::vector<const Buildpack*> all;
     for (const auto& buildpack : buildpacks_) all.push_back(buildpack.get());
     return all;
+}
+
+void Catalog::check() const {
+    const auto check_order = [&](const Order& order) {
+        for (const auto& group : order)
+            for (const auto& element : group)
+                if (!contains(element)) find(element);
+    };
+    check_order(order_);
+    check_order({system_.pre, system_.post});
+    for (const auto& composite : composites_) check_order(composite.order);
 }
 
 } // namespace buildpacks

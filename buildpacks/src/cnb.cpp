@@ -42,8 +42,10 @@ void check_id(const std::string& id) {
 
 class Cnb final : public Buildpack {
   public:
-    Cnb(Info info, std::filesystem::path directory)
-        : info_(std::move(info)), directory_(std::move(directory)) {}
+    Cnb(Info info, std::filesystem::path directory, Mounting mounting)
+        : info_(std::move(info)), directory_(std::move(directory)), mounting_(mounting) {}
+
+    Mounting mounting() const override { return mounting_; }
 
     const Info& info() const override { return info_; }
     const std::filesystem::path& directory() const override { return directory_; }
@@ -94,8 +96,8 @@ class Cnb final : public Buildpack {
                 .alone = true};
     }
 
-    Built read_build(const std::filesystem::path& layers) const override {
-        return read_layers_directory(layers, info_.escaped_id());
+    Built read_build(const HostPlaces& places) const override {
+        return read_layers_directory(places.layers, info_.escaped_id());
     }
 
   private:
@@ -106,7 +108,40 @@ class Cnb final : public Buildpack {
 
     Info info_;
     std::filesystem::path directory_;
+    Mounting mounting_;
 };
+
+Distribution read_distribution(const nlohmann::json& table) {
+    return {base::json::find_string(table, "name").value_or(""),
+            base::json::find_string(table, "version").value_or("")};
+}
+
+Target read_target(const nlohmann::json& table) {
+    Target target{.os = base::json::find_string(table, "os").value_or(""),
+                  .architecture = base::json::find_string(table, "arch").value_or(""),
+                  .variant = base::json::find_string(table, "variant").value_or("")};
+    for (const auto& distribution : table.value("distros", nlohmann::json::array()))
+        target.distributions.push_back(read_distribution(distribution));
+    return target;
+}
+
+Info read_info(const nlohmann::json& table) {
+    const auto own = table.value("buildpack", nlohmann::json::object());
+    Info info{.id = base::json::get_string(own, "id"),
+              .version = base::json::get_string(own, "version"),
+              .name = base::json::find_string(own, "name").value_or(""),
+              .homepage = base::json::find_string(own, "homepage").value_or(""),
+              .api = base::json::get_string(table, "api"),
+              .clear_env = base::json::find_bool(own, "clear-env", false),
+              .description = base::json::find_string(own, "description").value_or(""),
+              .execution_envs = base::json::get_strings(own, "exec-env"),
+              .sbom_formats = base::json::get_strings(own, "sbom-formats")};
+    for (const auto& target : table.value("targets", nlohmann::json::array()))
+        info.targets.push_back(read_target(target));
+    check_id(info.id);
+    check_api(info);
+    return info;
+}
 
 } // namespace
 
@@ -116,21 +151,35 @@ std::string Info::escaped_id() const {
     return escaped;
 }
 
-std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory) {
+std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory,
+                                          Buildpack::Mounting mounting, std::string origin) {
     const auto file = directory / "buildpack.toml";
     const auto table = toml_to_json(base::read_file(file), file.string());
     return base::while_doing("loading " + file.string(), [&] {
-        const auto own = table.value("buildpack", nlohmann::json::object());
-        Info info{.id = base::json::get_string(own, "id"),
-                  .version = base::json::get_string(own, "version"),
-                  .name = base::json::find_string(own, "name").value_or(""),
-                  .homepage = base::json::find_string(own, "homepage").value_or(""),
-                  .api = base::json::get_string(table, "api"),
-                  .clear_env = base::json::find_bool(own, "clear-env", false)};
-        check_id(info.id);
-        check_api(info);
-        return std::make_shared<const Cnb>(std::move(info), directory);
+        auto info = read_info(table);
+        info.source = std::move(origin);
+        return std::make_shared<const Cnb>(std::move(info), directory, mounting);
     });
+}
+
+std::optional<Composite> load_composite(const std::filesystem::path& directory) {
+    const auto file = directory / "buildpack.toml";
+    const auto text = base::read_file(file);
+    auto order = parse_order(text, file.string());
+    if (order.empty()) return std::nullopt;
+    return base::while_doing("loading " + file.string(), [&] {
+        return Composite{read_info(toml_to_json(text, file.string())), std::move(order)};
+    });
+}
+
+Kind kind_of(const std::filesystem::path& directory) {
+    const auto file = directory / "buildpack.toml";
+    if (std::filesystem::exists(file)) {
+        const auto table = toml_to_json(base::read_file(file), file.string());
+        // Classic buildpacks have a buildpack.toml too: without an API.
+        if (table.contains("api")) return table.contains("order") ? Kind::composite : Kind::cnb;
+    }
+    return std::filesystem::exists(directory / "bin" / "compile") ? Kind::classic : Kind::neither;
 }
 
 } // namespace buildpacks

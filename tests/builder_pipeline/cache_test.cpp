@@ -28,7 +28,7 @@ struct Pack final : buildpacks::Buildpack {
                              buildpacks::Environment) const override {
         return {};
     }
-    buildpacks::Built read_build(const fs::path&) const override { return {}; }
+    buildpacks::Built read_build(const buildpacks::HostPlaces&) const override { return {}; }
     buildpacks::Info info_;
     fs::path path_;
 };

@@ -97,7 +97,7 @@ TEST_CASE("layers, processes, labels, unmet entries and the store are read back"
                                  "default=true\n[[labels]]\nkey=\"k\"\nvalue=\"v\"\n");
     tree.file(d + "build.toml", "[[unmet]]\nname=\"x\"\n");
     tree.file(d + "store.toml", "[metadata]\nn=1\n");
-    const auto built = one(tree)->read_build(tree / "layers");
+    const auto built = one(tree)->read_build({{}, tree / "layers", {}});
     REQUIRE(built.layers.size() == 2);
     CHECK((built.layers[0].types.launch && built.layers[0].types.cache));
     CHECK(built.layers[0].metadata_json == R"({"key":"v"})");
@@ -115,7 +115,7 @@ TEST_CASE("what a buildpack writes wrongly is told with the file's name") {
     const auto read = [&](const std::string& file, const std::string& bytes) {
         Tree tree;
         tree.file(d + file, bytes);
-        return one(tree)->read_build(tree / "layers");
+        return one(tree)->read_build({{}, tree / "layers", {}});
     };
     using Catch::Contains;
     CHECK_THROWS_WITH(read("launch.toml", "[[processes]\n"), Contains("launch.toml"));
@@ -132,10 +132,10 @@ TEST_CASE("a link in place of a file or a layer counts as absent") {
     tree.file("outside.toml", "[types]\nlaunch=true\n");
     fs::create_directories(tree / "layers/test_pack");
     fs::create_symlink(tree / "outside.toml", tree / "layers/test_pack/a.toml");
-    CHECK(one(tree)->read_build(tree / "layers").layers.empty());
+    CHECK(one(tree)->read_build({{}, tree / "layers", {}}).layers.empty());
     tree.file("layers/test_pack/b.toml", "[types]\nlaunch=true\n");
     fs::create_directory_symlink("/etc", tree / "layers/test_pack/b");
-    CHECK_FALSE(one(tree)->read_build(tree / "layers").layers.at(0).has_content);
+    CHECK_FALSE(one(tree)->read_build({{}, tree / "layers", {}}).layers.at(0).has_content);
 }
 
 TEST_CASE("TOML to JSON and back keeps every value") {

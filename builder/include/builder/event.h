@@ -50,7 +50,12 @@ struct Cancelled {
     std::string why;
 };
 
-using Outcome = std::variant<Published, Refused, Broken, Cancelled>;
+// The end of a job that only asked which buildpacks would build (Mode::detect).
+struct Detected {
+    std::vector<std::string> group; // "id@version", in order
+};
+
+using Outcome = std::variant<Published, Refused, Broken, Cancelled, Detected>;
 
 struct LogLine {
     std::string text; // complete, printable, in the field's convention ("-----> ", "       ")
@@ -63,13 +68,22 @@ struct PhaseFinished {
     std::int64_t milliseconds = 0;
 };
 
+// Something about the build that is kept beside its log: "detection" (docs/buildpacks/detection.md)
+// or "report" (a classic buildpack's bin/report). At most 1 MiB.
+struct Record {
+    std::string name;
+    std::string json;
+};
+
 // PhaseFinished{fetch} also means: the source has left the repository's quarantine; the pusher may
 // go. An Outcome is the last event.
-using Event = std::variant<LogLine, PhaseStarted, PhaseFinished, Outcome>;
+using Event = std::variant<LogLine, PhaseStarted, PhaseFinished, Record, Outcome>;
 
 // One line without the newline: {"event":"log","text":...}, {"event":"phase","phase":"detect",
 // "state":"started"}, {"event":"phase",...,"state":"finished","milliseconds":12},
-// {"event":"outcome","outcome":"published"|"refused"|"broken"|"cancelled",...}.
+// {"event":"record","record":"detection","value":{...}},
+// {"event":"outcome","outcome":"published"|"refused"|"broken"|"cancelled"|
+// "detected",...}.
 std::string render(const Event& event);
 Event parse_event(std::string_view line);
 

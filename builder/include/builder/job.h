@@ -68,13 +68,38 @@ struct JobLimits {
     std::uint64_t source_entries = 500'000;
 };
 
+// Buildpacks that somebody named outside of the source; without any, the source decides.
+struct GivenBuildpacks {
+    std::vector<std::string> uris; // sources/uri.h, in order
+    std::string by;                // "the push option", "the app's list"
+};
+
+// Whom a build may call for buildpacks (sources/fetcher.h).
+struct SourceAccess {
+    bool any_host = false;   // `slipway build`: a person names the URLs
+    bool any_folder = false; // folders outside of the source too
+    bool submodules = false;
+    std::vector<std::string> allowed_private_hosts;
+};
+
+enum class Mode { build, detect };       // detect: stop after it
+enum class SlugIgnore { after, before }; // the build
+
 struct Job {
     std::string id; // of the build
     std::string app;
     Source source;
     StackImages stack;
     Target target;
+    Mode mode = Mode::build;
     std::string previous; // digest of the app's image before this one; empty for the first
+    std::string revision; // SOURCE_VERSION: the commit, or a name of the archive
+    GivenBuildpacks buildpacks;
+    SourceAccess source_access;
+    std::filesystem::path sources_directory; // fetched buildpacks, shared by all builds
+    SlugIgnore slug_ignore = SlugIgnore::after;
+    bool variables_in_environment = false; // of classic buildpacks; else in ENV_DIR alone
+    std::uint64_t cache_bytes = 0;         // of this app's cache; 0: no limit
     std::vector<std::filesystem::path> buildpack_directories; // each with an order.toml
     std::filesystem::path launcher_directory;                 // slipway-launch, slipway-init
     std::filesystem::path images_directory;         // unpacked stack layers, shared by all builds

@@ -8,13 +8,13 @@
 namespace builder {
 namespace {
 
-std::string find_variable(const StackImage& image, const std::string& name) {
+std::string find_variable(const registry::PinnedImage& image, const std::string& name) {
     for (const auto& entry : image.image.config().environment)
         if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
     return {};
 }
 
-unsigned id_from(const StackImage& image, const std::string& name) {
+unsigned id_from(const registry::PinnedImage& image, const std::string& name) {
     const auto text = find_variable(image, name);
     unsigned id = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -28,11 +28,11 @@ unsigned id_from(const StackImage& image, const std::string& name) {
 
 } // namespace
 
-BuildUser build_user(const StackImage& build_image) {
+BuildUser build_user(const registry::PinnedImage& build_image) {
     return {id_from(build_image, "CNB_USER_ID"), id_from(build_image, "CNB_GROUP_ID")};
 }
 
-buildpacks::Environment base_environment(const StackImage& build_image, const Job& job,
+buildpacks::Environment base_environment(const registry::PinnedImage& build_image, const Job& job,
                                          const Workspace& workspace) {
     buildpacks::Environment environment;
     for (const auto& entry : build_image.image.config().environment) {
@@ -70,7 +70,7 @@ void write_platform(const Job& job, const Workspace& workspace) {
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers) {
     if (job.ca_file.empty()) return false;
-    const auto own = read_image_file(root_layers, workspace.ca_file_inside.substr(1));
+    const auto own = registry::read_image_file(root_layers, workspace.ca_file_inside.substr(1));
     base::write_file(workspace.ca_file, own + "\n" + base::read_file(job.ca_file));
     return true;
 }

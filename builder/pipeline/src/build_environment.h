@@ -1,16 +1,16 @@
 // What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
 #pragma once
 
-#include "image_store.h"
+#include "registry/image_store.h"
 #include "workspace.h"
 
 namespace builder {
 
 // CNB_USER_ID and CNB_GROUP_ID of a build image. Throws Error{invalid_input} for root or nonsense.
-BuildUser build_user(const StackImage& build_image);
+BuildUser build_user(const registry::PinnedImage& build_image);
 
 // Of the build image, the target, the extra CA certificates; without the user's variables.
-buildpacks::Environment base_environment(const StackImage& build_image, const Job& job,
+buildpacks::Environment base_environment(const registry::PinnedImage& build_image, const Job& job,
                                          const Workspace& workspace);
 
 // One file for each of the user's variables (platform.md, "User-Provided Variables").

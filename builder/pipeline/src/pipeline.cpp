@@ -7,13 +7,13 @@
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
-#include "image_store.h"
 #include "phases/build.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
+#include "registry/image_store.h"
 
 #include <chrono>
 #include <type_traits>
@@ -249,10 +249,10 @@ class Pipeline {
     Reporter& report_;
     const base::Stop& stop_;
     registry::Settings settings_;
-    ImageStore images_;
+    registry::ImageStore images_;
     Workspace workspace_;
     BuildUser user_;
-    std::optional<StackImage> build_image_, run_image_;
+    std::optional<registry::PinnedImage> build_image_, run_image_;
     std::optional<buildpacks::Catalog> catalog_;
     buildpacks::Environment environment_;
     std::unique_ptr<engine::Sandbox> sandbox_;

@@ -1,6 +1,6 @@
 // What a buildpack is, for the phases that use it: something that detects and something that
-// builds, in a sandbox. Cloud Native buildpacks are one kind (cnb.h), classic ones will be another;
-// after detect nobody asks which. Values and const interfaces: any thread.
+// builds, in a sandbox. Cloud Native buildpacks are one kind, classic ones another (catalog.h loads
+// both); after detect nobody asks which. Values and const interfaces: any thread.
 // Cloud Native Buildpacks, Buildpack API 0.12 (buildpack.md).
 #pragma once
 
@@ -17,6 +17,18 @@
 
 namespace buildpacks {
 
+// Where a buildpack says it works (buildpack.toml, [[targets]]). An empty field means any.
+struct Distribution {
+    std::string name;
+    std::string version;
+};
+struct Target {
+    std::string os;
+    std::string architecture;
+    std::string variant;
+    std::vector<Distribution> distributions;
+};
+
 struct Info {
     std::string id;
     std::string version;
@@ -24,10 +36,18 @@ struct Info {
     std::string homepage;
     std::string api; // "0.12"
     bool clear_env = false;
+    std::string description;
+    std::vector<Target> targets;             // empty: none given
+    std::vector<std::string> execution_envs; // [buildpack] exec-env; empty: any
+    std::vector<std::string> sbom_formats;   // media types
+    std::string source;                      // pinned origin, for people: "https://...#<commit>"
     std::string full_name() const { return id + "@" + version; }
     // A directory name: slashes become underscores (lifecycle's EscapeID).
     std::string escaped_id() const;
 };
+
+// An environment under construction; ordered by name.
+using Environment = std::map<std::string, std::string>;
 
 // Where things lie inside the sandbox.
 struct Places {
@@ -35,10 +55,17 @@ struct Places {
     std::string layers = "/layers";
     std::string platform = "/platform";
     std::string scratch = "/detect"; // plan files
+    std::string classic_home =
+        "/app"; // classic buildpacks: HOME, a copy of the source beside `app`
 };
 
-// An environment under construction; ordered by name.
-using Environment = std::map<std::string, std::string>;
+// The same on our side, for what is read after a command ended. Everything in it may be a
+// stranger's: read with base/beneath.h.
+struct HostPlaces {
+    std::filesystem::path app;
+    std::filesystem::path layers;
+    std::filesystem::path slot; // of this build: Places::scratch/<slot>
+};
 
 enum class Verdict { pass, fail, error };
 
@@ -55,6 +82,15 @@ struct Process {
     std::vector<std::string> args;
     std::string working_directory; // empty: the app's
     bool is_default = false;
+    // false: through a shell that sources profile.d and .profile (Buildpack API below 0.9,
+    // classic).
+    bool direct = true;
+    std::vector<std::string> execution_envs; // exec-env (API 0.12); empty: any
+};
+
+// Files of the app that become a layer of their own (launch.toml, [[slices]]).
+struct Slice {
+    std::vector<std::string> paths; // globs, relative to the app
 };
 
 struct LayerTypes {
@@ -77,7 +113,21 @@ struct Built {
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<std::string> unmet;
     std::string store_json; // of store.toml's [metadata]; empty without one
+    std::vector<Slice> slices;
+    // What buildpacks after this one find in their environment besides the layers' (classic
+    // `export`): names with their whole new values.
+    Environment exported;
+    // Processes of an earlier buildpack with the same non-empty set give way to these, all of them:
+    // of classic buildpacks the last bin/release speaks alone.
+    std::string process_set;
+    // A program in one of this buildpack's launch layers ("<layer>/<path>") that exec.d runs for
+    // direct processes, so that they see what a classic app's .profile.d sets. Empty: none.
+    std::string direct_process_program;
+    std::string report_json; // classic bin/report; empty without one
 };
+
+// Where the app lies in the image when this buildpack took part. One `app` moves the whole image.
+enum class AppDirectory { workspace, app };
 
 class Buildpack {
   public:
@@ -86,6 +136,11 @@ class Buildpack {
     // On our side; mounted read-only at mount_point() in the sandbox.
     virtual const std::filesystem::path& directory() const = 0;
     virtual std::string mount_point() const = 0;
+    // read_write: the build gets a copy of its own (a classic buildpack writes into its directory).
+    // none: the build image has it at mount_point().
+    enum class Mounting { none, read_only, read_write };
+    virtual Mounting mounting() const { return Mounting::read_only; }
+    virtual AppDirectory app_directory() const { return AppDirectory::workspace; }
 
     // `slot`: a directory of its own below Places::scratch, made by the caller.
     virtual engine::Invocation detect(const Places& places, const std::string& slot,
@@ -97,9 +152,9 @@ class Buildpack {
                                      const std::filesystem::path& slot,
                                      const std::string& slot_inside,
                                      Environment environment) const = 0;
-    // `layers`: the /layers directory on our side. Throws Error{buildpack_failed} that names the
-    // file when what was left does not follow the specification.
-    virtual Built read_build(const std::filesystem::path& layers) const = 0;
+    // Throws Error{buildpack_failed} that names the file when what was left does not follow the
+    // specification.
+    virtual Built read_build(const HostPlaces& places) const = 0;
 };
 
 } // namespace buildpacks

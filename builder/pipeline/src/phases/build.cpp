@@ -90,6 +90,10 @@ std::optional<Failure> failure_of(const Watchdog& watchdog, const base::Stop& jo
     throw Error(failure.kind, name + " " + failure.reason, failure.hint);
 }
 
+std::string slot_of(std::size_t index) {
+    return "build-" + std::to_string(index);
+}
+
 bool names(const std::vector<std::string>& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -108,12 +112,12 @@ void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
         const auto& info = group[i].buildpack->info();
         report_.step("Building with " + info.id + " " + info.version);
         run_member(group[i], i, sandbox, stop);
-        finished.push_back({group[i].buildpack, accept(group[i])});
+        finished.push_back({group[i].buildpack, accept(group[i], i)});
     }
 }
 
 engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) const {
-    const auto slot = "build-" + std::to_string(index);
+    const auto slot = slot_of(index);
     std::filesystem::create_directory(workspace_.plans / slot);
     auto plan = member.plan;
     std::erase_if(plan, [&](const auto& entry) { return names(met_, entry.name); });
@@ -149,9 +153,10 @@ void BuildPhase::run_member(const Member& member, std::size_t index, engine::San
     if (!result.status.ok()) fail(name, failure_of(result, limits_), lines.last(), report_);
 }
 
-buildpacks::Built BuildPhase::accept(const Member& member) {
+buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
     const auto& info = member.buildpack->info();
-    auto built = member.buildpack->read_build(workspace_.layers);
+    auto built = member.buildpack->read_build(
+        {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)});
     std::vector<std::string> asked;
     for (const auto& entry : member.plan) asked.push_back(entry.name);
     for (const auto& name : built.unmet)
@@ -167,6 +172,7 @@ buildpacks::Built BuildPhase::accept(const Member& member) {
         buildpacks::add_build_layer(environment_, workspace_.layers, relative,
                                     workspace_.inside.layers + "/" + relative);
     }
+    for (const auto& [name, value] : built.exported) environment_[name] = value;
     return built;
 }
 

@@ -29,7 +29,7 @@ class BuildPhase {
     void run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
                     const base::Stop& stop);
     engine::Invocation prepare(const Member& member, std::size_t index) const;
-    buildpacks::Built accept(const Member& member);
+    buildpacks::Built accept(const Member& member, std::size_t index);
 
     const JobLimits& limits_;
     const Workspace& workspace_;

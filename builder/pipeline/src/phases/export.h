@@ -2,9 +2,9 @@
 // labels, times and owners of the platform specification (platform.md, "Export").
 #pragma once
 
-#include "image_store.h"
 #include "layer_cache.h"
 #include "phases/build.h"
+#include "registry/image_store.h"
 
 #include "image/blob_store.h"
 
@@ -18,7 +18,7 @@ struct PreviousImage {
 struct ExportInput {
     const Workspace& workspace;
     BuildUser user;
-    const StackImage& run_image;
+    const registry::PinnedImage& run_image;
     std::string run_image_name; // as the label names it, without registry or digest
     const std::vector<BuiltMember>& built;
     const PreviousImage* previous;  // null for the first build

@@ -1,4 +1,4 @@
-#include "image_store.h"
+#include "registry/image_store.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace builder {
+namespace registry {
 namespace {
 
 namespace fs = std::filesystem;
@@ -44,7 +44,7 @@ base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
 
 } // namespace
 
-ImageStore::ImageStore(fs::path directory, registry::Settings settings)
+ImageStore::ImageStore(fs::path directory, Settings settings)
     : directory_(std::move(directory)), settings_(std::move(settings)) {
     for (const char* part : {"layers", "images", "incoming", "locks"})
         fs::create_directories(directory_ / part);
@@ -54,7 +54,7 @@ fs::path ImageStore::layer_path(const image::Layer& layer) const {
     return directory_ / "layers" / layer.diff_id.hex();
 }
 
-StackImage ImageStore::read(const image::Reference& reference, const base::Stop& stop) const {
+PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop& stop) const {
     if (!reference.digest)
         throw base::Error(base::ErrorKind::invalid_input,
                           "the stack's image " + reference.render() + " has no digest",
@@ -75,7 +75,7 @@ StackImage ImageStore::read(const image::Reference& reference, const base::Stop&
     return {reference, std::move(image)};
 }
 
-std::vector<fs::path> ImageStore::unpack(const StackImage& image, const base::Stop& stop) const {
+std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::Stop& stop) const {
     const auto store =
         registry::open_repository(image.reference.registry, image.reference.repository, settings_);
     std::vector<fs::path> paths;
@@ -141,4 +141,4 @@ std::string read_image_file(const std::vector<fs::path>& layers, const std::stri
     return {};
 }
 
-} // namespace builder
+} // namespace registry

@@ -13,21 +13,21 @@
 #include <filesystem>
 #include <vector>
 
-namespace builder {
+namespace registry {
 
-struct StackImage {
+struct PinnedImage {
     image::Reference reference;
     image::Image image;
 };
 
 class ImageStore {
   public:
-    ImageStore(std::filesystem::path directory, registry::Settings settings);
+    ImageStore(std::filesystem::path directory, Settings settings);
 
     // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
-    StackImage read(const image::Reference& reference, const base::Stop& stop) const;
+    PinnedImage read(const image::Reference& reference, const base::Stop& stop) const;
     // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
-    std::vector<std::filesystem::path> unpack(const StackImage& image,
+    std::vector<std::filesystem::path> unpack(const PinnedImage& image,
                                               const base::Stop& stop) const;
 
   private:
@@ -36,7 +36,7 @@ class ImageStore {
     std::filesystem::path layer_path(const image::Layer& layer) const;
 
     std::filesystem::path directory_;
-    registry::Settings settings_;
+    Settings settings_;
 };
 
 // A regular file of an image whose layers are unpacked (topmost first), links inside the image
@@ -44,4 +44,4 @@ class ImageStore {
 std::string read_image_file(const std::vector<std::filesystem::path>& layers,
                             const std::string& path);
 
-} // namespace builder
+} // namespace registry

@@ -1,0 +1,46 @@
+// Which buildpacks an app wants, by one documented precedence (docs/buildpacks/choice.md):
+//   1 push option or command line   2 the app's ordered list   3 BUILDPACK_URL   4 BUILDPACK_NAME
+//   5 project.toml group            6 .buildpacks              7 scalingo.json, app.json
+//   8 none: detection over the builder's or the bundled order
+// Reads the app's files with distrust; draws no conclusion about what exists. Any thread.
+#pragma once
+
+#include "sources/project.h"
+#include "sources/uri.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sources {
+
+struct Wanted {
+    std::string text; // as written, for messages
+    std::variant<Uri, InlineScript> what;
+    bool optional = false;
+};
+
+struct Choice {
+    std::string rule; // one sentence's subject for the log: "the file .buildpacks"
+    std::vector<Wanted> buildpacks;
+    Project project; // of project.toml: pre, post, build environment, include/exclude
+    bool automatic() const { return buildpacks.empty(); }
+};
+
+struct Question {
+    std::filesystem::path app;                      // the source, below which all paths lie
+    std::vector<std::string> given;                 // rules 1 and 2, in order; empty: none
+    std::string given_by;                           // "the push option", "the app's list"
+    std::map<std::string, std::string> environment; // BUILDPACK_URL, BUILDPACK_NAME
+    // Contents of scalingo.json and app.json of parents of a PROJECT_DIR, nearest first.
+    std::vector<std::string> parents_json;
+};
+
+// Throws Error{invalid_input} that names the file and the line.
+Choice choose(const Question& question);
+
+// The lines of a .buildpacks file; exposed for tests.
+std::vector<std::string> parse_dot_buildpacks(std::string_view text);
+
+} // namespace sources

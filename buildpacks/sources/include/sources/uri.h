@@ -1,0 +1,51 @@
+// Where a buildpack is said to be, as people write it. Pure values; any thread.
+//   ./folder  /folder  file:///folder       a folder (or a .tgz, .cnb file)
+//   https://host/x.tgz  x.tar.gz ...        an archive
+//   https://host/o/n[.git][#ref]  git@...   a git repository; ref: branch, tag or commit
+//   docker://host/name[:tag|@digest]        an image: a buildpackage or a builder
+//   urn:cnb:builder:id[@version]            in the current builder; "from=builder:" too
+//   id[@version]                            an id of the current builder or of the bundled set
+//   org/name                                a classic shorthand, in .buildpacks alone
+// Sources: pack's documentation of buildpack URIs; contracts part a (.buildpacks), part b.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace sources {
+
+struct ById {
+    std::string id;
+    std::string version;              // empty: whichever is there
+    bool required_in_builder = false; // urn:cnb:builder: says so
+};
+struct Folder {
+    std::filesystem::path path; // as written: may be relative
+};
+struct ArchiveFile {
+    std::filesystem::path path; // .tgz, .tar.gz, .cnb, ...
+};
+struct ArchiveUrl {
+    std::string url; // without credentials in messages: see shown()
+};
+struct GitUrl {
+    std::string url;
+    std::string ref; // empty: the default branch
+};
+struct ImageName {
+    std::string reference;
+};
+using Uri = std::variant<ById, Folder, ArchiveFile, ArchiveUrl, GitUrl, ImageName>;
+
+enum class Dialect { pack, classic }; // classic: .buildpacks, BUILDPACK_URL, app.json
+
+// Throws Error{invalid_input} that names the text and what is wrong with it. Whether an id or a
+// folder exists is not asked here: `a/b` in Dialect::pack is ById; the fetcher falls back to an
+// image of that name as pack does.
+Uri parse_uri(std::string_view text, Dialect dialect);
+// For people and logs: credentials masked.
+std::string shown(const Uri& uri);
+
+} // namespace sources
