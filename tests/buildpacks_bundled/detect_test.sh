@@ -28,7 +28,7 @@ run detect nodejs
 equal "nodejs provides and requires node" 2 "$(grep -c '^name = "node"$' "$work_dir/plan.toml")"
 
 # Each buildpack must stand alone, so the shared functions are copies.
-for buildpack in python static procfile apt; do
+for buildpack in python static procfile apt java; do
     if cmp -s "$bundled_dir/nodejs/lib/common.sh" "$bundled_dir/$buildpack/lib/common.sh"; then
         ok "$buildpack has the same lib/common.sh as nodejs"
     else

@@ -10,6 +10,8 @@ installed_paths() {
     if [[ $manager_kind == berry ]]; then
         find .yarn -maxdepth 1 '(' -name unplugged -o -name install-state.gz ')' -print0 2>/dev/null ||
             true
+        # Without one in the app, Yarn has written one that it goes on needing.
+        if [[ -z $fact_lock_file && -f yarn.lock ]]; then printf '%s\0' ./yarn.lock; fi
         if [[ $fact_linker != node-modules && -n ${yarn_cache:-} && -d $yarn_cache ]]; then
             printf '%s\0' "./$yarn_cache"
         fi
@@ -39,7 +41,7 @@ forget_notes() {
         "$1"/.pnpm-workspace-state*.json
 }
 
-# provide_in_place all|production
+# install_in_place all|production
 install_in_place() {
     local which=$1 key
     key=$(modules_key "$which")

@@ -160,8 +160,20 @@ manager_prune() {
         ;;
     classic) yarn_install --production --ignore-scripts ;;
     berry) berry_prune ;;
-    pnpm) CI=true pnpm prune --prod --ignore-scripts ;;
+    pnpm) pnpm_prune ;;
     esac
+}
+
+# Before 11, `pnpm prune` knows nothing of workspaces and breaks them. Native packages that were
+# compiled are in pnpm's store as they became.
+pnpm_prune() {
+    local options=(--prod)
+    if [[ $fact_in_place == no ]]; then
+        CI=true pnpm prune --prod --ignore-scripts
+        return
+    fi
+    if [[ $fact_root_scripts == yes ]]; then options+=(--ignore-scripts); fi
+    pnpm_install "${options[@]}"
 }
 
 manager_run() {
