@@ -45,16 +45,13 @@ berry() {
     return "$status"
 }
 
-# berry_install all|production. Without development packages it is told by another command, which
-# looks at no lock file's age; so that is asked first.
+# berry_install all|production: only an installation of everything compares the lock file, so
+# development packages are taken away afterwards.
 berry_install() {
     local lock=--immutable
     if [[ -z $fact_lock_file ]]; then lock=--no-immutable; fi
-    if [[ $1 == all ]] || ! can_focus; then
-        berry install "$lock"
-    else
-        berry install "$lock" --mode=update-lockfile && berry workspaces focus --all --production
-    fi
+    berry install "$lock" || return
+    if [[ $1 == production ]]; then berry_prune; fi
 }
 
 # Yarn 2 and 3 have the command only with a plugin.
@@ -78,4 +75,5 @@ write_berry_environment() {
     dir=$(layer_dir node)/env.launch
     printf '%s' "$options" >"$dir/NODE_OPTIONS.prepend"
     printf ' ' >"$dir/NODE_OPTIONS.delim"
+    forget_install_state
 }

@@ -41,6 +41,11 @@ forget_notes() {
         "$1"/.pnpm-workspace-state*.json
 }
 
+# Yarn's own memory of how it went, which differs by what was there before. It can do without.
+forget_install_state() {
+    if [[ $manager_kind == berry ]]; then rm -f .yarn/install-state.gz; fi
+}
+
 # install_in_place all|production
 install_in_place() {
     local which=$1 key
@@ -66,6 +71,7 @@ finish_in_place() {
         return 0
     fi
     if [[ $fact_linker == pnp ]]; then drop_unused_archives; fi
+    forget_install_state
     while IFS= read -r -d '' directory; do
         if [[ ${directory##*/} == node_modules ]]; then forget_notes "$directory"; fi
     done < <(installed_paths)
