@@ -33,15 +33,18 @@ provide_berry() {
     yarn_cache=${folder#"$app_dir"/}
 }
 
-# Yarn has one stream for progress and errors; it is worth reading when something went wrong.
+# Yarn has one stream for progress and errors; it is worth reading when something went wrong. It
+# writes itself into a package.json without packageManager, which is the app's and stays as it was.
 berry() {
     local status=0
+    cp package.json "$scratch_dir/package.json"
     if [[ $fact_root_scripts == yes ]]; then
-        yarn "$@"
-        return
+        yarn "$@" || status=$?
+    else
+        yarn "$@" >"$scratch_dir/yarn.log" 2>&1 || status=$?
+        if ((status != 0)); then cat "$scratch_dir/yarn.log"; fi
     fi
-    yarn "$@" >"$scratch_dir/yarn.log" 2>&1 || status=$?
-    if ((status != 0)); then cat "$scratch_dir/yarn.log"; fi
+    cmp -s package.json "$scratch_dir/package.json" || cat "$scratch_dir/package.json" >package.json
     return "$status"
 }
 
