@@ -17,6 +17,8 @@ verdict go-hello go 0 "found go.mod"
 verdict rust-hello rust 0 "found Cargo.toml"
 verdict static-hello static 0 "found public/index.html"
 verdict procfile-hello procfile 0 "found Procfile"
+verdict java-maven java 0 "found pom.xml"
+verdict none java 100 "no pom.xml, build.gradle or build.gradle.kts"
 verdict none nodejs 100 "no package.json"
 verdict none python 100 "no requirements.txt, pyproject.toml or Pipfile"
 verdict none go 100 "no go.mod"
@@ -37,7 +39,7 @@ run detect nodejs
 equal "nodejs provides and requires node" 2 "$(grep -c '^name = "node"$' "$work_dir/plan.toml")"
 
 # Each buildpack must stand alone, so the shared functions are copies.
-for buildpack in python static procfile apt ruby php go rust; do
+for buildpack in python static procfile apt ruby php go rust java; do
     if cmp -s "$bundled_dir/nodejs/lib/common.sh" "$bundled_dir/$buildpack/lib/common.sh"; then
         ok "$buildpack has the same lib/common.sh as nodejs"
     else
