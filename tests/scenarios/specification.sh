@@ -238,5 +238,14 @@ check 'an API that is not supported is refused by the name of its buildpack' '
     must_fail "$bin/slipway" --state "$state" build "$work/spec" --buildpacks "$work/future" >"$work/future.log" 2>&1
     expect "spec/second@1.0.0 wants Buildpack API 0.99, which is not supported" "$work/future.log"
 '
+check 'every test that docs/buildpack-compatibility.md names is there' '
+    tests=$SLIPWAY_SOURCE_DIR/tests
+    grep -oP "\x60[a-z_]+: [^\x60]+\x60" "$SLIPWAY_SOURCE_DIR/docs/buildpack-compatibility.md" | tr -d "\140" |
+        sort -u >"$work/named"
+    expect "^specification: " "$work/named"
+    while IFS= read -r line; do
+        grep -rqF --include="${line%%: *}.*" -- "${line#*: }" "$tests" || fail "there is no test $line"
+    done <"$work/named"
+'
 
 finish
