@@ -102,11 +102,12 @@ Order parse_order(std::string_view toml, std::string_view what) {
         // Left out in silence, the buildpacks that count on them would not pass, and nobody knew
         // why.
         if (table.contains("order-extensions"))
-            throw base::Error(
-                base::ErrorKind::invalid_input,
-                "it has image extensions ([[order-extensions]]), which are not applied",
-                "Take a builder without extensions, or put what they install into a "
-                "stack of your own (slipway stack create).");
+            throw base::Error(base::ErrorKind::invalid_input,
+                              std::string(what) +
+                                  " has image extensions ([[order-extensions]]), which are not "
+                                  "applied",
+                              "Take a builder without extensions, or put what they install into a "
+                              "stack of your own (slipway stack create).");
         Order order;
         for (const auto& group : table.value("order", nlohmann::json::array()))
             order.push_back(read_group(group));
