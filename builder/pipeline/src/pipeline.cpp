@@ -9,12 +9,14 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "phases/build.h"
+#include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
 #include "registry/image_store.h"
+#include "sources/fetcher.h"
 
 #include <chrono>
 #include <type_traits>
@@ -73,7 +75,10 @@ class Pipeline {
     // The table of contents.
     Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
-        const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        const auto group = timed(Phase::detect, [&] {
+            choose();
+            return detect_group();
+        });
         if (job_.mode == Mode::detect) return names_of(group);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
@@ -119,6 +124,23 @@ class Pipeline {
         user_ = build_user(*build_image_);
         make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
+        // A builder's own order; what is bundled can be named all the same.
+        if (sources::is_builder(build_image_->image)) add_builder();
+    }
+
+    void add_builder() {
+        sources::add_builder(images_.unpack(*build_image_, stop_), *catalog_);
+        rule_ = "the builder's order";
+    }
+
+    void choose() {
+        const auto choice = choose_buildpacks(
+            {.job = job_, .workspace = workspace_, .registry = settings_, .parents_json = {}},
+            *catalog_, report_, stop_);
+        merge_environment(choice, job_);
+        if (choice.automatic()) return;
+        order_ = DetectInput::Order::given;
+        rule_ = choice.rule;
     }
 
     Group detect_group() {
@@ -131,7 +153,8 @@ class Pipeline {
                        .base = environment_,
                        .platform = platform(),
                        .target = run_target(),
-                       .rule = "the order of the bundled buildpacks"},
+                       .rule = rule_,
+                       .order = order_},
                       report_, stop_);
     }
 
@@ -161,7 +184,8 @@ class Pipeline {
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
         for (const auto* buildpack : catalog_->all())
-            spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+            if (buildpack->mounting() != buildpacks::Buildpack::Mounting::none)
+                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
@@ -293,7 +317,7 @@ class Pipeline {
         return outcome;
     }
 
-    const Job& job_;
+    Job job_; // with the environment of project.toml below its own
     const engine::World& world_;
     Reporter& report_;
     const base::Stop& stop_;
@@ -305,6 +329,8 @@ class Pipeline {
     std::optional<buildpacks::Catalog> catalog_;
     std::optional<buildpacks::Distribution> distribution_;
     buildpacks::Environment environment_;
+    std::string rule_ = "the order of the bundled buildpacks";
+    DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;

@@ -69,12 +69,20 @@ struct HostPlaces {
     std::filesystem::path slot; // of this build: Places::scratch/<slot>
 };
 
+// What the platform has for a buildpack's environment. Each kind takes what its API says.
+struct Variables {
+    Environment base;     // the build image's, with what the buildpacks before added
+    Environment platform; // the user's; they are files in <platform>/env besides
+    Environment classic;  // STACK, REQUEST_ID, SOURCE_VERSION, ...: of classic buildpacks
+};
+
 enum class Verdict { pass, fail, error };
 
 struct Detection {
     Verdict verdict = Verdict::error;
     int exit_code = 0;
     std::string output;                // bounded, raw
+    std::string name;                  // "Node.js": what a classic bin/detect printed
     std::vector<PlanSection> sections; // its top section and each `or`, in order
 };
 
@@ -140,7 +148,10 @@ struct Built {
     // A program in one of this buildpack's launch layers ("<layer>/<path>") that exec.d runs for
     // direct processes, so that they see what a classic app's .profile.d sets. Empty: none.
     std::string direct_process_program;
-    std::string report_json; // classic bin/report; empty without one
+    // The app's variables with their values at run time, of the bin/release that speaks
+    // (process_set), and the services that it would like to have.
+    Environment config_vars;
+    std::vector<std::string> addons;
 };
 
 // Where the app lies in the image when this buildpack took part. One `app` moves the whole image.
@@ -159,6 +170,9 @@ class Buildpack {
     virtual Mounting mounting() const { return Mounting::read_only; }
     virtual AppDirectory app_directory() const { return AppDirectory::workspace; }
 
+    // Of Cloud Native buildpacks: `base`, and `platform` unless clear-env.
+    virtual Environment environment(const Variables& variables) const;
+
     // `slot`: a directory of its own below Places::scratch, made by the caller.
     virtual engine::Invocation detect(const Places& places, const std::string& slot,
                                       Environment environment) const = 0;
@@ -172,6 +186,9 @@ class Buildpack {
     // Throws Error{buildpack_failed} that names the file when what was left does not follow the
     // specification.
     virtual Built read_build(const HostPlaces& places) const = 0;
+    // What the buildpack has to tell about its build (classic bin/report), JSON; also after a build
+    // that failed. Never throws for what it finds.
+    virtual std::optional<std::string> read_report(const HostPlaces&) const { return std::nullopt; }
 };
 
 } // namespace buildpacks
