@@ -171,7 +171,7 @@ check 'before a rebuild come back: what the table of layer types says, and nothi
     expect "first reads store.toml +builds = \"some\"" "$out"
     refute "first reads .*(types|launch|cache|build) =" "$out"
 '
-check 'a launch layer without a directory is the last image’s, with the metadata and the bill of now' '
+check 'a launch layer without a directory is that of the last image, with the metadata and the bill of now' '
     record spec
     label spec io.buildpacks.lifecycle.metadata >"$work/again"
     same "$(jq -r ".buildpacks[0].layers.l.sha" "$work/again")" "$(jq -r ".buildpacks[0].layers.l.sha" "$work/metadata")"
