@@ -160,7 +160,9 @@ class Pipeline {
 
     void start_sandbox() {
         const auto layers = images_.unpack(*build_image_, stop_);
-        environment_ = base_environment({*build_image_, *run_image_}, job_, workspace_);
+        distribution_ = distribution_of(*run_image_, layers);
+        environment_ =
+            base_environment({*build_image_, *run_image_, distribution_}, job_, workspace_);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -189,18 +191,10 @@ class Pipeline {
         sandbox_ = engine::Sandbox::start(spec, stop_);
     }
 
-    // platform.md, "Target Data": what the run image is; its distribution by labels.
+    // platform.md, "Target Data": what the run image is.
     buildpacks::Target run_target() const {
-        const auto& labels = run_image_->image.config().labels;
-        const auto label = [&](const char* name) {
-            const auto it = labels.find(name);
-            return it == labels.end() ? std::string() : it->second;
-        };
         buildpacks::Target target{.os = "linux", .architecture = run_image_->image.architecture()};
-        const buildpacks::Distribution distribution{label("io.buildpacks.base.distro.name"),
-                                                    label("io.buildpacks.base.distro.version")};
-        if (!distribution.name.empty() || !distribution.version.empty())
-            target.distributions.push_back(distribution);
+        if (distribution_) target.distributions.push_back(*distribution_);
         return target;
     }
 
@@ -333,6 +327,7 @@ class Pipeline {
     BuildUser user_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
     std::optional<buildpacks::Catalog> catalog_;
+    std::optional<buildpacks::Distribution> distribution_;
     buildpacks::Environment environment_;
     std::string rule_ = "the order of the bundled buildpacks";
     DetectInput::Order order_ = DetectInput::Order::automatic;
