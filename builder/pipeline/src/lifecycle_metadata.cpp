@@ -73,7 +73,7 @@ Value render_processes(const std::vector<NamedProcess>& processes, const char* b
         Value value = {{"type", process.type},
                        {"command", process.command},
                        {"args", process.args},
-                       {"direct", true},
+                       {"direct", process.direct},
                        {buildpack_key, buildpack_id}};
         if (!process.working_directory.empty()) value["working-dir"] = process.working_directory;
         if (with_default && process.is_default) value["default"] = true;

@@ -7,13 +7,16 @@
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
+#include "classic_app.h"
 #include "phases/build.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
+#include "phases/project_dir.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
 #include "registry/image_store.h"
+#include "slug_ignore.h"
 
 #include <chrono>
 #include <type_traits>
@@ -99,10 +102,14 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
+        auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));
+        const auto project = job_.environment.find("PROJECT_DIR");
+        if (project == job_.environment.end() || project->second.empty()) return;
+        fetched.parents_json = enter_project_directory(workspace_.app, project->second);
+        report_.body("The app is its folder " + base::printable(project->second));
     }
 
     void open_stack() {
@@ -116,7 +123,8 @@ class Pipeline {
     Group detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        return detect(*catalog_, *sandbox_, workspace_, user_, environment_, platform(), report_,
+        return detect(*catalog_, *sandbox_, workspace_, user_,
+                      {environment_, platform(), classic_environment(job_, environment_)}, report_,
                       stop_);
     }
 
@@ -143,11 +151,27 @@ class Pipeline {
                        {workspace_.plans, inside.scratch, writable},
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
-        for (const auto* buildpack : catalog_->all())
-            spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+        add_buildpacks(spec);
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
+    }
+
+    void add_buildpacks(engine::SandboxSpec& spec) {
+        const auto writable = engine::Mount::Access::read_write;
+        if (has_classic(*catalog_)) {
+            copy_source_for_classic(workspace_, user_, stop_);
+            spec.mounts.push_back(
+                {workspace_.classic_home, workspace_.inside.classic_home, writable});
+        }
+        for (const auto* buildpack : catalog_->all()) {
+            using Mounting = buildpacks::Buildpack::Mounting;
+            if (buildpack->mounting() == Mounting::read_only)
+                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+            if (buildpack->mounting() == Mounting::read_write)
+                spec.mounts.push_back({copy_buildpack(*buildpack, workspace_, user_, stop_),
+                                       buildpack->mount_point(), writable});
+        }
     }
 
     const buildpacks::Environment& platform() const { return job_.environment; }
@@ -182,7 +206,11 @@ class Pipeline {
 
     std::vector<BuiltMember> build(const Group& group) {
         std::vector<BuiltMember> finished;
-        BuildPhase phase(job_.limits, workspace_, environment_, platform(), report_);
+        if (has_classic(group) && job_.slug_ignore == SlugIgnore::before)
+            for (const auto& source : {workspace_.app, workspace_.classic_home})
+                apply_slug_ignore(source, report_);
+        BuildPhase phase(job_.limits, workspace_, user_, environment_, platform(),
+                         classic_environment(job_, environment_), report_);
         try {
             phase.run(group, *sandbox_, finished, stop_);
         } catch (...) {
@@ -191,6 +219,9 @@ class Pipeline {
             throw;
         }
         sandbox_.reset();
+        if (!has_classic(group)) return finished;
+        write_config_vars(finished, workspace_);
+        if (job_.slug_ignore == SlugIgnore::after) apply_slug_ignore(workspace_.app, report_);
         return finished;
     }
 

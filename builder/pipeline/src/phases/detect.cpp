@@ -27,9 +27,7 @@ class Detections {
     }
 
     void run(engine::Sandbox& sandbox, const Workspace& workspace, BuildUser user,
-             const buildpacks::Environment& base, const buildpacks::Environment& platform,
-             const base::Stop& stop) {
-        const auto full = buildpacks::with_platform(base, platform);
+             const buildpacks::Variables& variables, const base::Stop& stop) {
         std::vector<engine::Invocation> invocations;
         for (std::size_t i = 0; i < tried_.size(); ++i) {
             const auto slot = workspace.plans / std::to_string(i);
@@ -37,7 +35,7 @@ class Detections {
             give_to(slot, user);
             invocations.push_back(tried_[i]->detect(
                 workspace.inside, workspace.inside.scratch + "/" + std::to_string(i),
-                tried_[i]->info().clear_env ? base : full));
+                tried_[i]->environment(variables)));
         }
         std::vector<std::string> outputs(tried_.size());
         const auto results = sandbox.run_all(
@@ -105,6 +103,12 @@ std::string verdict_of(const Detection& detection) {
     return "error (exit code " + std::to_string(detection.exit_code) + ")";
 }
 
+void tell(const Buildpack& buildpack, const Detection& detection, Reporter& report) {
+    const auto& info = buildpack.info();
+    report.body(info.id + " " + info.version +
+                (detection.name.empty() ? "" : ": " + detection.name + " app detected"));
+}
+
 void explain(const Detections& detections, const std::vector<std::string>& why, Reporter& report) {
     report.problem("No buildpack can build this app. What each of them said:");
     report.problem("");
@@ -120,15 +124,15 @@ void explain(const Detections& detections, const std::vector<std::string>& why, 
 } // namespace
 
 Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user, const buildpacks::Environment& base,
-             const buildpacks::Environment& platform, Reporter& report, const base::Stop& stop) {
+             const Workspace& workspace, BuildUser user, const buildpacks::Variables& variables,
+             Reporter& report, const base::Stop& stop) {
     Detections detections(catalog);
-    detections.run(sandbox, workspace, user, base, platform, stop);
+    detections.run(sandbox, workspace, user, variables, stop);
     std::vector<std::string> why;
     for (const auto& order : catalog.order())
         if (auto group = try_group(catalog, order, detections, why)) {
             for (const auto& member : *group)
-                report.body(member.buildpack->info().id + " " + member.buildpack->info().version);
+                tell(*member.buildpack, detections.of(member.buildpack), report);
             return *group;
         }
     explain(detections, why, report);

@@ -21,10 +21,9 @@ struct Member {
 };
 using Group = std::vector<Member>;
 
-// base: without the user's variables; platform: those, which clear-env keeps from a buildpack.
 // Throws Error{invalid_input} when no group passes, the table of reasons being in the log then.
 Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user, const buildpacks::Environment& base,
-             const buildpacks::Environment& platform, Reporter& report, const base::Stop& stop);
+             const Workspace& workspace, BuildUser user, const buildpacks::Variables& variables,
+             Reporter& report, const base::Stop& stop);
 
 } // namespace builder

@@ -3,10 +3,12 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "classic_app.h"
 #include "image/layer_writer.h"
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <sys/stat.h>
 
@@ -22,7 +24,14 @@ constexpr const char* launcher_path = "/cnb/lifecycle/launcher";
 // Later buildpacks replace processes of the same type; the last default wins.
 std::vector<NamedProcess> merge_processes(const std::vector<BuiltMember>& built) {
     std::vector<NamedProcess> merged;
-    for (const auto& member : built)
+    std::map<std::string, std::string> last_of_set; // its buildpack
+    for (const auto& member : built) {
+        if (const auto& set = member.built.process_set; !set.empty()) {
+            auto& last = last_of_set[set];
+            std::erase_if(
+                merged, [&](const NamedProcess& earlier) { return earlier.buildpack_id == last; });
+            last = member.buildpack->info().id;
+        }
         for (const auto& process : member.built.processes) {
             std::erase_if(merged, [&](const NamedProcess& earlier) {
                 return earlier.process.type == process.type;
@@ -31,6 +40,7 @@ std::vector<NamedProcess> merge_processes(const std::vector<BuiltMember>& built)
                 for (auto& earlier : merged) earlier.process.is_default = false;
             merged.push_back({process, member.buildpack->info().id});
         }
+    }
     std::sort(merged.begin(), merged.end(), [](const NamedProcess& a, const NamedProcess& b) {
         return a.process.type < b.process.type;
     });
@@ -57,14 +67,15 @@ class ImageExport {
   public:
     ImageExport(const ExportInput& input, Reporter& report, const base::Stop& stop)
         : input_(input), report_(report), stop_(stop), owner_{input.user.uid, input.user.gid},
-          processes_(merge_processes(input.built)) {}
+          processes_(merge_processes(input.built)), app_(app_directory_of(input.built)) {}
 
     Exported run() {
+        link_direct_processes(input_.built, processes_, input_.workspace);
         for (const auto& member : input_.built) add_member(member);
         metadata_.app.push_back(write(
             "Application Layer",
             [&](image::LayerWriter& writer) {
-                writer.add_tree(input_.workspace.app, "workspace", owner_, until_stopped());
+                writer.add_tree(input_.workspace.app, app_directory(), owner_, until_stopped());
             },
             image::EntryOrder::by_path)); // as the lifecycle orders the application
         metadata_.launcher =
@@ -75,6 +86,8 @@ class ImageExport {
         metadata_.config = write("Buildpacks Launcher Config", [&](image::LayerWriter& writer) {
             writer.add_file("layers/config/metadata.toml", 0644, owner_,
                             render_launch_metadata(group_, processes_));
+            // What was built there may name it.
+            if (app_ == buildpacks::AppDirectory::app) writer.add_symlink("workspace", "/app", {});
         });
         if (!processes_.empty())
             metadata_.process_types =
@@ -87,6 +100,10 @@ class ImageExport {
     }
 
   private:
+    std::string app_directory() const {
+        return app_ == buildpacks::AppDirectory::app ? "app" : "workspace";
+    }
+
     void add_member(const BuiltMember& member) {
         const auto& info = member.buildpack->info();
         group_.push_back(member.buildpack);
@@ -148,7 +165,7 @@ class ImageExport {
                    entry.starts_with("CNB_APP_DIR=");
         });
         for (const auto& entry :
-             {std::string("CNB_LAYERS_DIR=/layers"), std::string("CNB_APP_DIR=/workspace"),
+             {std::string("CNB_LAYERS_DIR=/layers"), "CNB_APP_DIR=/" + app_directory(),
               std::string("CNB_PLATFORM_API=0.15"), std::string("CNB_DEPRECATION_MODE=quiet"),
               "PATH=" + path})
             config.environment.push_back(entry);
@@ -157,7 +174,7 @@ class ImageExport {
         for (const auto& named : processes_)
             if (named.process.is_default)
                 config.entrypoint = {"/cnb/process/" + named.process.type};
-        config.working_directory = "/workspace";
+        config.working_directory = "/" + app_directory();
         add_labels(config.labels);
         return config;
     }
@@ -205,6 +222,7 @@ class ImageExport {
     const base::Stop& stop_;
     image::Owner owner_;
     std::vector<NamedProcess> processes_;
+    buildpacks::AppDirectory app_;
     std::vector<const buildpacks::Buildpack*> group_;
     std::vector<image::Layer> layers_;
     std::vector<image::HistoryEntry> history_;
