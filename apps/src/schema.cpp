@@ -13,7 +13,7 @@ namespace {
 // Steps are never edited once released: a new version is a new entry. Text is never NULL: empty
 // says "none", and SOCI needs no indicators. Times and sizes are BIGINT: SOCI reads what is
 // declared INTEGER into 32 bits.
-constexpr std::array<std::array<const char*, 8>, 1> steps{{
+constexpr std::array<std::array<const char*, 8>, 2> steps{{
     {{
         "CREATE TABLE apps (name TEXT PRIMARY KEY, created BIGINT NOT NULL)",
         "CREATE TABLE keys (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE,"
@@ -34,6 +34,10 @@ constexpr std::array<std::array<const char*, 8>, 1> steps{{
         "CREATE TABLE stacks (name TEXT PRIMARY KEY, build TEXT NOT NULL, run TEXT NOT NULL,"
         " current INTEGER NOT NULL)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    }},
+    {{
+        "CREATE TABLE app_settings (app TEXT NOT NULL REFERENCES apps(name) ON DELETE CASCADE,"
+        " name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (app, name))",
     }},
 }};
 

@@ -2,6 +2,7 @@
 // take well under a millisecond but for the fsync, and a SOCI session is not for two threads.
 #include "apps/store.h"
 
+#include "checks.h"
 #include "row.h"
 #include "schema.h"
 
@@ -130,8 +131,7 @@ class SqliteStore : public Store {
     void remove_app(std::string_view name) override {
         write([&](soci::session& sql) {
             const std::string app(name);
-            if (!exists(sql, "apps", app))
-                throw Error(ErrorKind::not_found, "there is no app \"" + app + "\"");
+            require_app(sql, app);
             sql << "DELETE FROM apps WHERE name = :name", use(app);
             sql << "DELETE FROM keys WHERE every_app = 0 AND NOT EXISTS"
                    " (SELECT 1 FROM key_apps WHERE key_apps.key = keys.name)";
@@ -147,8 +147,7 @@ class SqliteStore : public Store {
                 use(key.name), use(key.fingerprint), use(key.type), use(key.text), use(every_app),
                 use(as_number(key.added));
             for (const auto& app : key.apps) {
-                if (!exists(sql, "apps", app))
-                    throw Error(ErrorKind::not_found, "there is no app \"" + app + "\"");
+                require_app(sql, app);
                 sql << "INSERT OR IGNORE INTO key_apps (key, app) VALUES (:key, :app)",
                     use(key.name), use(app);
             }
@@ -198,8 +197,7 @@ class SqliteStore : public Store {
     void add_build(const Build& build) override {
         write([&](soci::session& sql) {
             BuildRow row(build);
-            if (!exists(sql, "apps", build.app))
-                throw Error(ErrorKind::not_found, "there is no app \"" + build.app + "\"");
+            require_app(sql, build.app);
             sql << "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by,"
                    " created, started, finished, phases, digest, reference, size, processes,"
                    " reason, hint, failed_phase) VALUES (:id, :app, :state, :source, :commit,"
@@ -284,11 +282,12 @@ class SqliteStore : public Store {
 
     void use_stack(const Stack& stack) override {
         write([&](soci::session& sql) {
-            sql << "UPDATE stacks SET current = 0";
-            sql << "INSERT INTO stacks (name, build, run, current) VALUES (:name, :build, :run, 1)"
-                   " ON CONFLICT (name) DO UPDATE SET build = excluded.build, run = excluded.run,"
-                   " current = 1",
+            sql << "INSERT INTO stacks (name, build, run, current) VALUES (:name, :build, :run, 0)"
+                   " ON CONFLICT (name) DO UPDATE SET build = excluded.build, run = excluded.run",
                 use(stack.name), use(stack.build), use(stack.run);
+            if (!stack.current) return;
+            sql << "UPDATE stacks SET current = CASE WHEN name = :name THEN 1 ELSE 0 END",
+                use(stack.name);
         });
     }
 
@@ -335,6 +334,31 @@ class SqliteStore : public Store {
         });
     }
 
+    std::optional<std::string> find_app_setting(std::string_view app,
+                                                std::string_view name) override {
+        return read([&](soci::session& sql) -> std::optional<std::string> {
+            const std::string owner(app), wanted(name);
+            std::string value;
+            sql << "SELECT value FROM app_settings WHERE app = :app AND name = :name", into(value),
+                use(owner), use(wanted);
+            if (!sql.got_data()) return std::nullopt;
+            return value;
+        });
+    }
+
+    void set_app_setting(std::string_view app, std::string_view name,
+                         std::string_view value) override {
+        write([&](soci::session& sql) {
+            const std::string owner(app), key(name), text(value);
+            require_app(sql, owner);
+            sql << "DELETE FROM app_settings WHERE app = :app AND name = :name", use(owner),
+                use(key);
+            if (!text.empty())
+                sql << "INSERT INTO app_settings (app, name, value) VALUES (:app, :name, :value)",
+                    use(owner), use(key), use(text);
+        });
+    }
+
   private:
     // A question: one connection, so that nothing changes between its statements.
     template <class F>
@@ -351,24 +375,6 @@ class SqliteStore : public Store {
             f(*session);
             transaction.commit();
         });
-    }
-
-    static bool exists(soci::session& sql, const char* table, const std::string& name) {
-        int count = 0;
-        sql << "SELECT COUNT(*) FROM " << table << " WHERE name = :name", into(count), use(name);
-        return count > 0;
-    }
-
-    static void refuse_known_key(soci::session& sql, const Key& key) {
-        if (exists(sql, "keys", key.name))
-            throw Error(ErrorKind::already_exists, "there is a key \"" + key.name + "\" already",
-                        "Choose another name, or remove that key first.");
-        std::string owner;
-        sql << "SELECT name FROM keys WHERE fingerprint = :fingerprint", into(owner),
-            use(key.fingerprint);
-        if (sql.got_data())
-            throw Error(ErrorKind::already_exists,
-                        "this key was added already, as \"" + owner + "\"");
     }
 
     base::Guarded<soci::session> session_;

@@ -1,5 +1,6 @@
 #include "cli/exit_code.h"
 #include "context.h"
+#include "detection.h"
 
 #include "base/text.h"
 
@@ -78,6 +79,47 @@ void cancel(const Context& context, const std::string& id) {
     context.json ? print_json(answer) : print_line("Build " + id + " is being cancelled");
 }
 
+void detection(const Context& context, const std::string& id) {
+    const auto answer =
+        context.call({{"verb", "builds.records"}, {"build", id}, {"record", "detection"}});
+    const auto& records = answer.at("records");
+    if (records.empty())
+        throw base::Error(base::ErrorKind::not_found, "build " + id + " did not come to detection",
+                          "slipway builds info " + id + " says how it ended.");
+    context.json ? print_json(records.back()) : print_detection(records.back());
+}
+
+void report(const Context& context, const std::string& id) {
+    const auto answer =
+        context.call({{"verb", "builds.records"}, {"build", id}, {"record", "report"}});
+    if (context.json) return print_json(answer);
+    for (const auto& record : answer.at("records")) print_line(record.dump(2));
+}
+
+void clear_cache(const Context& context, const std::string& app) {
+    const auto answer = context.call({{"verb", "builds.clear_cache"}, {"app", app}});
+    if (context.json) return print_json(answer);
+    print_line(base::json::find_bool(answer, "cleared", false)
+                   ? "The next build of " + app + " starts without a cache"
+                   : app + " has no cache");
+}
+
+void add_records(CLI::App& builds, Context& context) {
+    const auto id = std::make_shared<std::string>(), app = std::make_shared<std::string>();
+    auto* detected = builds.add_subcommand("detection", "which buildpacks were asked, and why");
+    detected->add_option("build", *id, "its id")->required();
+    detected->callback([&context, id] { detection(context, *id); });
+    auto* reported =
+        builds.add_subcommand("report", "what classic buildpacks report of themselves");
+    reported->add_option("build", *id, "its id")->required();
+    reported->callback([&context, id] { report(context, *id); });
+    auto* cache = builds.add_subcommand("cache", "what builds keep for the next one");
+    cache->require_subcommand(1);
+    auto* cleared = cache->add_subcommand("clear", "start the next build without it");
+    cleared->add_option("app", *app, "its name")->required();
+    cleared->callback([&context, app] { clear_cache(context, *app); });
+}
+
 } // namespace
 
 void add_builds(CLI::App& root, Context& context) {
@@ -102,6 +144,7 @@ void add_builds(CLI::App& root, Context& context) {
     auto* cancelled = builds->add_subcommand("cancel", "stop a build");
     cancelled->add_option("build", *id, "its id")->required();
     cancelled->callback([&context, id] { cancel(context, *id); });
+    add_records(*builds, context);
 }
 
 } // namespace cli

@@ -39,6 +39,7 @@ void add_commands(CLI::App& app, Context& context) {
     add_builds(app, context);
     add_stack(app, context);
     add_build(app, context);
+    add_buildpacks(app, context);
     add_doctor(app, context);
 }
 

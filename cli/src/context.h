@@ -64,5 +64,6 @@ void add_builds(CLI::App& root, Context& context);
 void add_stack(CLI::App& root, Context& context);
 void add_doctor(CLI::App& root, Context& context);
 void add_build(CLI::App& root, Context& context);
+void add_buildpacks(CLI::App& root, Context& context);
 
 } // namespace cli

@@ -1,5 +1,6 @@
 #include "build_run.h"
 
+#include "build_records.h"
 #include "pusher_text.h"
 
 #include "base/error.h"
@@ -16,6 +17,8 @@ using base::ErrorKind;
 // How long the end of a build waits for a database that is locked or full before it gives up.
 constexpr auto patience_with_the_store = std::chrono::seconds(60);
 constexpr std::size_t most_phases = 16;
+constexpr std::size_t most_records = 64;
+constexpr std::size_t largest_record = 1u << 20;
 
 template <class Failure>
 void apply_failure(apps::Build& row, const Failure& failure) {
@@ -81,7 +84,19 @@ void BuildRun::take(const builder::Event& event) {
             row->phases.emplace_back(builder::to_string(finished->phase), finished->milliseconds);
         if (finished->phase == builder::Phase::fetch) build_.fetched_ = true;
     }
+    if (const auto* record = std::get_if<builder::Record>(&event)) keep(*record);
     if (const auto* outcome = std::get_if<builder::Outcome>(&event)) finish(*outcome);
+}
+
+// One line a record. What cannot be kept (a full disk) is not worth a build.
+void BuildRun::keep(const builder::Record& record) {
+    if (++records_ > most_records || record.json.size() > largest_record) return;
+    try {
+        append_record(settings_.logs_directory, build_.id_, record.name, record.json);
+    } catch (const Error& error) {
+        base::log::warning("a record of a build could not be kept",
+                           {{"build", build_.id_}, {"reason", error.describe()}});
+    }
 }
 
 void BuildRun::finish(const builder::Outcome& outcome) {
@@ -127,8 +142,9 @@ void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
         apply_failure(row, *broken);
     } else {
         row.state = BuildState::cancelled;
-        row.reason = build_.cancelled_because_.empty() ? std::get<builder::Cancelled>(outcome).why
-                                                       : build_.cancelled_because_;
+        const auto* cancelled = std::get_if<builder::Cancelled>(&outcome);
+        row.reason = build_.cancelled_because_;
+        if (row.reason.empty()) row.reason = cancelled ? cancelled->why : "it only detected";
     }
 }
 

@@ -19,11 +19,13 @@ class BuildRun {
     void take(const builder::Event& event);
     void finish(const builder::Outcome& outcome);
     void apply(apps::Build& row, const builder::Outcome& outcome);
+    void keep(const builder::Record& record);
     void save(const apps::Build& row);
 
     apps::Store& store_;
     const QueueSettings& settings_;
     LiveBuild& build_;
+    std::size_t records_ = 0;
 };
 
 } // namespace server

@@ -177,6 +177,10 @@ std::vector<Key> build_keys() {
         size(
             "build.free_space", [](Config & c) -> auto& { return c.build.free_space; },
             "No new build starts with less free space in the state directory."),
+        size(
+            "build.cache_size", [](Config & c) -> auto& { return c.build.cache_size; },
+            "Bytes of one app's cache, at most; the layers that were not used for longest leave "
+            "first. 0: no limit."),
         text(
             "sandbox.runtime", [](Config & c) -> auto& { return c.sandbox.runtime; },
             "OCI runtime that runs buildpacks: crun or runc, or a path to one."),

@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "build_records.h"
 #include "render.h"
 
 #include "image/reference.h"
@@ -31,6 +32,8 @@ base::json::Value Control::answer(const Value& request, wire::Exchange& exchange
     if (verb == "apps.list") return list_apps();
     if (verb == "apps.info") return app_info(request);
     if (verb == "apps.destroy") return destroy_app(request);
+    if (verb == "apps.buildpacks") return app_buildpacks(request);
+    if (verb == "apps.stack") return app_stack(request);
     if (verb == "keys.add") return add_key(request);
     if (verb == "keys.list") return list_keys();
     if (verb == "keys.remove") return remove_key(request);
@@ -38,6 +41,8 @@ base::json::Value Control::answer(const Value& request, wire::Exchange& exchange
     if (verb == "builds.info") return build_info(request);
     if (verb == "builds.log") return build_log(request, exchange, stop);
     if (verb == "builds.cancel") return cancel_build(request);
+    if (verb == "builds.records") return build_records(request);
+    if (verb == "builds.clear_cache") return clear_cache(request);
     if (verb == "stack.list") return list_stacks();
     if (verb == "stack.info") return stack_info(request);
     if (verb == "stack.use") return use_stack(request);
@@ -92,7 +97,10 @@ base::json::Value Control::destroy_app(const Value& request) {
     site_.store.remove_app(app.name);
     site_.repositories.remove(app.name);
     base::remove_tree(site_.state.caches() / app.name);
-    for (const auto& build : builds) base::remove_tree(site_.state.log_of(build.id));
+    for (const auto& build : builds) {
+        base::remove_tree(site_.state.log_of(build.id));
+        remove_records(site_.state.logs(), build.id);
+    }
     base::log::info("an app was destroyed", {{"app", app.name}});
     return {{"app", app.name}};
 }
@@ -214,13 +222,13 @@ base::json::Value Control::stack_info(const Value& request) {
 
 base::json::Value Control::use_stack(const Value& request) {
     apps::Stack stack{get_string(request, "name"), get_string(request, "build"),
-                      get_string(request, "run"), true};
+                      get_string(request, "run"), base::json::find_bool(request, "current", true)};
     if (stack.name.empty() || stack.name.size() > 64 || base::printable(stack.name) != stack.name)
         throw Error(ErrorKind::invalid_input, "this is no name for a stack");
     for (auto* reference : {&stack.build, &stack.run})
         *reference = image::Reference::parse(*reference).render();
     site_.store.use_stack(stack);
-    base::log::info("a stack is used from now on",
+    base::log::info(stack.current ? "a stack is used from now on" : "a stack was added",
                     {{"stack", stack.name}, {"build", stack.build}, {"run", stack.run}});
     return render_stack(stack);
 }

@@ -34,6 +34,10 @@ class Control {
     Value list_stacks();
     Value stack_info(const Value& request);
     Value use_stack(const Value& request);
+    Value app_buildpacks(const Value& request); // control_apps.cpp, as the next three
+    Value app_stack(const Value& request);
+    Value clear_cache(const Value& request);
+    Value build_records(const Value& request);
 
     apps::App get_app(const Value& request);
     apps::Build get_build(const Value& request);

@@ -164,7 +164,7 @@ std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
     const auto repository = site_.state.repository(push.app);
     const auto quarantine =
         check_quarantine(base::json::find_string(request, "quarantine").value_or(""), repository);
-    check_ready_for_builds(site_.config, site_.state, site_.store);
+    check_ready_for_builds(site_.config, site_.state, site_.store, push.app);
     return site_.queue.submit({push.app, deploy.ref, deploy.commit, push.user,
                                builder::GitTree{repository, deploy.commit, quarantine},
                                deploy.previous});

@@ -4,7 +4,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/text.h"
+
+#include <nlohmann/json.hpp>
 
 #include <unistd.h>
 
@@ -32,10 +35,21 @@ std::string first_line(const std::filesystem::path& file) {
     return text.substr(0, text.find_first_of("\r\n"));
 }
 
-apps::Stack stack_of(apps::Store& store) {
+// The app's own, where it has one that is still there.
+apps::Stack stack_of(apps::Store& store, const std::string& app) {
+    if (const auto name = store.find_app_setting(app, "stack"))
+        if (auto stack = store.find_stack(*name)) return *stack;
     if (auto stack = store.current_stack()) return *stack;
     throw Error(ErrorKind::unavailable, "the server has no stack yet",
                 "Its operator makes one with: slipway stack create debian-12");
+}
+
+void add_buildpacks(builder::Job& job, apps::Store& store) {
+    const auto text = store.find_app_setting(job.app, "buildpacks");
+    if (!text) return;
+    job.buildpacks = {
+        base::json::parse(*text, "the list of buildpacks").get<std::vector<std::string>>(),
+        "the app's list"};
 }
 
 void add_registry(builder::Job& job, const Registry& registry) {
@@ -51,8 +65,8 @@ void add_registry(builder::Job& job, const Registry& registry) {
 builder::Job make_job(const JobSettings& settings, const apps::Build& build,
                       const builder::Source& source) {
     const auto& config = settings.config;
-    check_ready_for_builds(config, settings.state, settings.store);
-    const auto stack = stack_of(settings.store);
+    check_ready_for_builds(config, settings.state, settings.store, build.app);
+    const auto stack = stack_of(settings.store, build.app);
     builder::Job job;
     job.id = build.id;
     job.app = build.app;
@@ -72,18 +86,21 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.runtime = config.sandbox.runtime;
     job.first_id = ::geteuid() == 0 ? static_cast<unsigned>(config.sandbox.first_id) : 0;
     job.limits = limits_of(config);
+    job.cache_bytes = config.build.cache_size;
+    add_buildpacks(job, settings.store);
     settings.state.make_for_builds(job.cache_directory);
     settings.state.make_for_builds(job.work_directory);
     return job;
 }
 
-void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store) {
+void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store,
+                            const std::string& app) {
     const auto space = free_space(state.root());
     if (space < config.build.free_space)
         throw Error(ErrorKind::limit_exceeded,
                     "the server's disk is nearly full (" + base::human_bytes(space) + " left)",
                     "Its operator must free some space first; then push again.");
-    stack_of(store);
+    stack_of(store, app);
 }
 
 std::string Site::ssh_url() const {

@@ -20,6 +20,7 @@ struct JobSettings {
 builder::Job make_job(const JobSettings& settings, const apps::Build& build,
                       const builder::Source& source);
 // The same two questions before a push is accepted.
-void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store);
+void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store,
+                            const std::string& app);
 
 } // namespace server

@@ -47,13 +47,21 @@ class Store {
     // Returns their ids.
     virtual std::vector<std::string> close_abandoned_builds(std::string_view reason) = 0;
 
-    virtual void use_stack(const Stack& stack) = 0; // adds or replaces; becomes the current one
+    // Adds or replaces; one with `current` becomes the only current one, another changes nothing
+    // about which is.
+    virtual void use_stack(const Stack& stack) = 0;
     virtual std::optional<Stack> find_stack(std::string_view name) = 0;
     virtual std::optional<Stack> current_stack() = 0;
     virtual std::vector<Stack> list_stacks() = 0; // by name
 
     virtual std::optional<std::string> find_setting(std::string_view name) = 0;
     virtual void set_setting(std::string_view name, std::string_view value) = 0;
+    // Of one app; they go with it. Setting an empty value removes the setting. Throws
+    // Error{not_found} for an unknown app.
+    virtual std::optional<std::string> find_app_setting(std::string_view app,
+                                                        std::string_view name) = 0;
+    virtual void set_app_setting(std::string_view app, std::string_view name,
+                                 std::string_view value) = 0;
 };
 
 // Opens or makes the database (mode 0600) and brings its schema to this program's version. A

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bills_of_materials.h"
 #include "build_environment.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
@@ -60,6 +61,12 @@ void operators(F&& f) {
     }
 }
 
+Detected names_of(const Group& group) {
+    Detected detected;
+    for (const auto& member : group) detected.group.push_back(member.buildpack->info().full_name());
+    return detected;
+}
+
 class Pipeline {
   public:
     Pipeline(const Job& job, const engine::World& world, Reporter& report, const base::Stop& stop)
@@ -67,9 +74,10 @@ class Pipeline {
           images_(job.images_directory, settings_), workspace_(job.work_directory) {}
 
     // The table of contents.
-    Published run() {
+    Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
         const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        if (job_.mode == Mode::detect) return names_of(group);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
@@ -123,14 +131,21 @@ class Pipeline {
     Group detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        return detect(*catalog_, *sandbox_, workspace_, user_,
-                      {environment_, platform(), classic_environment(job_, environment_)}, report_,
-                      stop_);
+        return detect({.catalog = *catalog_,
+                       .sandbox = *sandbox_,
+                       .workspace = workspace_,
+                       .user = user_,
+                       .base = environment_,
+                       .platform = platform(),
+                       .classic = classic_environment(job_, environment_),
+                       .target = run_target(),
+                       .rule = "the order of the bundled buildpacks"},
+                      report_, stop_);
     }
 
     void start_sandbox() {
         const auto layers = images_.unpack(*build_image_, stop_);
-        environment_ = base_environment(*build_image_, job_, workspace_);
+        environment_ = base_environment({*build_image_, *run_image_}, job_, workspace_);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -174,14 +189,34 @@ class Pipeline {
         }
     }
 
+    // platform.md, "Target Data": what the run image is; its distribution by labels.
+    buildpacks::Target run_target() const {
+        const auto& labels = run_image_->image.config().labels;
+        const auto label = [&](const char* name) {
+            const auto it = labels.find(name);
+            return it == labels.end() ? std::string() : it->second;
+        };
+        buildpacks::Target target{.os = "linux", .architecture = run_image_->image.architecture()};
+        const buildpacks::Distribution distribution{label("io.buildpacks.base.distro.name"),
+                                                    label("io.buildpacks.base.distro.version")};
+        if (!distribution.name.empty() || !distribution.version.empty())
+            target.distributions.push_back(distribution);
+        return target;
+    }
+
     const buildpacks::Environment& platform() const { return job_.environment; }
 
     void restore_layers(const Group& group) {
-        cache_.emplace(job_.cache_directory,
-                       [&](const std::string& sentence) { report_.body(sentence); });
+        cache_.emplace(
+            job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
+            job_.cache_bytes);
         read_previous();
-        const auto restored =
-            restore(group, previous_ ? &previous_->metadata : nullptr, *cache_, workspace_, user_);
+        const RestoreInput input{.group = group,
+                                 .previous = previous_ ? &previous_->metadata : nullptr,
+                                 .image_bills = previous_bills(),
+                                 .workspace = workspace_,
+                                 .user = user_};
+        const auto restored = restore(input, *cache_);
         if (restored.layers.empty()) return;
         report_.step("Restored from the last build");
         for (const auto& layer : restored.layers) report_.body(layer);
@@ -201,6 +236,24 @@ class Pipeline {
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::cancelled) throw;
             report_.body("The last image cannot be read; building without it.");
+        }
+    }
+
+    // The last image's bills of materials: from the cache when it is that image's, else from the
+    // registry.
+    std::filesystem::path previous_bills() {
+        if (!previous_ || previous_->metadata.bills.empty()) return {};
+        if (cache_->bills_diff_id() == previous_->metadata.bills) return cache_->bills() / "launch";
+        const auto* target = std::get_if<RegistryTarget>(&job_.target);
+        try {
+            const auto store =
+                registry::open_repository(target->registry, target->repository, settings_);
+            return fetch_bills(previous_->image, previous_->metadata.bills, *store,
+                               job_.work_directory / "last-bills", stop_);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::cancelled) throw;
+            report_.body("The last image's bills of materials cannot be read.");
+            return {};
         }
     }
 
@@ -247,7 +300,9 @@ class Pipeline {
                                 .previous = previous_ ? &*previous_ : nullptr,
                                 .launcher = job_.launcher_directory / "slipway-launch"};
         auto exported = export_image(input, report_, stop_);
-        keep_cache([&] { keep_after_success(*cache_, exported.records, workspace_); });
+        keep_cache([&] {
+            keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
+        });
         for (const auto& named : exported.processes)
             report_.body("process " + named.process.type + ": " + command_line(named.process));
         if (exported.processes.empty())

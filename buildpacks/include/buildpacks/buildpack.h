@@ -42,6 +42,8 @@ struct Info {
     std::vector<std::string> sbom_formats;   // media types
     std::string source;                      // pinned origin, for people: "https://...#<commit>"
     std::string full_name() const { return id + "@" + version; }
+    // Its Buildpack API is 0.<minor> or later. False for classic buildpacks, which have none.
+    bool has_api(unsigned minor) const;
     // A directory name: slashes become underscores (lifecycle's EscapeID).
     std::string escaped_id() const;
 };
@@ -94,11 +96,22 @@ struct Process {
     // classic).
     bool direct = true;
     std::vector<std::string> execution_envs; // exec-env (API 0.12); empty: any
+    bool gave_args = false; // `args` was written, be it empty: the labels tell the two apart
 };
 
 // Files of the app that become a layer of their own (launch.toml, [[slices]]).
 struct Slice {
     std::vector<std::string> paths; // globs, relative to the app
+};
+
+// A software bill of materials that a buildpack wrote (buildpack.md,
+// "Software-Bill-of-Materials").
+struct BillOfMaterials {
+    enum class Of { launch, build, layer } of = Of::layer;
+    std::string layer;  // empty unless Of::layer
+    std::string format; // "cdx", "spdx" or "syft"
+    // <layer>.sbom.<format>.json, launch.sbom..., build.sbom... in <layers>/<escaped id>.
+    std::string file_name() const;
 };
 
 struct LayerTypes {
@@ -110,7 +123,7 @@ struct LayerTypes {
 struct BuiltLayer {
     std::string name;
     LayerTypes types;
-    std::string metadata_json; // the [metadata] table
+    std::string metadata_json; // the [metadata] table; "null" without one
     bool has_content = false;  // false: the previous image's layer is meant
 };
 
@@ -120,8 +133,12 @@ struct Built {
     std::vector<Process> processes;
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<std::string> unmet;
-    std::string store_json; // of store.toml's [metadata]; empty without one
+    std::string store_json; // of store.toml's [metadata], "null" without; empty: no store.toml
     std::vector<Slice> slices;
+    std::vector<BillOfMaterials> bills;
+    // The old [[bom]] of launch.toml, as JSON list: [{"name", "metadata"}]; empty without one.
+    std::string legacy_bill_json;
+    std::vector<std::string> warnings; // what was left out of it, for the log
     // What buildpacks after this one find in their environment besides the layers' (classic
     // `export`): names with their whole new values.
     Environment exported;

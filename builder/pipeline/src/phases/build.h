@@ -35,6 +35,7 @@ class BuildPhase {
     engine::Invocation prepare(const Member& member, std::size_t index) const;
     void keep_report(const Member& member, std::size_t index);
     buildpacks::HostPlaces places(std::size_t index) const;
+    void settle_plan(const Member& member, const buildpacks::Built& built);
     buildpacks::Built accept(const Member& member, std::size_t index);
 
     const JobLimits& limits_;

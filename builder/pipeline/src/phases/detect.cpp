@@ -1,144 +1,148 @@
 #include "phases/detect.h"
 
+#include "phases/detections.h"
+
 #include "base/error.h"
 #include "base/text.h"
-#include "buildpacks/environment.h"
-
-#include <map>
 
 namespace builder {
 namespace {
 
-using buildpacks::Buildpack;
-using buildpacks::Detection;
+using buildpacks::OrderGroup;
 using buildpacks::Verdict;
 
-constexpr std::size_t longest_output = 64u << 10; // of one detection
+// So many buildpacks are asked at once, beyond the end of a group: a sandbox command costs a
+// millisecond, a wait for the slowest of each group in turn costs more. A builder with hundreds of
+// buildpacks is asked in waves.
+constexpr std::size_t wave = 24;
 
-// Every buildpack that the order names, once, with what it said.
-class Detections {
+// All groups, composites expanded, without the buildpacks that are for another execution
+// environment (platform.md: those leave the group).
+std::vector<OrderGroup> expand(const DetectInput& input) {
+    std::vector<OrderGroup> groups;
+    buildpacks::for_each_group(
+        input.catalog.order(), input.catalog.system(),
+        [&](const buildpacks::OrderElement& element) { return input.catalog.order_of(element); },
+        [&](const OrderGroup& group) {
+            OrderGroup here;
+            for (const auto& element : group)
+                if (buildpacks::works_in(input.execution_env, input.catalog.find(element).info()))
+                    here.push_back(element);
+            groups.push_back(std::move(here));
+            return false;
+        });
+    return groups;
+}
+
+class GroupTrial {
   public:
-    Detections(const buildpacks::Catalog& catalog) {
-        for (const auto& group : catalog.order())
-            for (const auto& element : group) {
-                const auto* buildpack = &catalog.find(element);
-                if (index_.emplace(buildpack, tried_.size()).second) tried_.push_back(buildpack);
-            }
-    }
+    GroupTrial(const DetectInput& input, const Detections& detections, TriedGroup& tried)
+        : input_(input), detections_(detections), tried_(tried) {}
 
-    void run(engine::Sandbox& sandbox, const Workspace& workspace, BuildUser user,
-             const buildpacks::Variables& variables, const base::Stop& stop) {
-        std::vector<engine::Invocation> invocations;
-        for (std::size_t i = 0; i < tried_.size(); ++i) {
-            const auto slot = workspace.plans / std::to_string(i);
-            std::filesystem::create_directory(slot);
-            give_to(slot, user);
-            invocations.push_back(tried_[i]->detect(
-                workspace.inside, workspace.inside.scratch + "/" + std::to_string(i),
-                tried_[i]->environment(variables)));
-        }
-        std::vector<std::string> outputs(tried_.size());
-        const auto results = sandbox.run_all(
-            invocations,
-            [&](std::size_t i, std::string_view bytes) {
-                const auto room = longest_output - std::min(longest_output, outputs[i].size());
-                outputs[i].append(bytes.substr(0, room));
-            },
-            stop);
-        for (std::size_t i = 0; i < tried_.size(); ++i)
-            detections_.push_back(tried_[i]->read_detection(
-                results[i].status, std::move(outputs[i]), workspace.plans / std::to_string(i)));
+    // Empty when the group does not pass; tried_.reasons then says why.
+    std::optional<Group> run() {
+        for (const auto& element : tried_.elements) take(element);
+        if (tried_.reasons.empty() && passed_.empty())
+            tried_.reasons.push_back("none of its buildpacks passed");
+        if (!tried_.reasons.empty()) return failed(TriedGroup::Failed::buildpacks);
+        const auto trial = buildpacks::resolve(candidates_, tried_.reasons);
+        if (!trial) return failed(TriedGroup::Failed::plan);
+        tried_.reasons.clear(); // of what only left the group
+        Group group;
+        for (std::size_t i = 0; i < passed_.size(); ++i)
+            if (trial->plans[i]) group.push_back({passed_[i], *trial->plans[i]});
+        return group;
     }
-
-    const Detection& of(const Buildpack* buildpack) const {
-        return detections_[index_.at(buildpack)];
-    }
-
-    const std::vector<const Buildpack*>& tried() const { return tried_; }
 
   private:
-    std::vector<const Buildpack*> tried_;
-    std::map<const Buildpack*, std::size_t> index_;
-    std::vector<Detection> detections_;
+    std::optional<Group> failed(TriedGroup::Failed why) {
+        tried_.failed = why;
+        return std::nullopt;
+    }
+
+    void take(const buildpacks::OrderElement& element) {
+        const auto& buildpack = input_.catalog.find(element);
+        const auto& answer = detections_.of(buildpack);
+        const auto name = buildpack.info().full_name();
+        if (!answer.reason.empty()) {
+            if (!element.optional) tried_.reasons.push_back(name + " " + answer.reason);
+            return;
+        }
+        if (answer.detection.verdict == Verdict::pass) {
+            passed_.push_back(&buildpack);
+            candidates_.push_back({name, element.optional, answer.detection.sections});
+        } else if (!element.optional) {
+            tried_.reasons.push_back(name + (answer.detection.verdict == Verdict::fail
+                                                 ? " did not pass"
+                                                 : " failed to detect"));
+        }
+    }
+
+    const DetectInput& input_;
+    const Detections& detections_;
+    TriedGroup& tried_;
+    std::vector<const buildpacks::Buildpack*> passed_;
+    std::vector<buildpacks::Candidate> candidates_;
 };
 
-// One group of the order; empty when it does not pass. why: what the plan lacked.
-std::optional<Group> try_group(const buildpacks::Catalog& catalog,
-                               const buildpacks::OrderGroup& order, const Detections& detections,
-                               std::vector<std::string>& why) {
-    std::vector<const Buildpack*> passed;
-    std::vector<buildpacks::Candidate> candidates;
-    for (const auto& element : order) {
-        const auto& buildpack = catalog.find(element);
-        const auto& detection = detections.of(&buildpack);
-        if (detection.verdict != Verdict::pass) {
-            if (!element.optional) return std::nullopt;
-            continue;
-        }
-        passed.push_back(&buildpack);
-        candidates.push_back({buildpack.info().full_name(), element.optional, detection.sections});
+// The groups from `first` on that are asked together.
+std::vector<OrderGroup> next_wave(const std::vector<OrderGroup>& groups, std::size_t first) {
+    std::vector<OrderGroup> together;
+    std::size_t size = 0;
+    for (std::size_t i = first; i < groups.size() && (together.empty() || size < wave); ++i) {
+        together.push_back(groups[i]);
+        size += groups[i].size();
     }
-    if (passed.empty()) return std::nullopt;
-    const auto trial = buildpacks::resolve(candidates, why);
-    if (!trial) return std::nullopt;
-    Group group;
-    for (std::size_t i = 0; i < passed.size(); ++i)
-        if (trial->plans[i]) group.push_back({passed[i], *trial->plans[i]});
-    return group;
+    return together;
 }
 
-std::string first_line(const std::string& output) {
-    const auto text = base::trim(output);
-    return base::trim(text.substr(0, text.find('\n')));
-}
-
-std::string padded(std::string text, std::size_t width) {
-    text.resize(std::max(text.size() + 2, width), ' ');
-    return text;
-}
-
-std::string verdict_of(const Detection& detection) {
-    if (detection.verdict == Verdict::pass) return "yes";
-    if (detection.verdict == Verdict::fail) return "no";
-    return "error (exit code " + std::to_string(detection.exit_code) + ")";
-}
-
-void tell(const Buildpack& buildpack, const Detection& detection, Reporter& report) {
+void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Reporter& report) {
     const auto& info = buildpack.info();
-    report.body(info.id + " " + info.version +
-                (detection.name.empty() ? "" : ": " + detection.name + " app detected"));
+    report.body(info.id + " " + info.version + (name.empty() ? "" : ": " + name + " app detected"));
 }
 
-void explain(const Detections& detections, const std::vector<std::string>& why, Reporter& report) {
-    report.problem("No buildpack can build this app. What each of them said:");
-    report.problem("");
-    for (const auto* buildpack : detections.tried()) {
-        const auto& detection = detections.of(buildpack);
-        report.problem("  " + padded(buildpack->info().id, 22) + padded(verdict_of(detection), 6) +
-                       first_line(detection.output));
-    }
-    for (const auto& reason : why) report.problem("  " + reason);
-    report.problem("");
+[[noreturn]] void fail(const DetectInput& input, const Detections& detections,
+                       const std::vector<TriedGroup>& tried) {
+    if (input.order == DetectInput::Order::given)
+        for (const auto& answer : detections.all())
+            if (answer.detection.verdict != Verdict::pass || !answer.reason.empty())
+                throw base::Error(base::ErrorKind::invalid_input,
+                                  "the buildpack " + answer.buildpack->info().full_name() +
+                                      " cannot build this app",
+                                  "It was chosen by " + input.rule +
+                                      ". The lines above show what it said.");
+    const bool empty = tried.empty();
+    throw base::Error(base::ErrorKind::invalid_input,
+                      empty ? "there is no buildpack to try" : "no buildpack can build this app",
+                      empty ? "The order of the buildpacks is empty; its operator can mend that."
+                            : "Add the file that your language's buildpack looks for (at the root "
+                              "of the repository), or a Procfile.");
 }
 
 } // namespace
 
-Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user, const buildpacks::Variables& variables,
-             Reporter& report, const base::Stop& stop) {
-    Detections detections(catalog);
-    detections.run(sandbox, workspace, user, variables, stop);
-    std::vector<std::string> why;
-    for (const auto& order : catalog.order())
-        if (auto group = try_group(catalog, order, detections, why)) {
+Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop) {
+    const auto groups = expand(input);
+    Detections detections(input);
+    std::vector<TriedGroup> tried;
+    std::size_t asked = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (i == asked) {
+            const auto together = next_wave(groups, i);
+            detections.ask(together, stop);
+            asked += together.size();
+        }
+        tried.push_back({.elements = groups[i]});
+        if (auto group = GroupTrial(input, detections, tried.back()).run()) {
+            report.send(Record{"detection", render_record(input, detections, tried, &*group)});
             for (const auto& member : *group)
-                tell(*member.buildpack, detections.of(member.buildpack), report);
+                tell(*member.buildpack, detections.of(*member.buildpack).detection.name, report);
             return *group;
         }
-    explain(detections, why, report);
-    throw base::Error(base::ErrorKind::invalid_input, "no buildpack can build this app",
-                      "Add the file that your language's buildpack looks for (at the root of the "
-                      "repository), or a Procfile.");
+    }
+    report.send(Record{"detection", render_record(input, detections, tried, nullptr)});
+    explain(detections, tried, report);
+    fail(input, detections, tried);
 }
 
 } // namespace builder

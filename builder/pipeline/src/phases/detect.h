@@ -1,6 +1,7 @@
-// Phase 2: which buildpacks build this app. Every buildpack of the order is asked once, all of
-// them side by side in the one sandbox; the first group that passes with a build plan wins
-// (platform.md, "Detection").
+// Phase 2: which buildpacks build this app. The buildpacks of the order's groups are asked, each
+// once, many side by side in the one sandbox; the first group that passes with a build plan wins
+// (platform.md, "Detection"). All that was asked and answered is a Record (docs/buildpacks/
+// detection.md), and on failure in the log.
 #pragma once
 
 #include "pipeline/reporter.h"
@@ -9,6 +10,7 @@
 #include "base/stop.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/plan.h"
+#include "buildpacks/target.h"
 #include "engine/sandbox.h"
 
 #include <vector>
@@ -21,9 +23,21 @@ struct Member {
 };
 using Group = std::vector<Member>;
 
+struct DetectInput {
+    const buildpacks::Catalog& catalog;
+    engine::Sandbox& sandbox;
+    const Workspace& workspace;
+    BuildUser user;
+    const buildpacks::Environment& base;     // without the user's variables
+    const buildpacks::Environment& platform; // those, which clear-env keeps from a buildpack
+    buildpacks::Environment classic;         // buildpacks::Variables
+    buildpacks::Target target;               // of the run image
+    std::string execution_env = "production";
+    std::string rule; // who decided about the order, for the record
+    enum class Order { automatic, given } order = Order::automatic; // given: one group, by name
+};
+
 // Throws Error{invalid_input} when no group passes, the table of reasons being in the log then.
-Group detect(const buildpacks::Catalog& catalog, engine::Sandbox& sandbox,
-             const Workspace& workspace, BuildUser user, const buildpacks::Variables& variables,
-             Reporter& report, const base::Stop& stop);
+Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop);
 
 } // namespace builder
