@@ -52,11 +52,21 @@ void Catalog::load_directory(const fs::path& directory) {
 }
 
 void Catalog::add(std::shared_ptr<const Buildpack> buildpack) {
+    remove(buildpack->info());
     buildpacks_.push_back(std::move(buildpack));
 }
 
 void Catalog::add(Composite composite) {
+    remove(composite.info);
     composites_.push_back(std::move(composite));
+}
+
+void Catalog::remove(const Info& same) {
+    const auto is_same = [&](const Info& info) {
+        return info.id == same.id && info.version == same.version;
+    };
+    std::erase_if(buildpacks_, [&](const auto& buildpack) { return is_same(buildpack->info()); });
+    std::erase_if(composites_, [&](const auto& composite) { return is_same(composite.info); });
 }
 
 const Buildpack& Catalog::find(const OrderElement& element) const {

@@ -11,6 +11,7 @@
 #include "image/reference.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
 
@@ -34,8 +35,8 @@ using base::json::Value;
 
 struct Options {
     std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
-        network;
-    std::vector<std::string> buildpacks, environment;
+        network, slug_ignore;
+    std::vector<std::string> buildpacks, given, environment, bindings;
     bool explain = false;
 };
 
@@ -136,6 +137,11 @@ void add_settings(builder::Job& job, const Options& options, const Value& server
                          "ca_certificates", "");
     job.runtime = choose(options.runtime, "runtime", "crun");
     job.network = choose(options.network, "network", "internet");
+    job.slug_ignore = choose(options.slug_ignore, "slugignore", "after") == "before"
+                          ? builder::SlugIgnore::before
+                          : builder::SlugIgnore::after;
+    job.variables_in_environment = choose("", "classic_variables", "files") == "environment";
+    job.stack.classic_name = choose("", "classic_stack", "");
     for (const auto& directory : options.buildpacks)
         job.buildpack_directories.push_back(fs::canonical(directory));
     if (job.buildpack_directories.empty())
@@ -149,20 +155,62 @@ void add_settings(builder::Job& job, const Options& options, const Value& server
             base::json::find_integer(defaults, "first_id").value_or(first_id_of_root));
 }
 
+// NAME=DIR: the directory's files are the binding's.
+void add_bindings(builder::Job& job, const Options& options) {
+    constexpr std::size_t largest = 1u << 20;
+    for (const auto& binding : options.bindings) {
+        const auto equals = binding.find('=');
+        const fs::path directory =
+            equals == std::string::npos ? std::string() : binding.substr(equals + 1);
+        if (equals == 0 || !fs::is_directory(directory))
+            throw Error(ErrorKind::invalid_input,
+                        "--service-binding wants NAME=DIR, not " + base::quoted(binding),
+                        "DIR has a file for each entry of the binding: type, provider, ...");
+        auto& files = job.bindings[binding.substr(0, equals)];
+        for (const auto& entry : fs::directory_iterator(directory))
+            if (entry.is_regular_file()) // a link to one too: Kubernetes mounts secrets so
+                files[entry.path().filename().string()] = base::read_file(entry.path(), largest);
+        if (!files.contains("type"))
+            throw Error(ErrorKind::invalid_input, "the service binding " +
+                                                      base::quoted(directory.string()) +
+                                                      " has no file `type`");
+    }
+}
+
+// A path as the person means it, from the directory they are in; anything else as it is.
+std::string absolute_uri(std::string uri) {
+    if (uri.starts_with("file://")) uri.erase(0, 7);
+    const bool path = uri.starts_with('/') || uri.starts_with('.') ||
+                      (uri.find("://") == std::string::npos && fs::exists(uri));
+    return path ? fs::weakly_canonical(fs::absolute(uri)).string() : uri;
+}
+
+// A person at a terminal may name whatever they can reach themselves.
+void add_given_buildpacks(builder::Job& job, const Options& options) {
+    for (const auto& uri : options.given) job.buildpacks.uris.push_back(absolute_uri(uri));
+    job.buildpacks.by = "the command line";
+    job.source_access.any_host = true;
+    job.source_access.any_folder = true;
+}
+
 builder::Job make_job(const Options& options, const Context& context) {
     const auto server = ask_server(context);
     const auto root = cache_root();
     make_passable(root);
     make_passable(root / "builds");
     fs::create_directories(root / "images");
+    fs::create_directories(root / "buildpack-sources");
     builder::Job job;
     job.id = "local-" + base::random_hex(6);
     job.app = "local";
     job.stack = choose_stack(options, server, context);
     job.target = parse_target(options);
     add_settings(job, options, server);
+    add_bindings(job, options);
     add_credentials(job, server);
     job.images_directory = root / "images";
+    job.sources_directory = root / "buildpack-sources";
+    add_given_buildpacks(job, options);
     if (!options.cache.empty()) job.cache_directory = fs::absolute(options.cache);
     job.work_directory = root / "builds" / job.id;
     fs::create_directories(job.work_directory);
@@ -316,11 +364,21 @@ void add_build(CLI::App& root, Context& context) {
                         "build image (default: the server's)");
     command->add_option("--run-image", options->run_image, "run image (default: the server's)");
     command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
+    command
+        ->add_option("--buildpack", options->given,
+                     "buildpack to use: id, URL, path, docker://image (repeatable)")
+        ->allow_extra_args(false);
     command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");
+    command->add_option("--service-binding", options->bindings,
+                        "NAME=DIR: a service binding for buildpacks");
     command->add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
         ->check(CLI::ExistingFile);
     command->add_option("--cache", options->cache, "directory kept between builds");
     command->add_option("--runtime", options->runtime, "OCI runtime (crun)");
+    command
+        ->add_option("--slugignore", options->slug_ignore,
+                     "when .slugignore is applied: after or before a classic build (after)")
+        ->check(CLI::IsMember({"after", "before"}));
     command->add_option("--network", options->network, "internet or none")
         ->check(CLI::IsMember({"internet", "none"}));
     command->callback([&context, options] { build(context, *options); });

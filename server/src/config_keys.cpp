@@ -181,6 +181,20 @@ std::vector<Key> build_keys() {
             "build.cache_size", [](Config & c) -> auto& { return c.build.cache_size; },
             "Bytes of one app's cache, at most; the layers that were not used for longest leave "
             "first. 0: no limit."),
+        choice(
+            "build.slugignore", [](Config & c) -> auto& { return c.build.slugignore; },
+            {"after", "before"},
+            "When `.slugignore` takes files out of a build with classic buildpacks: after it or "
+            "before it."),
+        choice(
+            "build.classic_variables",
+            [](Config & c) -> auto& { return c.build.classic_variables; }, {"files", "environment"},
+            "How classic buildpacks get the variables: as files in ENV_DIR, or in the environment "
+            "of `bin/compile` too."),
+        text(
+            "build.classic_stack", [](Config & c) -> auto& { return c.build.classic_stack; },
+            "`STACK` of classic buildpacks, such as `heroku-24`; empty: what the build image says, "
+            "else the stack's name."),
         text(
             "sandbox.runtime", [](Config & c) -> auto& { return c.sandbox.runtime; },
             "OCI runtime that runs buildpacks: crun or runc, or a path to one."),
@@ -210,6 +224,19 @@ std::vector<Key> build_keys() {
     };
 }
 
+std::vector<Key> buildpack_keys() {
+    return {
+        list(
+            "buildpacks.allowed_private_hosts",
+            [](Config & c) -> auto& { return c.buildpacks.allowed_private_hosts; },
+            "Hosts (`name` or `name:port`) in private networks that apps may name buildpacks of; "
+            "others there are refused."),
+        choice(
+            "buildpacks.submodules", [](Config & c) -> auto& { return c.buildpacks.submodules; },
+            {"no", "yes"}, "Whether submodules of buildpacks' git repositories are fetched."),
+    };
+}
+
 std::vector<Key> path_keys() {
     return {
         file(
@@ -230,7 +257,8 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part : {server_keys(), registry_keys(), build_keys(), path_keys()})
+        for (auto part :
+             {server_keys(), registry_keys(), build_keys(), buildpack_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

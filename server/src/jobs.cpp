@@ -78,6 +78,10 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.buildpack_directories = settings.buildpacks;
     job.launcher_directory = settings.launcher;
     job.images_directory = settings.state.images();
+    job.sources_directory = settings.state.buildpack_sources();
+    job.source_access.allowed_private_hosts = config.buildpacks.allowed_private_hosts;
+    job.source_access.submodules = config.buildpacks.submodules == "yes";
+    if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
     job.environment = config.build.environment;
@@ -86,6 +90,10 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.runtime = config.sandbox.runtime;
     job.first_id = ::geteuid() == 0 ? static_cast<unsigned>(config.sandbox.first_id) : 0;
     job.limits = limits_of(config);
+    job.slug_ignore = config.build.slugignore == "before" ? builder::SlugIgnore::before
+                                                          : builder::SlugIgnore::after;
+    job.variables_in_environment = config.build.classic_variables == "environment";
+    job.stack.classic_name = config.build.classic_stack;
     job.cache_bytes = config.build.cache_size;
     add_buildpacks(job, settings.store);
     settings.state.make_for_builds(job.cache_directory);

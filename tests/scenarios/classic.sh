@@ -43,6 +43,23 @@ PACK
     group runtime refuses
 } >"$buildpacks/order.toml"
 
+# Two of them as repositories of a git server, for an app that names them itself.
+serve=$work/serve
+mkdir -p "$serve/git" "$serve/files"
+for name in runtime framework; do
+    git init -q "$serve/git/$name"
+    cp -a "$fixtures/classic/$name/." "$serve/git/$name/"
+    git -C "$serve/git/$name" add -A
+    git -C "$serve/git/$name" commit -q -m first
+done
+python3 "$SLIPWAY_SOURCE_DIR/tests/scenarios/buildpack_server.py" "$serve" "$work/requests.log" \
+    >"$work/port" 2>"$work/buildpack_server.log" &
+peer=$!
+trap 'kill "$peer" 2>/dev/null || true; clean_up' EXIT
+wait_until 20 'the server of buildpacks answers' test -s "$work/port"
+url=http://127.0.0.1:$(cat "$work/port")
+
+configure "buildpacks.allowed_private_hosts = [\"127.0.0.1:$(cat "$work/port")\"]"
 configure 'build.environment = { SECRET = "12345678" }'
 start_server
 use_debian_stack
@@ -164,6 +181,26 @@ check '.slugignore keeps files out of the image after the build, and tells of a 
     unpack slugged
     [ -e "$root/app/slug" ]
     for name in docs.psd spec tmp; do [ ! -e "$root/app/$name" ]; done
+'
+
+app_with named runtime.txt
+printf '# my buildpacks\r\n%s/git/runtime\r\n\r\n%s/git/framework#main\r\n' "$url" "$url" \
+    >"$work/named/.buildpacks"
+commit named first
+check 'a .buildpacks file that names two classic repositories pushes to a running image' '
+    push named
+    expect "from .*\.buildpacks" "$work/named.push"
+    expect "git-runtime|git/runtime" "$work/named.push"
+    expect "Framework app detected" "$work/named.push"
+    answers named "^hi HOME=/app FROM_PROFILE=yes FROM_FRAMEWORK=yes SOURCED=\+ "
+'
+rm "$work/named/runtime.txt"
+touch "$work/named/other.txt"
+commit named second
+check 'a listed buildpack that refuses ends the build with its name and what it said' '
+    refused_push named
+    expect "^remote:  !     .*git/runtime@.* cannot build this app" "$work/named.push"
+    expect "no runtime.txt among: other.txt" "$work/named.push"
 '
 
 finish

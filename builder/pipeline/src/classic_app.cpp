@@ -56,6 +56,21 @@ base::UniqueFd make_directory(const fs::path& root, const std::string& parent,
                               O_RDONLY | O_DIRECTORY);
 }
 
+fs::path copy_buildpack(const buildpacks::Buildpack& buildpack, const Workspace& workspace,
+                        BuildUser user, const base::Stop& stop) {
+    const auto& info = buildpack.info();
+    auto copy = workspace.buildpacks / (info.escaped_id() + "@" + info.version);
+    copy_tree(buildpack.directory(), copy, user, stop);
+    return copy;
+}
+
+bool has_classic(const buildpacks::Catalog& catalog) {
+    const auto all = catalog.all();
+    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
+        return buildpack->app_directory() == AppDirectory::app;
+    });
+}
+
 // As other platforms write it: double quotes, so that a value may name other variables.
 std::string export_line(const std::string& name, const std::string& value) {
     std::string line = "export " + name + "=\"";
@@ -91,16 +106,24 @@ buildpacks::Environment classic_environment(const Job& job, const buildpacks::En
     return environment;
 }
 
-void copy_source_for_classic(const Workspace& workspace, BuildUser user, const base::Stop& stop) {
-    copy_tree(workspace.app, workspace.classic_home, user, stop);
-}
-
-fs::path copy_buildpack(const buildpacks::Buildpack& buildpack, const Workspace& workspace,
-                        BuildUser user, const base::Stop& stop) {
-    const auto& info = buildpack.info();
-    auto copy = workspace.buildpacks / (info.escaped_id() + "@" + info.version);
-    copy_tree(buildpack.directory(), copy, user, stop);
-    return copy;
+std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
+                                            const Workspace& workspace, BuildUser user,
+                                            const base::Stop& stop) {
+    using Mounting = buildpacks::Buildpack::Mounting;
+    const auto writable = engine::Mount::Access::read_write;
+    std::vector<engine::Mount> mounts;
+    for (const auto* buildpack : catalog.all()) {
+        if (buildpack->mounting() == Mounting::read_only)
+            mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+        if (buildpack->mounting() == Mounting::read_write)
+            mounts.push_back({copy_buildpack(*buildpack, workspace, user, stop),
+                              buildpack->mount_point(), writable});
+    }
+    if (has_classic(catalog)) {
+        copy_tree(workspace.app, workspace.classic_home, user, stop);
+        mounts.push_back({workspace.classic_home, workspace.inside.classic_home, writable});
+    }
+    return mounts;
 }
 
 AppDirectory app_directory_of(const std::vector<BuiltMember>& built) {
@@ -115,13 +138,6 @@ AppDirectory app_directory_of(const std::vector<BuiltMember>& built) {
 bool has_classic(const Group& group) {
     return std::any_of(group.begin(), group.end(), [](const Member& member) {
         return member.buildpack->app_directory() == AppDirectory::app;
-    });
-}
-
-bool has_classic(const buildpacks::Catalog& catalog) {
-    const auto all = catalog.all();
-    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
-        return buildpack->app_directory() == AppDirectory::app;
     });
 }
 

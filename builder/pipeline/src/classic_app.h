@@ -16,16 +16,15 @@ namespace builder {
 // too, but those that no buildpack exports. base: the build image's environment.
 buildpacks::Environment classic_environment(const Job& job, const buildpacks::Environment& base);
 
-// Copies for the build alone, the build user's own.
-void copy_source_for_classic(const Workspace& workspace, BuildUser user, const base::Stop& stop);
-std::filesystem::path copy_buildpack(const buildpacks::Buildpack& buildpack,
-                                     const Workspace& workspace, BuildUser user,
-                                     const base::Stop& stop);
+// Every buildpack of the catalog at its mount point: those that may write into themselves as a copy
+// of this build's own. With a classic one among them, a second copy of the source too.
+std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
+                                            const Workspace& workspace, BuildUser user,
+                                            const base::Stop& stop);
 
 // Where the app lies in the image.
 buildpacks::AppDirectory app_directory_of(const std::vector<BuiltMember>& built);
 bool has_classic(const Group& group);
-bool has_classic(const buildpacks::Catalog& catalog);
 
 // After the last buildpack: .profile.d/00_config_vars.sh by the last bin/release.
 void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& workspace);

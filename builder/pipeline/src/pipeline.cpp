@@ -10,6 +10,7 @@
 #include "cache_policy.h"
 #include "classic_app.h"
 #include "phases/build.h"
+#include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
@@ -18,6 +19,7 @@
 #include "phases/restore.h"
 #include "registry/image_store.h"
 #include "slug_ignore.h"
+#include "sources/fetcher.h"
 
 #include <chrono>
 #include <type_traits>
@@ -76,7 +78,10 @@ class Pipeline {
     // The table of contents.
     Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
-        const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        const auto group = timed(Phase::detect, [&] {
+            choose();
+            return detect_group();
+        });
         if (job_.mode == Mode::detect) return names_of(group);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
@@ -110,13 +115,13 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
+        const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));
         const auto project = job_.environment.find("PROJECT_DIR");
         if (project == job_.environment.end() || project->second.empty()) return;
-        fetched.parents_json = enter_project_directory(workspace_.app, project->second);
+        parents_json_ = enter_project_directory(workspace_.app, project->second);
         report_.body("The app is its folder " + base::printable(project->second));
     }
 
@@ -126,6 +131,25 @@ class Pipeline {
         user_ = build_user(*build_image_);
         make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
+        // A builder's own order; what is bundled can be named all the same.
+        if (sources::is_builder(build_image_->image)) add_builder();
+    }
+
+    void add_builder() {
+        sources::add_builder(images_.unpack(*build_image_, stop_), *catalog_);
+        rule_ = "the builder's order";
+    }
+
+    void choose() {
+        const auto choice = choose_buildpacks({.job = job_,
+                                               .workspace = workspace_,
+                                               .registry = settings_,
+                                               .parents_json = parents_json_},
+                                              *catalog_, report_, stop_);
+        merge_environment(choice, job_);
+        if (choice.automatic()) return;
+        order_ = DetectInput::Order::given;
+        rule_ = choice.rule;
     }
 
     Group detect_group() {
@@ -139,7 +163,8 @@ class Pipeline {
                        .platform = platform(),
                        .classic = classic_environment(job_, environment_),
                        .target = run_target(),
-                       .rule = "the order of the bundled buildpacks"},
+                       .rule = rule_,
+                       .order = order_},
                       report_, stop_);
     }
 
@@ -166,27 +191,11 @@ class Pipeline {
                        {workspace_.plans, inside.scratch, writable},
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
-        add_buildpacks(spec);
+        for (auto& mount : buildpack_mounts(*catalog_, workspace_, user_, stop_))
+            spec.mounts.push_back(std::move(mount));
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
-    }
-
-    void add_buildpacks(engine::SandboxSpec& spec) {
-        const auto writable = engine::Mount::Access::read_write;
-        if (has_classic(*catalog_)) {
-            copy_source_for_classic(workspace_, user_, stop_);
-            spec.mounts.push_back(
-                {workspace_.classic_home, workspace_.inside.classic_home, writable});
-        }
-        for (const auto* buildpack : catalog_->all()) {
-            using Mounting = buildpacks::Buildpack::Mounting;
-            if (buildpack->mounting() == Mounting::read_only)
-                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
-            if (buildpack->mounting() == Mounting::read_write)
-                spec.mounts.push_back({copy_buildpack(*buildpack, workspace_, user_, stop_),
-                                       buildpack->mount_point(), writable});
-        }
     }
 
     // platform.md, "Target Data": what the run image is; its distribution by labels.
@@ -330,7 +339,7 @@ class Pipeline {
         return outcome;
     }
 
-    const Job& job_;
+    Job job_; // with the environment of project.toml below its own
     const engine::World& world_;
     Reporter& report_;
     const base::Stop& stop_;
@@ -339,8 +348,11 @@ class Pipeline {
     Workspace workspace_;
     BuildUser user_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
+    std::vector<std::string> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
     buildpacks::Environment environment_;
+    std::string rule_ = "the order of the bundled buildpacks";
+    DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;

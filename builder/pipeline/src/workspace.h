@@ -19,7 +19,7 @@ struct Workspace {
         : app(root / "app"), layers(root / "layers"), platform(root / "platform"),
           plans(root / "plans"), home(root / "home"), scratch(root / "scratch"),
           blobs(root / "blobs"), bills(root / "bills"), ca_file(root / "ca-certificates.crt"),
-          classic_home(root / "classic-home"), buildpacks(root / "buildpacks") {}
+          classic_home(root / "classic-home"), buildpacks(root / "buildpack-copies") {}
 
     std::filesystem::path app, layers, platform, plans, home, scratch, blobs;
     std::filesystem::path bills; // of materials: {launch,build,cache}/<buildpack>/[<layer>/]sbom.*

@@ -8,16 +8,12 @@
 #include "base/stop.h"
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 namespace builder {
 
 struct Fetched {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
-    // scalingo.json and app.json above PROJECT_DIR, nearest first (sources/choice.h).
-    std::vector<std::string> parents_json;
 };
 
 // Into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input} for what the
