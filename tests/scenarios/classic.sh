@@ -71,9 +71,6 @@ unpack() { # NAME: the last image's root is $work/bundle/rootfs
     umoci unpack --image "$work/layout:app" "$work/bundle" >"$work/umoci.log" 2>&1
     root=$work/bundle/rootfs
 }
-record() { # NAME KIND
-    slipway --json builds info "$(last_build "$1" .build)" | jq ".$2"
-}
 app_with() { # NAME FILE...
     local name=$1
     shift
