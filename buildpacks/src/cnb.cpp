@@ -77,7 +77,7 @@ class Cnb final : public Buildpack {
 
     Detection read_detection(base::ExitStatus status, std::string output,
                              const std::filesystem::path& slot) const override {
-        return read_cnb_detection(status, std::move(output), slot, info_.full_name());
+        return read_cnb_detection(status, std::move(output), slot, "plan.toml", info_.full_name());
     }
 
     engine::Invocation build(const Places& places, const std::vector<PlanEntry>& plan,
@@ -166,12 +166,13 @@ void add_api_variables(Environment& environment, const Info& info, const Places&
 }
 
 Detection read_cnb_detection(base::ExitStatus status, std::string output,
-                             const std::filesystem::path& slot, const std::string& whose) {
+                             const std::filesystem::path& root, const std::string& file,
+                             const std::string& whose) {
     Detection detection{.exit_code = status.code, .output = std::move(output)};
     if (status.signal != 0) detection.exit_code = 128 + status.signal;
     if (detection.exit_code == detect_pass) {
         detection.verdict = Verdict::pass;
-        detection.sections = read_build_plan(slot, "plan.toml", whose);
+        detection.sections = read_build_plan(root, file, whose);
     } else {
         detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
     }

@@ -20,9 +20,10 @@ std::vector<PlanSection> read_build_plan(const std::filesystem::path& slot, cons
 Info read_info(const nlohmann::json& table, const char* what);
 // Those that its API has; positional arguments are there for all of them.
 void add_api_variables(Environment& environment, const Info& info, const Places& places);
-// The exit code of bin/detect, and plan.toml in the slot when it passed.
+// The exit code of bin/detect, and when it passed the plan in a file below `root`.
 Detection read_cnb_detection(base::ExitStatus status, std::string output,
-                             const std::filesystem::path& slot, const std::string& whose);
+                             const std::filesystem::path& root, const std::string& file,
+                             const std::string& whose);
 
 // <layers>/<escaped id>: layers, launch.toml, build.toml, store.toml, bills of materials. Ignored
 // layers are renamed to <layer>.ignore, so that no later buildpack comes to depend on them.

@@ -44,8 +44,8 @@ class Extension final : public Buildpack {
     Detection read_detection(base::ExitStatus status, std::string output,
                              const std::filesystem::path& slot) const override {
         auto detection =
-            read_cnb_detection(status, std::move(output),
-                               has_detect_ ? slot : directory_ / "detect", info_.full_name());
+            read_cnb_detection(status, std::move(output), has_detect_ ? slot : directory_,
+                               has_detect_ ? "plan.toml" : "detect/plan.toml", info_.full_name());
         for (const auto& section : detection.sections)
             if (!section.requires_.empty())
                 throw Error(ErrorKind::buildpack_failed,
@@ -73,9 +73,9 @@ class Extension final : public Buildpack {
     }
 
     Built read_build(const HostPlaces& places) const override {
-        const auto output = has_generate_ ? places.slot : directory_ / "generate";
         const auto image_in = [&](const std::string& file) {
-            const auto text = base::read_beneath(output, file);
+            const auto text = has_generate_ ? base::read_beneath(places.slot, file)
+                                            : base::read_beneath(directory_, "generate/" + file);
             return text ? read_from(*text, "the image extension " + info_.full_name() + ": " + file)
                         : std::string();
         };
