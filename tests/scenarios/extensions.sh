@@ -140,7 +140,7 @@ check 'slipway detect names the extensions that pass and runs none' '
     slipway --json detect "$work/app" >"$work/record"
     jq -e "[.chosen[] | [.id, .extension]] == [[\"test/switch\", true], [\"test/app\", null], [\"test/clear\", null]]" "$work/record"
 '
-check 'the operator'"'"'s variables reach every buildpack, over the user'"'"'s' '
+check 'variables of the operator reach every buildpack, over those of the user' '
     app readme=text
     build --build-image "$registry/stacks/tiny:configured" --env GIVEN=user --env OPERATORS=user --env LIST=user
     for line in "app sees OPERATORS=user" "app sees GIVEN=operator" "app sees LIST=user,operator" \

@@ -296,9 +296,7 @@ class Pipeline {
             throw;
         }
         sandbox_.reset();
-        if (!has_classic(group)) return finished;
-        write_config_vars(finished, workspace_);
-        if (job_.slug_ignore == SlugIgnore::after) apply_slug_ignore(workspace_.app, report_);
+        if (has_classic(group)) finish_classic_app(finished, workspace_, job_.slug_ignore, report_);
         return finished;
     }
 
