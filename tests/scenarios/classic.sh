@@ -221,7 +221,7 @@ check 'with PROJECT_DIR a folder is the app, and scalingo.json of a folder above
     slipway build "$work/monorepo" --env PROJECT_DIR=apps/web --output "oci:$work/project:app" >"$work/said" 2>&1 ||
         { cat "$work/said"; exit 1; }
     expect "The app is its folder apps/web" "$work/said"
-    expect "Buildpacks: from .*scalingo.json" "$work/said"
+    expect "Buildpacks: from the file scalingo.json above PROJECT_DIR" "$work/said"
     expect "Runtime app detected" "$work/said"
     umoci unpack --image "$work/project:app" "$work/project.bundle" >"$work/umoci.log" 2>&1
     [ -e "$work/project.bundle/rootfs/app/runtime.txt" ]

@@ -361,7 +361,7 @@ class Pipeline {
     Workspace workspace_;
     BuildUser user_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
-    std::vector<std::string> parents_json_; // manifests above PROJECT_DIR
+    std::vector<sources::ParentJson> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
     std::optional<buildpacks::Distribution> distribution_;
     buildpacks::Environment environment_;
