@@ -44,7 +44,7 @@ struct Question {
     std::vector<std::string> given;                 // rules 1 and 2, in order; empty: none
     std::string given_by;                           // "the push option", "the app's list"
     std::map<std::string, std::string> environment; // BUILDPACK_URL, BUILDPACK_NAME
-    std::vector<ParentJson> parents_json; // nearest first
+    std::vector<ParentJson> parents_json;           // nearest first
 };
 
 // Throws Error{invalid_input} that names the file and the line.
