@@ -35,8 +35,10 @@ class Binds {
         const auto target = root_ / name;
         if (std::filesystem::is_directory(source))
             std::filesystem::create_directories(target);
-        else
+        else {
+            std::filesystem::create_directories(target.parent_path());
             base::write_file(target, "");
+        }
         binds_.emplace_back(source, target);
         return target;
     }
@@ -62,6 +64,12 @@ builder::Job bind_inputs(builder::Job job, Binds& binds) {
     for (auto& directory : job.buildpack_directories)
         directory = binds.add(directory, "buildpacks-" + std::to_string(number++));
     job.launcher_directory = binds.add(job.launcher_directory, "launcher");
+    // Folders and archives that a person named by their absolute path.
+    if (job.source_access.any_folder)
+        for (auto& uri : job.buildpacks.uris)
+            if (uri.starts_with('/') && std::filesystem::exists(uri))
+                uri = binds.add(uri, "given-" + std::to_string(number++) + "/" +
+                                         std::filesystem::path(uri).filename().string());
     if (!job.ca_file.empty()) job.ca_file = binds.add(job.ca_file, "ca-certificates.crt");
     return job;
 }
@@ -72,7 +80,8 @@ engine::WorldSpec world_of(const builder::Job& job, const Binds& binds) {
     spec.limits.pids = job.limits.pids;
     spec.limits.cpus = job.limits.cpus;
     spec.read_only_binds = binds.all();
-    for (const auto& directory : {job.work_directory, job.images_directory, job.cache_directory})
+    for (const auto& directory :
+         {job.work_directory, job.images_directory, job.sources_directory, job.cache_directory})
         if (!directory.empty()) {
             std::filesystem::create_directories(directory);
             spec.owned_directories.push_back(directory);

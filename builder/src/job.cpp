@@ -145,6 +145,7 @@ std::string Job::render() const {
          {"cache_directory", cache_directory.string()},
          {"work_directory", work_directory.string()},
          {"environment", environment},
+         {"bindings", bindings},
          {"ca_file", ca_file.string()},
          {"network", network},
          {"runtime", runtime},
@@ -172,6 +173,8 @@ Job Job::parse(std::string_view json) {
     job.cache_directory = find_string(value, "cache_directory").value_or("");
     job.work_directory = get_string(value, "work_directory");
     job.environment = value.at("environment").get<std::map<std::string, std::string>>();
+    if (const auto it = value.find("bindings"); it != value.end())
+        job.bindings = it->get<decltype(job.bindings)>();
     job.ca_file = find_string(value, "ca_file").value_or("");
     job.network = get_string(value, "network");
     job.runtime = get_string(value, "runtime");

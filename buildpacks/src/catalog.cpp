@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 std::vector<fs::path> folders_with_buildpacks(const fs::path& directory) {
     std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(directory))
-        if (fs::exists(entry.path() / "buildpack.toml")) folders.push_back(entry.path());
+        if (entry.is_directory() && kind_of(entry.path()) != Kind::neither)
+            folders.push_back(entry.path());
     std::sort(folders.begin(), folders.end());
     return folders;
 }
@@ -36,19 +37,36 @@ void Catalog::load_directory(const fs::path& directory) {
     const auto order = parse_order(base::read_file(file), file.string());
     order_.insert(order_.end(), order.begin(), order.end());
     for (const auto& folder : folders_with_buildpacks(directory)) {
-        if (auto composite = load_composite(folder))
-            add(std::move(*composite));
-        else
+        switch (kind_of(folder)) {
+        case Kind::composite:
+            add(*load_composite(folder));
+            break;
+        case Kind::classic:
+            // Nothing in it says what it is called or which version it is.
+            add(load_classic(folder, folder.filename().string(), "local", folder.string()));
+            break;
+        default:
             add(load_cnb(folder));
+        }
     }
 }
 
 void Catalog::add(std::shared_ptr<const Buildpack> buildpack) {
+    remove(buildpack->info());
     buildpacks_.push_back(std::move(buildpack));
 }
 
 void Catalog::add(Composite composite) {
+    remove(composite.info);
     composites_.push_back(std::move(composite));
+}
+
+void Catalog::remove(const Info& same) {
+    const auto is_same = [&](const Info& info) {
+        return info.id == same.id && info.version == same.version;
+    };
+    std::erase_if(buildpacks_, [&](const auto& buildpack) { return is_same(buildpack->info()); });
+    std::erase_if(composites_, [&](const auto& composite) { return is_same(composite.info); });
 }
 
 const Buildpack& Catalog::find(const OrderElement& element) const {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace buildpacks {
 namespace {
@@ -19,14 +20,23 @@ using base::ErrorKind;
 // Lifecycle's codes for bin/detect.
 constexpr int detect_pass = 0;
 constexpr int detect_fail = 100;
-constexpr int oldest_api = 7, newest_api = 12;
+constexpr unsigned oldest_api = 7, newest_api = 12;
+
+// "0.<minor>"; empty for anything else.
+std::optional<unsigned> minor_of(const std::string& api) {
+    unsigned minor = 0;
+    const char* end = api.data() + api.size();
+    if (!api.starts_with("0.") || api.size() < 3) return std::nullopt;
+    const auto [rest, failure] = std::from_chars(api.data() + 2, end, minor);
+    if (failure != std::errc{} || rest != end) return std::nullopt;
+    return minor;
+}
 
 void check_api(const Info& info) {
-    int minor = -1;
-    if (info.api.starts_with("0.")) minor = std::atoi(info.api.c_str() + 2);
-    if (minor < oldest_api || minor > newest_api)
+    const auto minor = minor_of(info.api);
+    if (!minor || *minor < oldest_api || *minor > newest_api)
         throw Error(ErrorKind::invalid_input,
-                    info.full_name() + " wants Buildpack API " + info.api +
+                    info.full_name() + " wants Buildpack API " + base::printable(info.api) +
                         ", which is not supported",
                     "Supported are 0.7 to 0.12.");
 }
@@ -57,7 +67,7 @@ class Cnb final : public Buildpack {
                               Environment environment) const override {
         const auto plan = slot + "/plan.toml";
         add_common(environment, places);
-        environment["CNB_BUILD_PLAN_PATH"] = plan;
+        if (info_.has_api(8)) environment["CNB_BUILD_PLAN_PATH"] = plan;
         return {.argv = {mount_point() + "/bin/detect", places.platform, plan},
                 .environment = render(environment),
                 .working_directory = places.app,
@@ -88,8 +98,10 @@ class Cnb final : public Buildpack {
         const auto own_layers = places.layers + "/" + info_.escaped_id();
         const auto plan_path = slot_inside + "/plan.toml";
         add_common(environment, places);
-        environment["CNB_LAYERS_DIR"] = own_layers;
-        environment["CNB_BP_PLAN_PATH"] = plan_path;
+        if (info_.has_api(8)) {
+            environment["CNB_LAYERS_DIR"] = own_layers;
+            environment["CNB_BP_PLAN_PATH"] = plan_path;
+        }
         return {.argv = {mount_point() + "/bin/build", own_layers, places.platform, plan_path},
                 .environment = render(environment),
                 .working_directory = places.app,
@@ -97,13 +109,18 @@ class Cnb final : public Buildpack {
     }
 
     Built read_build(const HostPlaces& places) const override {
-        return read_layers_directory(places.layers, info_.escaped_id());
+        return read_layers_directory(places.layers, info_);
     }
 
   private:
+    // Each API has its own variables; positional arguments are there for all of them.
     void add_common(Environment& environment, const Places& places) const {
         environment["CNB_BUILDPACK_DIR"] = mount_point();
-        environment["CNB_PLATFORM_DIR"] = places.platform;
+        if (info_.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
+        if (!info_.has_api(10))
+            std::erase_if(environment,
+                          [](const auto& entry) { return entry.first.starts_with("CNB_TARGET_"); });
+        if (!info_.has_api(12)) environment.erase("CNB_EXEC_ENV");
     }
 
     Info info_;
@@ -127,6 +144,15 @@ Target read_target(const nlohmann::json& table) {
     return target;
 }
 
+// ["test"] as the lifecycle has it, or [[buildpack.exec-env]] with names as the specification does.
+std::vector<std::string> read_execution_envs(const nlohmann::json& own) {
+    std::vector<std::string> names;
+    for (const auto& item : list_of(own, "exec-env"))
+        names.push_back(item.is_object() ? base::json::get_string(item, "name")
+                                         : item.get<std::string>());
+    return names;
+}
+
 Info read_info(const nlohmann::json& table) {
     const auto own = table.value("buildpack", nlohmann::json::object());
     Info info{.id = base::json::get_string(own, "id"),
@@ -136,7 +162,7 @@ Info read_info(const nlohmann::json& table) {
               .api = base::json::get_string(table, "api"),
               .clear_env = base::json::find_bool(own, "clear-env", false),
               .description = base::json::find_string(own, "description").value_or(""),
-              .execution_envs = base::json::get_strings(own, "exec-env"),
+              .execution_envs = read_execution_envs(own),
               .sbom_formats = base::json::get_strings(own, "sbom-formats")};
     for (const auto& target : table.value("targets", nlohmann::json::array()))
         info.targets.push_back(read_target(target));
@@ -146,6 +172,11 @@ Info read_info(const nlohmann::json& table) {
 }
 
 } // namespace
+
+bool Info::has_api(unsigned minor) const {
+    const auto own = minor_of(api);
+    return own && *own >= minor;
+}
 
 std::string Info::escaped_id() const {
     std::string escaped = id;

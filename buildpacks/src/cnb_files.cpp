@@ -1,14 +1,9 @@
 #include "cnb_files.h"
 
 #include "base/beneath.h"
-#include "base/error.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "buildpacks/toml_text.h"
 
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
 #include <fcntl.h>
 #include <set>
 
@@ -17,88 +12,24 @@ namespace {
 
 using nlohmann::json;
 
-[[noreturn]] void wrong(const std::string& file, const std::string& reason) {
-    throw base::Error(base::ErrorKind::buildpack_failed, base::printable(file) + ": " + reason);
-}
-
-// A wrong type deep in a file names the file: base::json names the member.
-template <class F>
-auto in_file(const std::string& file, F&& f) -> decltype(f()) {
-    try {
-        return f();
-    } catch (const base::Error& error) {
-        if (error.kind() != base::ErrorKind::invalid_input) throw;
-        wrong(file, error.message());
-    } catch (const json::exception&) {
-        wrong(file, "a value has the wrong type");
-    }
-}
-
 std::optional<json> read_toml(const std::filesystem::path& root, const std::string& file) {
     const auto text = base::read_beneath(root, file);
     if (!text) return std::nullopt;
     return in_file(file, [&] { return toml_to_json(*text, "TOML"); });
 }
 
-const json& list_of(const json& table, const char* name) {
-    static const json none = json::array();
-    const auto it = table.find(name);
-    return it != table.end() && it->is_array() ? *it : none;
-}
-
-json table_of(const json& table, const char* name) {
-    const json value = table.value(name, json::object());
-    if (!value.is_object())
-        throw base::Error(base::ErrorKind::invalid_input,
-                          std::string("\"") + name + "\" must be a table");
-    return value;
-}
-
 PlanSection read_section(const json& table) {
     PlanSection section;
     for (const auto& provided : list_of(table, "provides"))
         section.provides.push_back(base::json::get_string(provided, "name"));
-    for (const auto& required : list_of(table, "requires"))
-        section.requires_.push_back(
-            {base::json::get_string(required, "name"), table_of(required, "metadata").dump()});
+    for (const auto& required : list_of(table, "requires")) {
+        const auto name = base::json::get_string(required, "name");
+        if (!base::json::find_string(required, "version").value_or("").empty())
+            refuse("\"" + name + "\" has a version at its top level; it belongs into its metadata");
+        const auto metadata = table_of(required, "metadata");
+        section.requires_.push_back({name, metadata.is_null() ? "{}" : metadata.dump()});
+    }
     return section;
-}
-
-// "X" or ["X", "y"]: API 0.9 made `command` a list.
-std::vector<std::string> read_command(const json& process) {
-    const auto it = process.find("command");
-    if (it != process.end() && it->is_string()) return {it->get<std::string>()};
-    return base::json::get_strings(process, "command");
-}
-
-Process read_process(const json& table) {
-    Process process;
-    process.type = base::json::get_string(table, "type");
-    static constexpr std::string_view allowed =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    if (process.type.empty() || process.type.find_first_not_of(allowed) != std::string::npos)
-        throw base::Error(base::ErrorKind::invalid_input,
-                          "a process type may have letters, digits and . _ - only");
-    process.command = read_command(table);
-    if (process.command.empty())
-        throw base::Error(base::ErrorKind::invalid_input,
-                          "the process " + process.type + " has no command");
-    process.args = base::json::get_strings(table, "args");
-    process.working_directory = base::json::find_string(table, "working-dir").value_or("");
-    process.is_default = base::json::find_bool(table, "default", false);
-    return process;
-}
-
-void read_launch(const json& table, Built& built) {
-    for (const auto& process : list_of(table, "processes"))
-        built.processes.push_back(read_process(process));
-    for (const auto& label : list_of(table, "labels"))
-        built.labels.emplace_back(base::json::get_string(label, "key"),
-                                  base::json::get_string(label, "value"));
-    const auto defaults = std::count_if(built.processes.begin(), built.processes.end(),
-                                        [](const Process& process) { return process.is_default; });
-    if (defaults > 1)
-        throw base::Error(base::ErrorKind::invalid_input, "more than one process is the default");
 }
 
 BuiltLayer read_layer(const std::filesystem::path& layers, const std::string& directory,
@@ -106,28 +37,26 @@ BuiltLayer read_layer(const std::filesystem::path& layers, const std::string& di
     const auto file = directory + "/" + name + ".toml";
     const json table = read_toml(layers, file).value_or(json::object());
     return in_file(file, [&] {
+        for (const char* type : {"launch", "build", "cache"})
+            if (table.contains(type))
+                refuse("launch, build and cache belong into the table [types]");
         const json types = table_of(table, "types");
-        return BuiltLayer{
-            .name = name,
-            .types = {.launch = base::json::find_bool(types, "launch", false),
-                      .build = base::json::find_bool(types, "build", false),
-                      .cache = base::json::find_bool(types, "cache", false)},
-            .metadata_json = table_of(table, "metadata").dump(),
-            .has_content = static_cast<bool>(
-                base::open_beneath(layers, directory + "/" + name, O_RDONLY | O_DIRECTORY)),
+        const auto is = [&](const char* type) {
+            return types.is_object() && base::json::find_bool(types, type, false);
         };
+        BuiltLayer layer{.name = name,
+                         .types = {is("launch"), is("build"), is("cache")},
+                         .metadata_json = table_of(table, "metadata").dump(),
+                         .has_content = static_cast<bool>(base::open_beneath(
+                             layers, directory + "/" + name, O_RDONLY | O_DIRECTORY))};
+        // The image's old layer would be meant, while the cache needs one that is here.
+        if (layer.types.launch && layer.types.cache && !layer.has_content)
+            refuse("the layer is to be cached but has no directory");
+        return layer;
     });
 }
 
-void check(const BuiltLayer& layer, const std::string& file) {
-    if (layer.name == "build" || layer.name == "launch" || layer.name == "store")
-        wrong(file, "a layer may not have this name");
-    if (!layer.has_content && layer.types.cache)
-        wrong(file, "the layer is to be cached but has no directory");
-    if (!layer.has_content && layer.types.build)
-        wrong(file, "the layer is for the build but has no directory");
-}
-
+// launch.toml, build.toml and store.toml are no layers: their names are reserved.
 std::set<std::string> layer_names(const std::filesystem::path& layers,
                                   const std::string& directory) {
     static const std::set<std::string> files{"launch.toml", "build.toml", "store.toml"};
@@ -141,7 +70,45 @@ std::set<std::string> layer_names(const std::filesystem::path& layers,
     return names;
 }
 
+void hide_ignored(const std::filesystem::path& layers, const std::string& id,
+                  const BuiltLayer& layer) {
+    if (layer.types.launch || layer.types.build || layer.types.cache || !layer.has_content) return;
+    const auto directory = base::open_beneath(layers, id, O_RDONLY | O_DIRECTORY);
+    const auto hidden = layer.name + ".ignore";
+    if (directory &&
+        ::renameat(directory.get(), layer.name.c_str(), directory.get(), hidden.c_str()) != 0)
+        base::throw_errno("could not rename the layer " + base::printable(layer.name));
+}
+
+void read_layers(const std::filesystem::path& layers, const std::string& id, Built& built) {
+    for (const auto& name : layer_names(layers, id)) {
+        built.layers.push_back(read_layer(layers, id, name));
+        hide_ignored(layers, id, built.layers.back());
+    }
+}
+
+void read_store(const std::filesystem::path& layers, const std::string& id, Built& built) {
+    const auto file = id + "/store.toml";
+    if (const auto table = read_toml(layers, file))
+        built.store_json = in_file(file, [&] { return table_of(*table, "metadata").dump(); });
+}
+
 } // namespace
+
+const json& list_of(const json& table, const char* name) {
+    static const json none = json::array();
+    const auto it = table.find(name);
+    if (it == table.end()) return none;
+    if (!it->is_array()) refuse(std::string("\"") + name + "\" must be a list");
+    return *it;
+}
+
+json table_of(const json& table, const char* name) {
+    const auto it = table.find(name);
+    if (it == table.end()) return nullptr;
+    if (!it->is_object()) refuse(std::string("\"") + name + "\" must be a table");
+    return *it;
+}
 
 std::vector<PlanSection> read_build_plan(const std::filesystem::path& slot, const std::string& file,
                                          const std::string& whose) {
@@ -155,24 +122,21 @@ std::vector<PlanSection> read_build_plan(const std::filesystem::path& slot, cons
     });
 }
 
-Built read_layers_directory(const std::filesystem::path& layers, const std::string& escaped_id) {
+Built read_layers_directory(const std::filesystem::path& layers, const Info& info) {
+    const auto id = info.escaped_id();
     Built built;
-    for (const auto& name : layer_names(layers, escaped_id)) {
-        const auto layer = read_layer(layers, escaped_id, name);
-        check(layer, escaped_id + "/" + name + ".toml");
-        built.layers.push_back(layer);
-    }
-    const auto launch = escaped_id + "/launch.toml";
+    read_layers(layers, id, built);
+    const auto launch = id + "/launch.toml";
     if (const auto table = read_toml(layers, launch))
-        in_file(launch, [&] { read_launch(*table, built); });
-    const auto build = escaped_id + "/build.toml";
+        in_file(launch, [&] { read_launch(*table, info, built); });
+    const auto build = id + "/build.toml";
     if (const auto table = read_toml(layers, build))
         in_file(build, [&] {
             for (const auto& unmet : list_of(*table, "unmet"))
                 built.unmet.push_back(base::json::get_string(unmet, "name"));
         });
-    if (const auto table = read_toml(layers, escaped_id + "/store.toml"))
-        built.store_json = table_of(*table, "metadata").dump();
+    read_store(layers, id, built);
+    read_bills(layers, info, built);
     return built;
 }
 
@@ -184,7 +148,7 @@ std::string render_plan(const std::vector<PlanEntry>& plan) {
         if (!metadata.empty()) rendered["metadata"] = metadata;
         entries.push_back(rendered);
     }
-    return json_to_toml({{"entries", entries}});
+    return entries.empty() ? std::string() : json_to_toml(json{{"entries", entries}});
 }
 
 } // namespace buildpacks

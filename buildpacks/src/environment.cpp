@@ -80,6 +80,10 @@ Environment with_platform(Environment environment, const Environment& platform) 
     return environment;
 }
 
+Environment Buildpack::environment(const Variables& variables) const {
+    return info().clear_env ? variables.base : with_platform(variables.base, variables.platform);
+}
+
 std::vector<std::string> render(const Environment& environment) {
     std::vector<std::string> lines;
     for (const auto& [name, value] : environment) lines.push_back(name + "=" + value);

@@ -78,8 +78,8 @@ class Attempt {
     }
 
     std::vector<PlanEntry> entries_for(std::size_t i) const {
-        std::vector<PlanEntry> entries;
-        for (std::size_t j = i; j < candidates_.size(); ++j) {
+        std::vector<PlanEntry> entries; // of the whole group: an earlier provider may leave some
+        for (std::size_t j = 0; j < candidates_.size(); ++j) {
             if (!present_[j]) continue;
             for (const auto& entry : section(j).requires_)
                 if (contains(section(i).provides, entry.name)) entries.push_back(entry);

@@ -35,7 +35,7 @@ using base::json::Value;
 struct Options {
     std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
         network;
-    std::vector<std::string> buildpacks, environment;
+    std::vector<std::string> buildpacks, given, environment;
     bool explain = false;
 };
 
@@ -149,12 +149,29 @@ void add_settings(builder::Job& job, const Options& options, const Value& server
             base::json::find_integer(defaults, "first_id").value_or(first_id_of_root));
 }
 
+// A path as the person means it, from the directory they are in; anything else as it is.
+std::string absolute_uri(std::string uri) {
+    if (uri.starts_with("file://")) uri.erase(0, 7);
+    const bool path = uri.starts_with('/') || uri.starts_with('.') ||
+                      (uri.find("://") == std::string::npos && fs::exists(uri));
+    return path ? fs::weakly_canonical(fs::absolute(uri)).string() : uri;
+}
+
+// A person at a terminal may name whatever they can reach themselves.
+void add_given_buildpacks(builder::Job& job, const Options& options) {
+    for (const auto& uri : options.given) job.buildpacks.uris.push_back(absolute_uri(uri));
+    job.buildpacks.by = "the command line";
+    job.source_access.any_host = true;
+    job.source_access.any_folder = true;
+}
+
 builder::Job make_job(const Options& options, const Context& context) {
     const auto server = ask_server(context);
     const auto root = cache_root();
     make_passable(root);
     make_passable(root / "builds");
     fs::create_directories(root / "images");
+    fs::create_directories(root / "buildpack-sources");
     builder::Job job;
     job.id = "local-" + base::random_hex(6);
     job.app = "local";
@@ -163,6 +180,8 @@ builder::Job make_job(const Options& options, const Context& context) {
     add_settings(job, options, server);
     add_credentials(job, server);
     job.images_directory = root / "images";
+    job.sources_directory = root / "buildpack-sources";
+    add_given_buildpacks(job, options);
     if (!options.cache.empty()) job.cache_directory = fs::absolute(options.cache);
     job.work_directory = root / "builds" / job.id;
     fs::create_directories(job.work_directory);
@@ -316,6 +335,9 @@ void add_build(CLI::App& root, Context& context) {
                         "build image (default: the server's)");
     command->add_option("--run-image", options->run_image, "run image (default: the server's)");
     command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
+    command->add_option("--buildpack", options->given,
+                        "buildpack to use: id, URL, path, docker://image (repeatable)")
+        ->allow_extra_args(false);
     command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");
     command->add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
         ->check(CLI::ExistingFile);

@@ -5,10 +5,12 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <deque>
 #include <exception>
 #include <poll.h>
+#include <sys/socket.h>
 
 namespace http {
 namespace {
@@ -29,6 +31,7 @@ using List = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 // What libcurl's callbacks see. No exception may cross its C: they are kept here.
 struct Transfer {
     const Request& request;
+    const ClientOptions& options;
     Response response;
     std::size_t header_bytes = 0;
     std::uint64_t sent = 0;
@@ -126,6 +129,31 @@ int on_seek(void* self, curl_off_t offset, int origin) {
     return done == 1 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
+std::string numeric_address(const curl_sockaddr& peer) {
+    char text[INET6_ADDRSTRLEN] = "";
+    const auto* address = &peer.addr;
+    if (peer.family == AF_INET)
+        ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text,
+                    sizeof text);
+    if (peer.family == AF_INET6)
+        ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text,
+                    sizeof text);
+    return text;
+}
+
+curl_socket_t on_connect(void* self, curlsocktype, curl_sockaddr* peer) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const auto allowed = transfer.guarded(0, [&]() -> std::size_t {
+        const auto address = numeric_address(*peer);
+        if (transfer.options.allow_address(address)) return 1;
+        throw base::Error(base::ErrorKind::denied,
+                          "the host of " + parse_url(transfer.request.url).origin() + " is at " +
+                              address + ", an address that is not public");
+    });
+    if (allowed == 0) return CURL_SOCKET_BAD;
+    return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
+}
+
 bool names(std::string_view header, std::string_view name) {
     return header.size() > name.size() && header[name.size()] == ':' &&
            std::equal(name.begin(), name.end(), header.begin(),
@@ -201,6 +229,11 @@ void set_up(CURL* easy, const ClientOptions& options, const Url& url, Transfer& 
         curl_easy_setopt(easy, CURLOPT_CAPATH, system ? system : "/etc/ssl/certs");
     }
     if (url.is_loopback()) curl_easy_setopt(easy, CURLOPT_PROXY, ""); // never through a proxy
+    if (options.allow_address) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_connect);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); // it would be asked about the proxy's address
+    }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
@@ -297,7 +330,8 @@ Response Client::send(const Request& request, const base::Stop& stop) {
     auto slot = pool_->take(url.origin());
     const List headers = headers_of(request);
     char error[CURL_ERROR_SIZE] = "";
-    Transfer transfer{.request = request, .response = {}, .failure = nullptr};
+    Transfer transfer{
+        .request = request, .options = pool_->options, .response = {}, .failure = nullptr};
     set_up(slot->easy.get(), pool_->options, url, transfer, headers, error);
     if (curl_multi_add_handle(slot->multi.get(), slot->easy.get()) != CURLM_OK)
         throw base::Error(base::ErrorKind::internal, "the HTTP client failed");

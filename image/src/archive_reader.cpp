@@ -91,6 +91,7 @@ ArchiveReader::ArchiveReader(ArchiveKind kind, ByteSource source, int seekable,
         archive_read_support_filter_gzip(reader);
         archive_read_support_filter_zstd(reader);
         archive_read_support_filter_xz(reader);
+        archive_read_support_filter_bzip2(reader); // classic buildpacks are .tbz, too
     }
     if (seekable >= 0) {
         archive_read_support_format_zip_seekable(reader);

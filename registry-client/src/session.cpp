@@ -62,7 +62,8 @@ Session::Session(const std::string& registry, Settings settings)
     : registry_(registry), settings_(std::move(settings)), root_(root_of(registry, settings_)),
       origin_(http::parse_url(root_)),
       client_(http::ClientOptions{.ca_file = settings_.ca_file,
-                                  .stall_timeout = settings_.stall_timeout}),
+                                  .stall_timeout = settings_.stall_timeout,
+                                  .allow_address = settings_.allow_address}),
       authentication_(client_, origin_, credential_for(registry, settings_)) {}
 
 void Session::back_off(int attempt, std::optional<std::chrono::milliseconds> asked,

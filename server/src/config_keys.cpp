@@ -210,6 +210,19 @@ std::vector<Key> build_keys() {
     };
 }
 
+std::vector<Key> buildpack_keys() {
+    return {
+        list(
+            "buildpacks.allowed_private_hosts",
+            [](Config & c) -> auto& { return c.buildpacks.allowed_private_hosts; },
+            "Hosts (`name` or `name:port`) in private networks that apps may name buildpacks of; "
+            "others there are refused."),
+        choice(
+            "buildpacks.submodules", [](Config & c) -> auto& { return c.buildpacks.submodules; },
+            {"no", "yes"}, "Whether submodules of buildpacks' git repositories are fetched."),
+    };
+}
+
 std::vector<Key> path_keys() {
     return {
         file(
@@ -230,7 +243,8 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part : {server_keys(), registry_keys(), build_keys(), path_keys()})
+        for (auto part :
+             {server_keys(), registry_keys(), build_keys(), buildpack_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

@@ -119,6 +119,7 @@ StateDirectory::StateDirectory(std::filesystem::path root, const SystemUser& doo
     make_directory(repositories(), 0700);
     give_to(repositories(), door.uid, door.gid);
     make_for_builds(images());
+    make_for_builds(buildpack_sources());
     check_way_to(root_, door);
 }
 

@@ -47,6 +47,7 @@ class StateDirectory {
     }
     std::filesystem::path registry() const { return root_ / "registry"; }
     std::filesystem::path images() const { return root_ / "images"; }
+    std::filesystem::path buildpack_sources() const { return root_ / "buildpack-sources"; }
     std::filesystem::path caches() const { return root_ / "caches"; }
     std::filesystem::path builds() const { return root_ / "builds"; }
     std::filesystem::path host_keys() const { return root_ / "host_keys"; }

@@ -235,6 +235,35 @@ TEST_CASE("a setting is what it was set to last") {
     CHECK(opened.store->find_setting("a") == std::string("2"));
 }
 
+TEST_CASE("an app's setting is its own, is removed by an empty value and goes with the app") {
+    Opened opened;
+    auto& store = *opened.store;
+    store.add_app({"shop", 1});
+    store.add_app({"blog", 1});
+    store.set_app_setting("shop", "stack", "one");
+    store.set_app_setting("shop", "stack", "two");
+    CHECK(store.find_app_setting("shop", "stack") == std::string("two"));
+    CHECK_FALSE(store.find_app_setting("blog", "stack"));
+    CHECK_THROWS_AS(store.set_app_setting("nobody", "stack", "one"), base::Error);
+    store.set_app_setting("shop", "stack", "");
+    CHECK_FALSE(store.find_app_setting("shop", "stack"));
+    store.set_app_setting("shop", "stack", "two");
+    store.remove_app("shop");
+    store.add_app({"shop", 2});
+    CHECK_FALSE(store.find_app_setting("shop", "stack"));
+}
+
+TEST_CASE("a stack that is added beside the current one does not become it") {
+    Opened opened;
+    opened.store->use_stack({"first", "b1", "r1", true});
+    opened.store->use_stack({"other", "b2", "r2", false});
+    CHECK(opened.store->current_stack()->name == "first");
+    opened.store->use_stack({"first", "b3", "r3", false}); // a new version of the current one
+    CHECK(opened.store->current_stack()->build == "b3");
+    opened.store->use_stack({"other", "b2", "r2", true});
+    CHECK(opened.store->current_stack()->name == "other");
+}
+
 TEST_CASE("a database of a newer program is refused and left as it is") {
     Opened opened;
     opened.store.reset();

@@ -10,13 +10,13 @@ verdict() {
 }
 
 verdict node-hello nodejs 0 "found package.json"
-verdict node-hello python 100 "no requirements.txt or pyproject.toml"
+verdict node-hello python 100 "no requirements.txt, pyproject.toml or Pipfile"
 verdict python-hello python 0 "found requirements.txt"
 verdict python-hello procfile 0 "found Procfile"
 verdict static-hello static 0 "found public/index.html"
 verdict procfile-hello procfile 0 "found Procfile"
 verdict none nodejs 100 "no package.json"
-verdict none python 100 "no requirements.txt or pyproject.toml"
+verdict none python 100 "no requirements.txt, pyproject.toml or Pipfile"
 verdict none static 100 "no static.json, and no index.html in ., public, dist or _site"
 verdict none procfile 100 "no Procfile"
 

@@ -34,6 +34,9 @@ build_procfile 'worker: run\n'
 equal "no web process is no error" 0 "$status"
 lacks "without web there is no default" "$(launch)" default
 
+build_procfile 'web: run\nrelease: migrate\n'
+holds "who expects 'release' to run by itself is told" "$output" "'release' is a process like"
+
 # refused TEXT WORDS
 refused() {
     build_procfile "$1"

@@ -73,7 +73,7 @@ run build python
 holds "pyproject.toml's dependencies are installed" "$output" \
     "Installed 1 package from pyproject.toml"
 equal "src is where modules are looked for" "own blinker" \
-    "$(PYTHONPATH=$(cat "$layers/venv/env.launch/PYTHONPATH.prepend") \
+    "$(PYTHONPATH=$(cat "$layers/project/env/PYTHONPATH.prepend") \
         "$layers/venv/bin/python" -B -c 'import own')"
 keep_only_cached
 run build python "${offline[@]}"

@@ -100,4 +100,26 @@ holds "a root that is not there is told" "$output" "ERROR: the root 'missing' of
 settings '{'
 holds "broken JSON is told" "$output" "ERROR: static.json is not valid JSON"
 
+# A single-page app: its own router knows the paths.
+settings '{"root": "public", "routes": {"/**": "index.html"}}'
+equal "a route for all paths is taken" 0 "$status"
+lacks "without a warning" "$output" "WARNING"
+mkdir -p "$work_dir/workspace/public/"{docs,.git}
+echo secret >"$work_dir/workspace/public/.git/config"
+echo docs >"$work_dir/workspace/public/docs/index.html"
+start_server
+equal "what is no file is the app's page" "200 text/html; charset=utf-8" "$(answer /users/7?tab=a)"
+holds "with its content" "$(cat "$work_dir/body")" "Hello from Slipway"
+equal "a directory with a page of its own keeps it" "200 docs" \
+    "$(answer /docs/ | cut -c 1-3) $(cat "$work_dir/body")"
+answer /.git/config >/dev/null
+holds "hidden files stay hidden behind it" "$(cat "$work_dir/body")" "Hello from Slipway"
+stop_server
+settings '{"routes": {"/api/*": "api.html"}}'
+holds "other routes are told" "$output" 'WARNING: static.json: "routes" not known here'
+settings '{"routes": {"/**": "missing.html"}}'
+holds "a page that is not there is told" "$output" "ERROR: 'missing.html', to which static.json"
+settings '{"routes": {"/**": "../secret"}}'
+equal "a page outside of the root is refused" 1 "$status"
+
 finish

@@ -106,6 +106,8 @@ struct Job {
     std::filesystem::path cache_directory;          // of this app alone; empty: no cache
     std::filesystem::path work_directory;           // of this build alone; removed at its end
     std::map<std::string, std::string> environment; // given to buildpacks
+    // Service bindings for the build alone: name -> file ("type", "provider", ...) -> content.
+    std::map<std::string, std::map<std::string, std::string>> bindings;
     std::filesystem::path ca_file;    // extra CA certificates, for the build and for our own calls
     std::string network = "internet"; // or "none"
     std::string runtime = "crun";

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 
 #include <charconv>
+#include <set>
 
 namespace builder {
 namespace {
@@ -26,30 +27,48 @@ unsigned id_from(const registry::PinnedImage& image, const std::string& name) {
     return id;
 }
 
+// Of the build image's variables those that the lifecycle lets through; the specification promises
+// no other ("Base Image-Provided Variables"). A buildpack that needs more brings it itself.
+buildpacks::Environment inherited(const registry::PinnedImage& build_image) {
+    static const std::set<std::string> names{"PATH",        "LD_LIBRARY_PATH", "LIBRARY_PATH",
+                                             "CPATH",       "PKG_CONFIG_PATH", "HTTP_PROXY",
+                                             "HTTPS_PROXY", "NO_PROXY",        "http_proxy",
+                                             "https_proxy", "no_proxy",        "CNB_STACK_ID"};
+    buildpacks::Environment environment;
+    for (const auto& entry : build_image.image.config().environment) {
+        const auto equals = entry.find('=');
+        if (equals != std::string::npos && names.contains(entry.substr(0, equals)))
+            environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+    }
+    return environment;
+}
+
+void check_name(const std::string& name, const char* what) {
+    if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "\"" + name + "\" cannot be the name of " + what);
+}
+
 } // namespace
 
 BuildUser build_user(const registry::PinnedImage& build_image) {
     return {id_from(build_image, "CNB_USER_ID"), id_from(build_image, "CNB_GROUP_ID")};
 }
 
-buildpacks::Environment base_environment(const registry::PinnedImage& build_image, const Job& job,
+buildpacks::Environment base_environment(const StackImagesRead& images, const Job& job,
                                          const Workspace& workspace) {
-    buildpacks::Environment environment;
-    for (const auto& entry : build_image.image.config().environment) {
-        const auto equals = entry.find('=');
-        if (equals != std::string::npos)
-            environment[entry.substr(0, equals)] = entry.substr(equals + 1);
-    }
+    auto environment = inherited(images.build);
     environment["HOME"] = workspace.home_inside;
     environment["CNB_TARGET_OS"] = "linux";
-    environment["CNB_TARGET_ARCH"] = build_image.image.architecture();
+    environment["CNB_TARGET_ARCH"] = images.run.image.architecture();
     environment["CNB_EXEC_ENV"] = "production";
-    const auto& labels = build_image.image.config().labels;
+    const auto& labels = images.run.image.config().labels;
     for (const auto& [label, name] :
          {std::pair{"io.buildpacks.base.distro.name", "CNB_TARGET_DISTRO_NAME"},
-          {"io.buildpacks.base.distro.version", "CNB_TARGET_DISTRO_VERSION"},
-          {"io.buildpacks.stack.id", "CNB_STACK_ID"}})
+          {"io.buildpacks.base.distro.version", "CNB_TARGET_DISTRO_VERSION"}})
         if (const auto it = labels.find(label); it != labels.end()) environment[name] = it->second;
+    if (!job.bindings.empty())
+        environment["SERVICE_BINDING_ROOT"] = workspace.inside.platform + "/bindings";
     // Programs that bring certificates of their own ask one of these for more.
     if (!job.ca_file.empty())
         for (const char* name : {"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
@@ -60,10 +79,17 @@ buildpacks::Environment base_environment(const registry::PinnedImage& build_imag
 
 void write_platform(const Job& job, const Workspace& workspace) {
     for (const auto& [name, value] : job.environment) {
-        if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
-            throw base::Error(base::ErrorKind::invalid_input,
-                              "\"" + name + "\" cannot be the name of a variable");
+        check_name(name, "a variable");
         base::write_file(workspace.platform / "env" / name, value);
+    }
+    for (const auto& [binding, files] : job.bindings) {
+        check_name(binding, "a service binding");
+        const auto directory = workspace.platform / "bindings" / binding;
+        std::filesystem::create_directories(directory);
+        for (const auto& [name, value] : files) {
+            check_name(name, "a service binding's file");
+            base::write_file(directory / name, value);
+        }
     }
 }
 

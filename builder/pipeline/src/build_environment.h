@@ -9,11 +9,18 @@ namespace builder {
 // CNB_USER_ID and CNB_GROUP_ID of a build image. Throws Error{invalid_input} for root or nonsense.
 BuildUser build_user(const registry::PinnedImage& build_image);
 
-// Of the build image, the target, the extra CA certificates; without the user's variables.
-buildpacks::Environment base_environment(const registry::PinnedImage& build_image, const Job& job,
+// What every buildpack finds: of the build image what the lifecycle lets through, the target (the
+// run image), service bindings, extra CA certificates; without the user's variables. Each
+// buildpack's API then decides which of the CNB_ variables it sees.
+struct StackImagesRead {
+    const registry::PinnedImage& build;
+    const registry::PinnedImage& run;
+};
+buildpacks::Environment base_environment(const StackImagesRead& images, const Job& job,
                                          const Workspace& workspace);
 
-// One file for each of the user's variables (platform.md, "User-Provided Variables").
+// One file for each of the user's variables (platform.md, "User-Provided Variables"), and the
+// service bindings: bindings/<name>/<file>.
 void write_platform(const Job& job, const Workspace& workspace);
 
 // The stack's certificates and the operator's in one file, when the operator gave some.

@@ -17,7 +17,7 @@ void keep(LayerCache& cache, const BuildpackRecord& record, const std::string& l
     const auto source = workspace.layers / escaped(record.id) / layer;
     if (fs::is_directory(fs::symlink_status(source)) &&
         !fs::is_symlink(fs::symlink_status(source.parent_path())))
-        cache.put(record, escaped(record.id), layer, source);
+        cache.put(record, layer, source);
 }
 
 const buildpacks::BuiltLayer* find_layer(const BuiltMember& member, const std::string& name) {
@@ -39,10 +39,11 @@ bool is_download_cache(const LayerRecord& layer) {
 } // namespace
 
 void keep_after_success(LayerCache& cache, const std::vector<BuildpackRecord>& records,
-                        const Workspace& workspace) {
+                        const std::string& bills_diff_id, const Workspace& workspace) {
     for (const auto& record : records)
         for (const auto& [name, layer] : record.layers)
             if (layer.types.cache) keep(cache, record, name, workspace);
+    cache.put_bills(workspace.bills, bills_diff_id);
     cache.commit();
 }
 

@@ -6,9 +6,10 @@
 
 namespace builder {
 
-// Every layer with cache=true. records: of the image that was exported, with diff ids.
+// Every layer with cache=true, and the bills of materials. records: of the image that was exported,
+// with diff ids; bills_diff_id: of its layer of bills.
 void keep_after_success(LayerCache& cache, const std::vector<BuildpackRecord>& records,
-                        const Workspace& workspace);
+                        const std::string& bills_diff_id, const Workspace& workspace);
 
 // After a failed build: of buildpacks that did not run, what was restored; of those that finished,
 // what still is what its metadata says; of the one that failed, pure download caches alone (package

@@ -3,17 +3,20 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bills_of_materials.h"
 #include "build_environment.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "phases/build.h"
+#include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
 #include "registry/image_store.h"
+#include "sources/fetcher.h"
 
 #include <chrono>
 #include <type_traits>
@@ -72,7 +75,10 @@ class Pipeline {
     // The table of contents.
     Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
-        const auto group = timed(Phase::detect, [&] { return detect_group(); });
+        const auto group = timed(Phase::detect, [&] {
+            choose();
+            return detect_group();
+        });
         if (job_.mode == Mode::detect) return names_of(group);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
@@ -118,6 +124,23 @@ class Pipeline {
         user_ = build_user(*build_image_);
         make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
+        // A builder's own order; what is bundled can be named all the same.
+        if (sources::is_builder(build_image_->image)) add_builder();
+    }
+
+    void add_builder() {
+        sources::add_builder(images_.unpack(*build_image_, stop_), *catalog_);
+        rule_ = "the builder's order";
+    }
+
+    void choose() {
+        const auto choice = choose_buildpacks(
+            {.job = job_, .workspace = workspace_, .registry = settings_, .parents_json = {}},
+            *catalog_, report_, stop_);
+        merge_environment(choice, job_);
+        if (choice.automatic()) return;
+        order_ = DetectInput::Order::given;
+        rule_ = choice.rule;
     }
 
     Group detect_group() {
@@ -130,13 +153,14 @@ class Pipeline {
                        .base = environment_,
                        .platform = platform(),
                        .target = run_target(),
-                       .rule = "the order of the bundled buildpacks"},
+                       .rule = rule_,
+                       .order = order_},
                       report_, stop_);
     }
 
     void start_sandbox() {
         const auto layers = images_.unpack(*build_image_, stop_);
-        environment_ = base_environment(*build_image_, job_, workspace_);
+        environment_ = base_environment({*build_image_, *run_image_}, job_, workspace_);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -158,7 +182,8 @@ class Pipeline {
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
         for (const auto* buildpack : catalog_->all())
-            spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+            if (buildpack->mounting() != buildpacks::Buildpack::Mounting::none)
+                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
@@ -182,11 +207,16 @@ class Pipeline {
     const buildpacks::Environment& platform() const { return job_.environment; }
 
     void restore_layers(const Group& group) {
-        cache_.emplace(job_.cache_directory,
-                       [&](const std::string& sentence) { report_.body(sentence); });
+        cache_.emplace(
+            job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
+            job_.cache_bytes);
         read_previous();
-        const auto restored =
-            restore(group, previous_ ? &previous_->metadata : nullptr, *cache_, workspace_, user_);
+        const RestoreInput input{.group = group,
+                                 .previous = previous_ ? &previous_->metadata : nullptr,
+                                 .image_bills = previous_bills(),
+                                 .workspace = workspace_,
+                                 .user = user_};
+        const auto restored = restore(input, *cache_);
         if (restored.layers.empty()) return;
         report_.step("Restored from the last build");
         for (const auto& layer : restored.layers) report_.body(layer);
@@ -206,6 +236,24 @@ class Pipeline {
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::cancelled) throw;
             report_.body("The last image cannot be read; building without it.");
+        }
+    }
+
+    // The last image's bills of materials: from the cache when it is that image's, else from the
+    // registry.
+    std::filesystem::path previous_bills() {
+        if (!previous_ || previous_->metadata.bills.empty()) return {};
+        if (cache_->bills_diff_id() == previous_->metadata.bills) return cache_->bills() / "launch";
+        const auto* target = std::get_if<RegistryTarget>(&job_.target);
+        try {
+            const auto store =
+                registry::open_repository(target->registry, target->repository, settings_);
+            return fetch_bills(previous_->image, previous_->metadata.bills, *store,
+                               job_.work_directory / "last-bills", stop_);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::cancelled) throw;
+            report_.body("The last image's bills of materials cannot be read.");
+            return {};
         }
     }
 
@@ -245,7 +293,9 @@ class Pipeline {
                                 .previous = previous_ ? &*previous_ : nullptr,
                                 .launcher = job_.launcher_directory / "slipway-launch"};
         auto exported = export_image(input, report_, stop_);
-        keep_cache([&] { keep_after_success(*cache_, exported.records, workspace_); });
+        keep_cache([&] {
+            keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
+        });
         for (const auto& named : exported.processes)
             report_.body("process " + named.process.type + ": " + command_line(named.process));
         if (exported.processes.empty())
@@ -273,7 +323,7 @@ class Pipeline {
         return outcome;
     }
 
-    const Job& job_;
+    Job job_; // with the environment of project.toml below its own
     const engine::World& world_;
     Reporter& report_;
     const base::Stop& stop_;
@@ -284,6 +334,8 @@ class Pipeline {
     std::optional<registry::PinnedImage> build_image_, run_image_;
     std::optional<buildpacks::Catalog> catalog_;
     buildpacks::Environment environment_;
+    std::string rule_ = "the order of the bundled buildpacks";
+    DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;

@@ -42,6 +42,8 @@ struct Info {
     std::vector<std::string> sbom_formats;   // media types
     std::string source;                      // pinned origin, for people: "https://...#<commit>"
     std::string full_name() const { return id + "@" + version; }
+    // Its Buildpack API is 0.<minor> or later. False for classic buildpacks, which have none.
+    bool has_api(unsigned minor) const;
     // A directory name: slashes become underscores (lifecycle's EscapeID).
     std::string escaped_id() const;
 };
@@ -67,12 +69,20 @@ struct HostPlaces {
     std::filesystem::path slot; // of this build: Places::scratch/<slot>
 };
 
+// What the platform has for a buildpack's environment. Each kind takes what its API says.
+struct Variables {
+    Environment base;     // the build image's, with what the buildpacks before added
+    Environment platform; // the user's; they are files in <platform>/env besides
+    Environment classic;  // STACK, REQUEST_ID, SOURCE_VERSION, ...: of classic buildpacks
+};
+
 enum class Verdict { pass, fail, error };
 
 struct Detection {
     Verdict verdict = Verdict::error;
     int exit_code = 0;
     std::string output;                // bounded, raw
+    std::string name;                  // "Node.js": what a classic bin/detect printed
     std::vector<PlanSection> sections; // its top section and each `or`, in order
 };
 
@@ -86,11 +96,22 @@ struct Process {
     // classic).
     bool direct = true;
     std::vector<std::string> execution_envs; // exec-env (API 0.12); empty: any
+    bool gave_args = false; // `args` was written, be it empty: the labels tell the two apart
 };
 
 // Files of the app that become a layer of their own (launch.toml, [[slices]]).
 struct Slice {
     std::vector<std::string> paths; // globs, relative to the app
+};
+
+// A software bill of materials that a buildpack wrote (buildpack.md,
+// "Software-Bill-of-Materials").
+struct BillOfMaterials {
+    enum class Of { launch, build, layer } of = Of::layer;
+    std::string layer;  // empty unless Of::layer
+    std::string format; // "cdx", "spdx" or "syft"
+    // <layer>.sbom.<format>.json, launch.sbom..., build.sbom... in <layers>/<escaped id>.
+    std::string file_name() const;
 };
 
 struct LayerTypes {
@@ -102,7 +123,7 @@ struct LayerTypes {
 struct BuiltLayer {
     std::string name;
     LayerTypes types;
-    std::string metadata_json; // the [metadata] table
+    std::string metadata_json; // the [metadata] table; "null" without one
     bool has_content = false;  // false: the previous image's layer is meant
 };
 
@@ -112,8 +133,12 @@ struct Built {
     std::vector<Process> processes;
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<std::string> unmet;
-    std::string store_json; // of store.toml's [metadata]; empty without one
+    std::string store_json; // of store.toml's [metadata], "null" without; empty: no store.toml
     std::vector<Slice> slices;
+    std::vector<BillOfMaterials> bills;
+    // The old [[bom]] of launch.toml, as JSON list: [{"name", "metadata"}]; empty without one.
+    std::string legacy_bill_json;
+    std::vector<std::string> warnings; // what was left out of it, for the log
     // What buildpacks after this one find in their environment besides the layers' (classic
     // `export`): names with their whole new values.
     Environment exported;
@@ -123,7 +148,10 @@ struct Built {
     // A program in one of this buildpack's launch layers ("<layer>/<path>") that exec.d runs for
     // direct processes, so that they see what a classic app's .profile.d sets. Empty: none.
     std::string direct_process_program;
-    std::string report_json; // classic bin/report; empty without one
+    // The app's variables with their values at run time, of the bin/release that speaks
+    // (process_set), and the services that it would like to have.
+    Environment config_vars;
+    std::vector<std::string> addons;
 };
 
 // Where the app lies in the image when this buildpack took part. One `app` moves the whole image.
@@ -142,6 +170,9 @@ class Buildpack {
     virtual Mounting mounting() const { return Mounting::read_only; }
     virtual AppDirectory app_directory() const { return AppDirectory::workspace; }
 
+    // Of Cloud Native buildpacks: `base`, and `platform` unless clear-env.
+    virtual Environment environment(const Variables& variables) const;
+
     // `slot`: a directory of its own below Places::scratch, made by the caller.
     virtual engine::Invocation detect(const Places& places, const std::string& slot,
                                       Environment environment) const = 0;
@@ -155,6 +186,9 @@ class Buildpack {
     // Throws Error{buildpack_failed} that names the file when what was left does not follow the
     // specification.
     virtual Built read_build(const HostPlaces& places) const = 0;
+    // What the buildpack has to tell about its build (classic bin/report), JSON; also after a build
+    // that failed. Never throws for what it finds.
+    virtual std::optional<std::string> read_report(const HostPlaces&) const { return std::nullopt; }
 };
 
 } // namespace buildpacks

@@ -22,6 +22,7 @@ class Catalog {
     // Error{invalid_input} that names the file and the line.
     static Catalog load(const std::vector<std::filesystem::path>& directories);
 
+    // Takes the place of one with the same id and version.
     void add(std::shared_ptr<const Buildpack> buildpack);
     void add(Composite composite);
     void set_order(Order order) { order_ = std::move(order); }
@@ -41,6 +42,7 @@ class Catalog {
 
   private:
     void load_directory(const std::filesystem::path& directory);
+    void remove(const Info& same);
     Order order_;
     SystemBuildpacks system_;
     std::vector<std::shared_ptr<const Buildpack>> buildpacks_;

@@ -46,6 +46,9 @@ struct ClientOptions {
     std::chrono::seconds connect_timeout{15};
     std::chrono::seconds stall_timeout{60}; // no byte either way
     std::string user_agent = "slipway/0.1";
+    // Asked with each numeric address before a connection is made to it, whatever its name was
+    // resolved to; false: Error{denied}. For URLs of strangers (address.h). Empty: all are allowed.
+    std::function<bool(const std::string& address)> allow_address;
 };
 
 class Client {
@@ -53,8 +56,8 @@ class Client {
     explicit Client(ClientOptions options = {});
     ~Client();
     // Any status is a Response. Throws Error{unavailable | timed_out | cancelled} when there was
-    // no complete answer, Error{denied} when the server's certificate is not trusted. What a
-    // callback of the request throws comes out as it is.
+    // no complete answer, Error{denied} when the server's certificate is not trusted or its
+    // address not allowed. What a callback of the request throws comes out as it is.
     Response send(const Request& request, const base::Stop& stop);
 
   private:

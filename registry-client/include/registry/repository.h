@@ -8,6 +8,7 @@
 #include "image/reference.h"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ struct Settings {
     int attempts = 5;                              // of one request
     std::chrono::milliseconds first_backoff{500};
     std::chrono::seconds stall_timeout{60}; // without a byte either way
+    // As http::ClientOptions::allow_address: for references that strangers wrote.
+    std::function<bool(const std::string& address)> allow_address;
 };
 
 // Reads ~/.docker/config.json (or $DOCKER_CONFIG/config.json): "auths" and credential helpers.

@@ -63,6 +63,10 @@ struct Config {
         std::uint64_t free_space = 256ull << 20;
         std::uint64_t cache_size = 5ull << 30;
     } build;
+    struct Buildpacks {
+        std::vector<std::string> allowed_private_hosts;
+        std::string submodules = "no";
+    } buildpacks;
     struct Log {
         std::string level = "info";
     } log;

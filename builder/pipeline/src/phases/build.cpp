@@ -1,5 +1,7 @@
 #include "phases/build.h"
 
+#include "bills_of_materials.h"
+
 #include "base/error.h"
 #include "base/text.h"
 #include "buildpacks/environment.h"
@@ -153,19 +155,29 @@ void BuildPhase::run_member(const Member& member, std::size_t index, engine::San
     if (!result.status.ok()) fail(name, failure_of(result, limits_), lines.last(), report_);
 }
 
+// What it was asked for is met unless it says otherwise; nobody after it is asked again.
+void BuildPhase::settle_plan(const Member& member, const buildpacks::Built& built) {
+    std::vector<std::string> asked;
+    for (const auto& entry : member.plan)
+        if (!names(met_, entry.name)) asked.push_back(entry.name);
+    const auto& info = member.buildpack->info();
+    for (const auto& name : built.unmet)
+        if (!names(asked, name))
+            throw Error(ErrorKind::buildpack_failed,
+                        info.escaped_id() + "/build.toml: \"" + base::printable(name) +
+                            "\" is given back as unmet, but " + info.full_name() +
+                            " was not asked for it");
+    for (const auto& name : asked)
+        if (!names(built.unmet, name)) met_.push_back(name);
+}
+
 buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
     const auto& info = member.buildpack->info();
     auto built = member.buildpack->read_build(
         {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)});
-    std::vector<std::string> asked;
-    for (const auto& entry : member.plan) asked.push_back(entry.name);
-    for (const auto& name : built.unmet)
-        if (!names(asked, name))
-            throw Error(ErrorKind::buildpack_failed, info.full_name() + " gave back \"" +
-                                                         base::printable(name) +
-                                                         "\" as unmet, which it was not asked for");
-    for (const auto& name : asked)
-        if (!names(built.unmet, name)) met_.push_back(name);
+    for (const auto& warning : built.warnings) report_.body("Warning: " + warning);
+    settle_plan(member, built);
+    collect_bills(info, built, workspace_);
     for (const auto& layer : built.layers) {
         if (!layer.types.build) continue;
         const auto relative = info.escaped_id() + "/" + layer.name;

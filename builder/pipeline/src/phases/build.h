@@ -29,6 +29,7 @@ class BuildPhase {
     void run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
                     const base::Stop& stop);
     engine::Invocation prepare(const Member& member, std::size_t index) const;
+    void settle_plan(const Member& member, const buildpacks::Built& built);
     buildpacks::Built accept(const Member& member, std::size_t index);
 
     const JobLimits& limits_;

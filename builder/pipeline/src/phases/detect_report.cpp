@@ -100,13 +100,18 @@ std::string verdict_for_people(const Detections::Answer& answer) {
     return (answer.detection.verdict == Verdict::fail ? "no" : "error") + code;
 }
 
-void tell_output(const std::string& output, Reporter& report) {
-    const auto lines = lines_of(output);
-    for (std::size_t i = 0; i < std::min(most_lines, lines.size()); ++i)
-        report.problem("      " + lines[i]);
-    if (lines.size() > most_lines)
-        report.problem("      ... and " + std::to_string(lines.size() - most_lines) +
-                       " lines more");
+// One line of output stands beside the verdict, more stand below it.
+void tell_answer(const Detections::Answer& answer, Reporter& report) {
+    const auto said = answer.detection.verdict == Verdict::pass ? std::vector<std::string>()
+                                                                : lines_of(answer.detection.output);
+    const bool beside = said.size() == 1;
+    report.problem("  " + padded(answer.buildpack->info().id, 22) + verdict_for_people(answer) +
+                   (beside ? "  " + said.front() : ""));
+    if (beside) return;
+    for (std::size_t i = 0; i < std::min(most_lines, said.size()); ++i)
+        report.problem("      " + said[i]);
+    if (said.size() > most_lines)
+        report.problem("      ... and " + std::to_string(said.size() - most_lines) + " lines more");
 }
 
 std::string names_of(const TriedGroup& tried) {
@@ -138,10 +143,7 @@ std::string render_record(const DetectInput& input, const Detections& detections
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report) {
     report.problem("No buildpack can build this app. What each of them said:");
     report.problem("");
-    for (const auto& answer : detections.all()) {
-        report.problem("  " + padded(answer.buildpack->info().id, 22) + verdict_for_people(answer));
-        if (answer.detection.verdict != Verdict::pass) tell_output(answer.detection.output, report);
-    }
+    for (const auto& answer : detections.all()) tell_answer(answer, report);
     std::size_t told = 0;
     for (const auto& group : tried) {
         if (group.failed != TriedGroup::Failed::plan || ++told > most_told_groups) continue;

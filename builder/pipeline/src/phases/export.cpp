@@ -1,5 +1,8 @@
 #include "phases/export.h"
 
+#include "app_slices.h"
+#include "bills_of_materials.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -7,6 +10,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <sys/stat.h>
 
@@ -19,22 +23,84 @@ namespace fs = std::filesystem;
 
 constexpr const char* launcher_path = "/cnb/lifecycle/launcher";
 
-// Later buildpacks replace processes of the same type; the last default wins.
-std::vector<NamedProcess> merge_processes(const std::vector<BuiltMember>& built) {
-    std::vector<NamedProcess> merged;
-    for (const auto& member : built)
-        for (const auto& process : member.built.processes) {
-            std::erase_if(merged, [&](const NamedProcess& earlier) {
-                return earlier.process.type == process.type;
-            });
-            if (process.is_default)
-                for (auto& earlier : merged) earlier.process.is_default = false;
-            merged.push_back({process, member.buildpack->info().id});
+// Everything the group said, in its order. Later buildpacks replace processes of the same type; of
+// those that name a set, the last speaks alone.
+class Processes {
+  public:
+    explicit Processes(Reporter& report) : report_(report) {}
+
+    void add(const BuiltMember& member) {
+        const auto& set = member.built.process_set;
+        if (!set.empty())
+            std::erase_if(named_, [&](const auto& entry) { return entry.second.set == set; });
+        for (const auto& process : member.built.processes)
+            add({{process, member.buildpack->info().id}, set});
+    }
+
+    // By type; the default one is marked.
+    std::vector<NamedProcess> result() const {
+        std::vector<NamedProcess> list;
+        for (const auto& [type, entry] : named_) {
+            list.push_back(entry.named);
+            list.back().process.is_default = type == default_;
         }
-    std::sort(merged.begin(), merged.end(), [](const NamedProcess& a, const NamedProcess& b) {
-        return a.process.type < b.process.type;
-    });
-    return merged;
+        return list;
+    }
+
+  private:
+    struct Entry {
+        NamedProcess named;
+        std::string set;
+    };
+
+    // The last that says so is the default, unless its type is defined anew by one that does not.
+    void add(Entry entry) {
+        const auto& process = entry.named.process;
+        if (process.is_default) {
+            default_ = process.type;
+        } else if (process.type == default_) {
+            default_.clear();
+            report_.body("Warning: the default process " + process.type +
+                         " was defined anew and is the default no more.");
+        }
+        named_.insert_or_assign(process.type, std::move(entry));
+    }
+
+    Reporter& report_;
+    std::map<std::string, Entry> named_;
+    std::string default_;
+};
+
+BuildMetadata gather(const std::vector<BuiltMember>& built, Reporter& report) {
+    BuildMetadata metadata;
+    Processes processes(report);
+    for (const auto& member : built) {
+        metadata.group.push_back(member.buildpack);
+        processes.add(member);
+        metadata.labels.insert(metadata.labels.end(), member.built.labels.begin(),
+                               member.built.labels.end());
+        metadata.slices.insert(metadata.slices.end(), member.built.slices.begin(),
+                               member.built.slices.end());
+    }
+    metadata.processes = processes.result();
+    return metadata;
+}
+
+// In its place when it is there already.
+void set_variable(std::vector<std::string>& environment, const std::string& name,
+                  const std::string& value) {
+    for (auto& entry : environment)
+        if (entry.starts_with(name + "=")) {
+            entry = name + "=" + value;
+            return;
+        }
+    environment.push_back(name + "=" + value);
+}
+
+std::string find_variable(const std::vector<std::string>& environment, const std::string& name) {
+    for (const auto& entry : environment)
+        if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+    return {};
 }
 
 // A layer of the previous image that is used again without its content.
@@ -57,29 +123,26 @@ class ImageExport {
   public:
     ImageExport(const ExportInput& input, Reporter& report, const base::Stop& stop)
         : input_(input), report_(report), stop_(stop), owner_{input.user.uid, input.user.gid},
-          processes_(merge_processes(input.built)) {}
+          build_(gather(input.built, report)) {}
 
     Exported run() {
         for (const auto& member : input_.built) add_member(member);
-        metadata_.app.push_back(write(
-            "Application Layer",
-            [&](image::LayerWriter& writer) {
-                writer.add_tree(input_.workspace.app, "workspace", owner_, until_stopped());
-            },
-            image::EntryOrder::by_path)); // as the lifecycle orders the application
+        add_bills();
+        add_app();
         metadata_.launcher =
             write("Buildpacks Application Launcher", [&](image::LayerWriter& writer) {
                 writer.add_file("cnb/lifecycle/launcher", 0755, {},
                                 base::read_file(input_.launcher));
             });
         metadata_.config = write("Buildpacks Launcher Config", [&](image::LayerWriter& writer) {
+            add_own_directories(writer, {"layers", "layers/config"});
             writer.add_file("layers/config/metadata.toml", 0644, owner_,
-                            render_launch_metadata(group_, processes_));
+                            render_build_metadata(build_));
         });
-        if (!processes_.empty())
+        if (!build_.processes.empty())
             metadata_.process_types =
                 write("Buildpacks Process Types", [&](image::LayerWriter& writer) {
-                    for (const auto& named : processes_)
+                    for (const auto& named : build_.processes)
                         writer.add_symlink("cnb/process/" + named.process.type, launcher_path, {},
                                            0755);
                 });
@@ -89,7 +152,6 @@ class ImageExport {
   private:
     void add_member(const BuiltMember& member) {
         const auto& info = member.buildpack->info();
-        group_.push_back(member.buildpack);
         BuildpackRecord record{info.id, info.version, {}, member.built.store_json};
         for (const auto& layer : member.built.layers) {
             LayerRecord entry{{}, layer.metadata_json, layer.types};
@@ -111,9 +173,65 @@ class ImageExport {
             return reused.diff_id.render();
         }
         return write(made_by, [&](image::LayerWriter& writer) {
+            add_own_directories(writer, {"layers", "layers/" + info.escaped_id()});
             writer.add_tree(input_.workspace.layers / relative, "layers/" + relative, owner_,
                             until_stopped());
         });
+    }
+
+    // <layers> belongs to the build's user, as everything in it.
+    void add_own_directories(image::LayerWriter& writer,
+                             const std::vector<std::string>& names) const {
+        for (const auto& name : names) writer.add_directory(name, 0755, owner_);
+    }
+
+    void add_bills() {
+        std::vector<LegacyBill> legacy;
+        for (const auto& member : input_.built)
+            if (!member.built.legacy_bill_json.empty())
+                legacy.push_back({member.buildpack->info().id, member.buildpack->info().version,
+                                  member.built.legacy_bill_json});
+        write_legacy_bill(legacy, input_.workspace);
+        metadata_.bills = write("Software Bill-of-Materials", [&](image::LayerWriter& writer) {
+            add_own_directories(writer, {"layers", "layers/sbom"});
+            writer.add_tree(input_.workspace.bills / "launch", "layers/sbom/launch", owner_,
+                            until_stopped());
+        });
+    }
+
+    void add_app() {
+        const auto& workspace = input_.workspace;
+        if (build_.slices.empty()) {
+            metadata_.app.push_back(write_app("Application Layer", until_stopped()));
+            return;
+        }
+        AppSlices slices(workspace.app, workspace.inside.app);
+        for (const auto& slice : build_.slices) add_slice(slices.take(slice));
+        add_slice(slices.take_rest());
+    }
+
+    // A slice that matched nothing is a layer without entries, as the lifecycle's is.
+    void add_slice(const std::set<std::string, std::less<>>& names) {
+        const auto made_by = "Application Slice: " + std::to_string(metadata_.app.size() + 1);
+        if (names.empty()) {
+            report_.body("Warning: " + made_by + " has no files.");
+            metadata_.app.push_back(write(made_by, [](image::LayerWriter&) {}));
+            return;
+        }
+        const auto alive = until_stopped();
+        metadata_.app.push_back(write_app(made_by, [&, alive](std::string_view name) {
+            return alive(name) && names.contains(name);
+        }));
+    }
+
+    std::string write_app(const std::string& made_by,
+                          const std::function<bool(std::string_view)>& keep) {
+        return write(
+            made_by,
+            [&](image::LayerWriter& writer) {
+                writer.add_tree(input_.workspace.app, "workspace", owner_, keep);
+            },
+            image::EntryOrder::by_path); // as the lifecycle orders the application
     }
 
     // Keeps every file of a tree, but no longer than there is time.
@@ -141,20 +259,16 @@ class ImageExport {
 
     image::ContainerConfig configure() const {
         auto config = input_.run_image.image.config();
-        std::string path = "/cnb/process:/cnb/lifecycle";
-        std::erase_if(config.environment, [&](const std::string& entry) {
-            if (entry.starts_with("PATH=")) path += ":" + entry.substr(5);
-            return entry.starts_with("PATH=") || entry.starts_with("CNB_LAYERS_DIR=") ||
-                   entry.starts_with("CNB_APP_DIR=");
-        });
-        for (const auto& entry :
-             {std::string("CNB_LAYERS_DIR=/layers"), std::string("CNB_APP_DIR=/workspace"),
-              std::string("CNB_PLATFORM_API=0.15"), std::string("CNB_DEPRECATION_MODE=quiet"),
-              "PATH=" + path})
-            config.environment.push_back(entry);
+        auto& environment = config.environment;
+        set_variable(environment, "CNB_LAYERS_DIR", "/layers");
+        set_variable(environment, "CNB_APP_DIR", "/workspace");
+        set_variable(environment, "CNB_PLATFORM_API", "0.15");
+        set_variable(environment, "CNB_DEPRECATION_MODE", "quiet");
+        set_variable(environment, "PATH",
+                     "/cnb/process:/cnb/lifecycle:" + find_variable(environment, "PATH"));
         config.command.clear();
         config.entrypoint = {launcher_path};
-        for (const auto& named : processes_)
+        for (const auto& named : build_.processes)
             if (named.process.is_default)
                 config.entrypoint = {"/cnb/process/" + named.process.type};
         config.working_directory = "/workspace";
@@ -163,8 +277,7 @@ class ImageExport {
     }
 
     void add_labels(std::map<std::string, std::string>& labels) const {
-        for (const auto& member : input_.built)
-            for (const auto& [key, value] : member.built.labels) labels[key] = value;
+        for (const auto& [key, value] : build_.labels) labels[key] = value;
         auto metadata = metadata_;
         metadata.buildpacks = launch_records();
         metadata.run_image = {input_.run_image.image.layers().empty()
@@ -174,8 +287,9 @@ class ImageExport {
                                   input_.run_image.reference.digest->render(),
                               input_.run_image_name};
         labels[lifecycle_label] = metadata.render();
-        labels[build_label] = render_build_metadata(group_, processes_);
-        labels["io.buildpacks.rebasable"] = "true";
+        labels[build_label] = render_build_label(build_);
+        labels[project_label] = input_.project_metadata_json;
+        labels[execution_env_label] = "production";
     }
 
     // The label records launch layers only; the rest never reaches the image.
@@ -197,15 +311,15 @@ class ImageExport {
         blobs_.push_back(
             {{std::string(image::media_type::config), image::Digest::of(bytes), bytes.size()},
              path});
-        return {image, std::move(blobs_), std::move(records_), std::move(processes_)};
+        return {image, std::move(blobs_), std::move(records_), std::move(build_.processes),
+                metadata_.bills};
     }
 
     const ExportInput& input_;
     Reporter& report_;
     const base::Stop& stop_;
     image::Owner owner_;
-    std::vector<NamedProcess> processes_;
-    std::vector<const buildpacks::Buildpack*> group_;
+    BuildMetadata build_;
     std::vector<image::Layer> layers_;
     std::vector<image::HistoryEntry> history_;
     std::vector<image::BlobFile> blobs_;

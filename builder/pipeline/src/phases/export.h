@@ -21,8 +21,9 @@ struct ExportInput {
     const registry::PinnedImage& run_image;
     std::string run_image_name; // as the label names it, without registry or digest
     const std::vector<BuiltMember>& built;
-    const PreviousImage* previous;  // null for the first build
-    std::filesystem::path launcher; // slipway-launch
+    const PreviousImage* previous;            // null for the first build
+    std::filesystem::path launcher;           // slipway-launch
+    std::string project_metadata_json = "{}"; // io.buildpacks.project.metadata
 };
 
 struct Exported {
@@ -30,6 +31,7 @@ struct Exported {
     std::vector<image::BlobFile> blobs;   // the layers made now and the configuration
     std::vector<BuildpackRecord> records; // with diff ids, for the cache
     std::vector<NamedProcess> processes;
+    std::string bills_diff_id; // of its layer of bills of materials
 };
 
 Exported export_image(const ExportInput& input, Reporter& report, const base::Stop& stop);

@@ -1,5 +1,7 @@
 #include "phases/restore.h"
 
+#include "bills_of_materials.h"
+
 #include "base/fd.h"
 #include "base/json.h"
 #include "buildpacks/toml_text.h"
@@ -14,59 +16,68 @@ namespace fs = std::filesystem;
 // Without [types]: the buildpack says anew what each layer is for.
 void write_metadata(const fs::path& file, const std::string& metadata_json, BuildUser user) {
     const auto metadata = base::json::parse(metadata_json, "layer metadata");
-    base::write_file(file, metadata.empty() ? std::string()
-                                            : buildpacks::json_to_toml({{"metadata", metadata}}));
+    base::write_file(file, metadata.is_null() ? std::string()
+                                              : buildpacks::json_to_toml({{"metadata", metadata}}));
     give_to(file, user);
 }
 
 class MemberRestore {
   public:
-    MemberRestore(const buildpacks::Info& info, const LifecycleMetadata* previous,
-                  LayerCache& cache, const Workspace& workspace, BuildUser user)
-        : info_(info), directory_(workspace.layers / info.escaped_id()), cache_(cache), user_(user),
-          image_(previous ? previous->find(info.id) : nullptr), cached_(cache.find(info.id)) {}
+    MemberRestore(const buildpacks::Info& info, const RestoreInput& input, LayerCache& cache)
+        : info_(info), input_(input), directory_(input.workspace.layers / info.escaped_id()),
+          cache_(cache), image_(input.previous ? input.previous->find(info.id) : nullptr),
+          cached_(cache.find(info.id)) {}
 
     std::vector<std::string> run() {
         fs::create_directory(directory_);
-        if (image_) restore_image_metadata();
-        if (cached_) restore_cached();
-        give_to(directory_, user_); // last: until then only we can write there
+        if (image_) restore_from_image();
+        if (cached_) restore_from_cache();
+        give_to(directory_, input_.user); // last: until then only we can write there
         return std::move(restored_);
     }
 
   private:
-    void restore_image_metadata() {
+    void restore_from_image() {
         if (!image_->store_json.empty())
-            write_metadata(directory_ / "store.toml", image_->store_json, user_);
+            write_metadata(directory_ / "store.toml", image_->store_json, input_.user);
         for (const auto& [name, layer] : image_->layers) {
             if (!layer.types.launch) continue;
-            // Those must have their content here, which only the cache can give: its metadata comes
-            // with it. Metadata alone would have the buildpack keep what is not there.
-            if (layer.types.build || layer.types.cache) continue;
-            write_metadata(directory_ / (name + ".toml"), layer.metadata_json, user_);
+            if (layer.types.cache)
+                restore_content(name, layer);
+            else if (!layer.types.build) // such a layer is always made anew
+                restore_metadata(name, layer, input_.image_bills);
         }
     }
 
-    void restore_cached() {
-        for (const auto& [name, layer] : cached_->layers) {
-            if (!layer.types.cache) continue;
-            if (layer.types.launch && !is_in_image(name, layer)) continue;
-            if (!cache_.take(info_.escaped_id(), name, directory_ / name)) continue;
-            write_metadata(directory_ / (name + ".toml"), layer.metadata_json, user_);
-            restored_.push_back(info_.id + ":" + name);
-        }
+    // What the image does not have: layers of the build alone, or of an image that is not this one.
+    void restore_from_cache() {
+        for (const auto& [name, layer] : cached_->layers)
+            if (layer.types.cache && !(image_ && image_->layers.contains(name)))
+                restore_content(name, layer);
     }
 
-    bool is_in_image(const std::string& name, const LayerRecord& layer) const {
-        if (!image_) return false;
-        const auto it = image_->layers.find(name);
-        return it != image_->layers.end() && it->second.diff_id == layer.diff_id;
+    // Metadata and content, both or neither: the cache has the content that `layer` tells of.
+    void restore_content(const std::string& name, const LayerRecord& layer) {
+        if (!cached_) return;
+        const auto found = cached_->layers.find(name);
+        if (found == cached_->layers.end() || !found->second.types.cache ||
+            found->second.diff_id != layer.diff_id)
+            return;
+        if (!cache_.take(info_.id, name, directory_ / name)) return;
+        restore_metadata(name, layer, cache_.bills() / "cache");
+        restored_.push_back(info_.id + ":" + name);
+    }
+
+    void restore_metadata(const std::string& name, const LayerRecord& layer,
+                          const fs::path& bills) {
+        write_metadata(directory_ / (name + ".toml"), layer.metadata_json, input_.user);
+        restore_bills(bills, info_, name, input_.workspace, input_.user);
     }
 
     const buildpacks::Info& info_;
+    const RestoreInput& input_;
     fs::path directory_;
     LayerCache& cache_;
-    BuildUser user_;
     const BuildpackRecord* image_;
     const BuildpackRecord* cached_;
     std::vector<std::string> restored_;
@@ -74,14 +85,13 @@ class MemberRestore {
 
 } // namespace
 
-Restored restore(const Group& group, const LifecycleMetadata* previous, LayerCache& cache,
-                 const Workspace& workspace, BuildUser user) {
+Restored restore(const RestoreInput& input, LayerCache& cache) {
     Restored all;
-    for (const auto& member : group) {
-        MemberRestore one(member.buildpack->info(), previous, cache, workspace, user);
+    for (const auto& member : input.group) {
+        MemberRestore one(member.buildpack->info(), input, cache);
         for (auto& layer : one.run()) all.layers.push_back(std::move(layer));
     }
-    give_to(workspace.layers, user);
+    give_to(input.workspace.layers, input.user);
     return all;
 }
 

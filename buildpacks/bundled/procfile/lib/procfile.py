@@ -115,6 +115,8 @@ def main(launch_toml):
     print("Procfile declares " + ", ".join(name for name, _ in processes))
     if "web" not in dict(processes):
         print("No web process: nothing is started by default")
+    if "release" in dict(processes):
+        print("'release' is a process like the others: nothing runs it before a new image is used")
 
 
 if __name__ == "__main__":

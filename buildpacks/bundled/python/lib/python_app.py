@@ -1,93 +1,32 @@
-"""What the buildpack has to know of a Python app.
+"""What the buildpack has to know of a Python app before it installs anything.
 
-    python_app.py facts FILE      assignments for bash, fact_*=...; a requirements file made from
-                                  pyproject.toml is written to FILE
-    python_app.py processes VENV  launch.toml"""
+    python_app.py facts FILE      assignments for bash, fact_*=...; requirements that no file of
+                                  the app holds in pip's words are written to FILE"""
 
 import hashlib
-import json
 import pathlib
 import platform
 import re
 import shlex
 import sys
-import tomllib
 
-LARGEST_FILE = 16 << 20
-MOST_FILES = 100
-# -r other.txt, -c limits.txt, --requirement=other.txt
-INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?<=-[rc]))(\S+)")
-# What points into the app or to a place that changes under the same name.
-MOVING = re.compile(
-    r"^\s*(?:-e\b|--editable\b|\.{0,2}/|\.\s*(?:$|\[)|file:|[^#]*@\s*file:|[^#]*git\+)"
-)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import requirements  # noqa: E402
+from files import read_json, read_project, read_text, refuse, table  # noqa: E402
+from python_version import pinned, same_line, satisfies  # noqa: E402
 
-def refuse(what, hint=""):
-    print(f"ERROR: {what}", file=sys.stderr)
-    if hint:
-        print(hint, file=sys.stderr)
-    sys.exit(1)
-
-
-def read_text(path):
-    if path.stat().st_size > LARGEST_FILE:
-        refuse(f"{path} is larger than {LARGEST_FILE >> 20} MiB")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        refuse(f"{path} is not UTF-8 text", "Save it as UTF-8 and push again.")
-
-
-def requirement_files(first):
-    """{path: text} of a requirements file and all that it includes."""
-    found, waiting = {}, [first]
-    while waiting:
-        path = waiting.pop(0)
-        if path in found or not path.is_file():
-            continue  # a missing file is for pip to complain about
-        if len(found) >= MOST_FILES:
-            refuse(f"{first} includes more than {MOST_FILES} other files")
-        found[path] = read_text(path)
-        for line in found[path].splitlines():
-            include = INCLUDE.match(line)
-            if include and "://" not in include[1]:
-                waiting.append(path.parent / include[1])
-    return found
-
-
-def read_project():
-    try:
-        return tomllib.loads(read_text(pathlib.Path("pyproject.toml")))
-    except tomllib.TOMLDecodeError as error:
-        refuse(f"pyproject.toml is not valid TOML: {error}")
-
-
-def project_requirements():
-    """The list of [project] dependencies. The project itself runs from its source."""
-    document = read_project()
-    project = document.get("project")
-    if not isinstance(project, dict):
-        if "poetry" in document.get("tool", {}):
-            refuse(
-                "pyproject.toml lists its packages for Poetry only, in [tool.poetry]",
-                "Move them to [project] (Poetry 2 reads that), or commit the requirements.txt that"
-                " 'poetry export' writes.",
-            )
-        return []
-    if "dependencies" in project.get("dynamic", []):
-        refuse(
-            "pyproject.toml says that its dependencies are dynamic",
-            "List them in [project] dependencies, or in requirements.txt.",
-        )
-    dependencies = project.get("dependencies", [])
-    if not isinstance(dependencies, list) or not all(
-        isinstance(one, str) and one.isprintable() for one in dependencies
-    ):
-        refuse("[project] dependencies in pyproject.toml is not a list of strings")
-    if any(one.lstrip().startswith("-") for one in dependencies):
-        refuse("[project] dependencies in pyproject.toml holds an option of pip")
-    return dependencies
+# The first that is there decides: (file, package manager, its requirements).
+SOURCES = [
+    ("Pipfile.lock", "pip", requirements.from_pipfile),
+    ("requirements.txt", "pip", requirements.from_requirements_file),
+    ("poetry.lock", "poetry", requirements.from_poetry),
+    ("uv.lock", "uv", requirements.from_uv),
+    ("pyproject.toml", "pip", requirements.from_project),
+    ("Pipfile", "pip", requirements.from_pipfile),
+]
+# What pip takes behind a package's name; anything else is the tool's own to judge.
+SPECIFIER = re.compile(r"(?:\s*(?:[<>]=?|[=!~]=)\s*[0-9][0-9a-z.*]*\s*,?)+")
 
 
 def key_of(texts):
@@ -98,91 +37,95 @@ def key_of(texts):
     return digest.hexdigest()
 
 
-def facts(made_file):
-    requirements = pathlib.Path("requirements.txt")
-    if requirements.is_file():
-        files = requirement_files(requirements)
-        texts = sorted((str(path), content) for path, content in files.items())
-        source, file = "requirements.txt", str(requirements)
-    else:
-        content = "".join(one + "\n" for one in project_requirements())
-        pathlib.Path(made_file).write_text(content, encoding="utf-8")
-        texts, source, file = [("pyproject.toml", content)], "pyproject.toml", made_file
-    lines = [line for _, content in texts for line in content.splitlines()]
-    result = {
-        "python": platform.python_version(),
-        "source": source,
-        "requirements_file": file,
-        "requirements": "yes" if any(line.strip() for line in lines) else "no",
-        "reusable": "no" if any(MOVING.match(line) for line in lines) else "yes",
-        "key": key_of(texts),
-    }
-    for name, value in result.items():
-        print(f"fact_{name}={shlex.quote(value)}")
+def python_wishes():
+    """(where, text, is_range) of each file that names a Python."""
+    project = read_project()
+    wish = table(project, "project").get("requires-python")
+    yield "requires-python of pyproject.toml", wish, True
+    poetry = table(project, "tool", "poetry", "dependencies").get("python")
+    yield "python in [tool.poetry.dependencies]", poetry, True
+    for name in ("runtime.txt", ".python-version"):
+        if pathlib.Path(name).is_file():
+            lines = read_text(pathlib.Path(name)).splitlines()
+            words = (line.partition("#")[0].strip() for line in lines)
+            yield name, next(filter(None, words), None), False
+    if pathlib.Path("Pipfile.lock").is_file():
+        requires = table(read_json("Pipfile.lock"), "_meta", "requires")
+        wish = requires.get("python_full_version") or requires.get("python_version")
+        yield "Pipfile.lock", wish, False
 
 
-def django_module():
-    """The package with wsgi.py that stands beside manage.py, when there is just one."""
-    if not pathlib.Path("manage.py").is_file():
-        return None
-    found = sorted(pathlib.Path(".").glob("*/wsgi.py"))
-    return f"{found[0].parent.name}.wsgi" if len(found) == 1 else None
+def check_python(here):
+    for where, wish, is_range in python_wishes():
+        if wish is None or wish == "system":
+            continue
+        wish = str(wish)
+        shown = "".join(char if char.isprintable() else "?" for char in wish[:60])
+        try:
+            fits = wish_is_met(wish, is_range, here)
+        except ValueError:
+            refuse(
+                f'{where} says "{shown}", which names no version of CPython',
+                f"Write one such as {'.'.join(here.split('.')[:2])}.",
+            )
+        if not fits:
+            refuse(
+                f'{where} asks for Python "{shown}", and the stack has {here} only',
+                "Python is the stack's, and no package registry has others. Ask for"
+                f" {'.'.join(here.split('.')[:2])} there, or use a stack whose images have the one"
+                " that you need ('slipway stack').",
+            )
 
 
-def served_object(framework):
-    """`main:app` where a file plainly makes an app of that framework."""
-    pattern = re.compile(rf"^(\w+)\s*(?::[^=]+)?=\s*(?:\w+\.)?{framework}\(", re.MULTILINE)
-    for file in ("app.py", "main.py", "wsgi.py", "asgi.py"):
-        path = pathlib.Path(file)
-        made = pattern.search(read_text(path)) if path.is_file() else None
-        if made:
-            return f"{path.stem}:{made[1]}"
-    return None
+def wish_is_met(wish, is_range, here):
+    """Two exact versions of one line differ in mended faults only, so the stack's stands in."""
+    exact = None if is_range else pinned(wish)
+    return same_line(exact, here) if exact else satisfies(wish, here)
 
 
-def web_command(venv):
-    """Only what is clear from the files; for the rest the developer writes a Procfile."""
-
-    def installed(program):
-        return (pathlib.Path(venv) / "bin" / program).is_file()
-
-    bind = '"0.0.0.0:${PORT:-8080}"'
-    wsgi = django_module() or served_object("Flask")
-    if installed("gunicorn") and wsgi:
-        return ["bash", "-c", f"exec gunicorn --bind {bind} {shlex.quote(wsgi)}"]
-    asgi = served_object("FastAPI") or served_object("Starlette")
-    if installed("uvicorn") and asgi:
-        where = '--host 0.0.0.0 --port "${PORT:-8080}"'
-        return ["bash", "-c", f"exec uvicorn {where} {shlex.quote(asgi)}"]
-    for file in ("main.py", "app.py"):
-        if pathlib.Path(file).is_file():
-            return ["python", file]
-    return None
+def tool_wish(manager):
+    """What pip is to install as the package manager; "" for the buildpack's own choice."""
+    tool = table(read_project(), "tool", manager)
+    wish = tool.get({"poetry": "requires-poetry", "uv": "required-version"}.get(manager))
+    return wish if isinstance(wish, str) and SPECIFIER.fullmatch(wish) else ""
 
 
-def processes(venv):
-    if pathlib.Path("Procfile").is_file():
-        return  # its processes are the app's; a guess beside them would only be in the way
-    command = web_command(venv)
-    if command is None:
+def source_of_app():
+    there = [one for one in SOURCES if pathlib.Path(one[0]).is_file()]
+    ignored = [one[0] for one in there[1:] if one[0] not in ("pyproject.toml", "Pipfile")]
+    if ignored:
         print(
-            "No main.py or app.py, so no process is started: say what to run in a Procfile, such"
-            " as\n    web: gunicorn --bind 0.0.0.0:$PORT package.module:app",
-            file=sys.stderr,
+            f"WARNING: {there[0][0]} decides; not looked at: {', '.join(ignored)}", file=sys.stderr
         )
-        return
-    print("[[processes]]")
-    print('type = "web"')
-    print("command = [" + ", ".join(map(json.dumps, command)) + "]")
-    print("default = true")
+    return there[0]
+
+
+def facts(made_file):
+    name, manager, read = source_of_app()
+    python = platform.python_version()
+    check_python(python)
+    found = read()
+    if found["lines"] is not None:
+        content = "".join(line + "\n" for line in found["lines"])
+        pathlib.Path(made_file).write_text(content, encoding="utf-8")
+    own_file = name == "requirements.txt"
+    result = {
+        "python": python,
+        "manager": manager,
+        "tool_wish": tool_wish(manager),
+        "source": name,
+        "requirements_file": name if own_file else made_file,
+        "requirements": "yes" if any(text.strip() for _, text in found["texts"]) else "no",
+        "hashes": "yes" if found.get("hashes") else "no",
+        "reusable": "no" if found["moving"] else "yes",
+        "key": key_of(found["texts"]),
+    }
+    for fact, value in result.items():
+        print(f"fact_{fact}={shlex.quote(value)}")
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["facts", made_file]:
-            facts(made_file)
-        case ["processes", venv]:
-            processes(venv)
-        case _:
-            print(__doc__, file=sys.stderr)
-            sys.exit(2)
+    if len(sys.argv) != 3 or sys.argv[1] != "facts":
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    facts(sys.argv[2])

@@ -12,15 +12,17 @@ find_root() {
     return 1
 }
 
-# Sets root (relative) and error_page (relative to root, or empty).
+# Sets root (relative), error_page and fallback (relative to root, or empty).
 choose_root() {
     local settings
-    error_page=
+    error_page= fallback=
     if [[ -f static.json ]]; then
         settings=$(helper static_json.py) || exit 1
         {
             read -r root
-            read -r error_page || true # $(...) drops an empty last line
+            # $(...) drops empty last lines
+            read -r error_page || true
+            read -r fallback || true
         } <<<"$settings"
         [[ -n $root ]] || root=$(find_root) ||
             fail "static.json has no root, and there is no index.html in ., public, dist or _site" \

@@ -14,6 +14,8 @@ provide_server() {
     copy_libraries "$binary" "$dir/lighttpd/lib"
     copy_error_page "$dir/lighttpd/errors"
     chmod -R u+rwX,go+rX,go-w "$dir"
+    [[ -z $fallback || -f $root/$fallback ]] ||
+        fail "'$fallback', to which static.json sends all paths, is not a file in $root"
     write_configuration >"$dir/lighttpd/lighttpd.conf"
     write_start_program >"$dir/bin/serve-files"
     chmod 0755 "$dir/bin/serve-files"
@@ -87,6 +89,8 @@ CONF
     if [[ -n $error_page ]]; then
         printf '\nserver.errorfile-prefix = "%s/lighttpd/errors/"\n' "$(layer_dir server)"
     fi
+    # A single-page app: its page answers with 200 for whatever is not a file.
+    if [[ -n $fallback ]]; then printf '\nserver.error-handler-404 = "/%s"\n' "$fallback"; fi
     printf '\n'
     cat "$CNB_BUILDPACK_DIR/lib/mime_types.conf"
 }

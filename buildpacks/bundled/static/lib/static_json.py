@@ -1,4 +1,5 @@
-"""Prints two lines of ./static.json: `root` and `error_page`, empty where not given.
+"""Prints three lines of ./static.json: `root`, `error_page` and the file that `routes` give for all
+that is not there, empty where not given.
 
 Only plain relative paths are let through, for they go into the server's configuration."""
 
@@ -10,6 +11,8 @@ import sys
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 LARGEST_FILE = 1 << 20
 KNOWN = ("root", "error_page")
+# The route that single-page apps have; those for a part of the paths are not understood.
+EVERYTHING = ("/**", "/*")
 
 
 def refuse(what, hint):
@@ -46,9 +49,26 @@ def plain_path(settings, name):
     return value
 
 
+def take_fallback(settings):
+    """The file of {"routes": {"/**": FILE}}; other routes stay, to be warned of."""
+    routes = settings.get("routes")
+    if not isinstance(routes, dict):
+        return ""
+    taken = [routes.pop(pattern) for pattern in EVERYTHING if pattern in routes]
+    if not routes:
+        del settings["routes"]
+    if not taken:
+        return ""
+    name = f'routes["{EVERYTHING[0]}"]'
+    if isinstance(taken[0], str):
+        taken[0] = taken[0].removeprefix("/")
+    return plain_path({name: taken[0]}, name)
+
+
 if __name__ == "__main__":
     found = read()
-    paths = [plain_path(found, name) for name in KNOWN]
+    fallback = take_fallback(found)
+    paths = [plain_path(found, name) for name in KNOWN] + [fallback]
     unknown = sorted(set(found) - set(KNOWN))
     if unknown:
         names = ", ".join(json.dumps(name) for name in unknown)[:200]

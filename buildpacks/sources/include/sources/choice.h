@@ -8,9 +8,12 @@
 #include "sources/project.h"
 #include "sources/uri.h"
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 namespace sources {
@@ -24,7 +27,9 @@ struct Wanted {
 struct Choice {
     std::string rule; // one sentence's subject for the log: "the file .buildpacks"
     std::vector<Wanted> buildpacks;
-    Project project; // of project.toml: pre, post, build environment, include/exclude
+    std::vector<Wanted> pre, post; // of project.toml: around every group
+    Project project;               // its build environment, include/exclude
+    std::vector<std::string> warnings;
     bool automatic() const { return buildpacks.empty(); }
 };
 
@@ -40,7 +45,13 @@ struct Question {
 // Throws Error{invalid_input} that names the file and the line.
 Choice choose(const Question& question);
 
-// The lines of a .buildpacks file; exposed for tests.
-std::vector<std::string> parse_dot_buildpacks(std::string_view text);
+// One entry of a .buildpacks file and the line it stands in, from 1.
+struct Entry {
+    std::string text;
+    std::size_t line;
+    bool operator==(const Entry&) const = default;
+};
+// Line ends of either kind; blank lines and comments left out; exposed for tests.
+std::vector<Entry> parse_dot_buildpacks(std::string_view text);
 
 } // namespace sources

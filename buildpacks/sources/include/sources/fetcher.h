@@ -1,8 +1,11 @@
 // Brings buildpacks here: into a directory that all builds of a server share.
 //   <store>/git/<key>/            a mirror, fetched when a ref is not a known commit
-//   <store>/trees/<commit or digest>/   a checkout or an unpacked archive, complete as soon as it
-//                                 has this name, never changed afterwards
-// Images come through registry::ImageStore. Several workers use one store at a time. Blocks.
+//   <store>/trees/<commit or digest>/   a checkout, an unpacked archive or layer: complete as soon
+//                                 as it has this name, never changed afterwards
+//   <store>/urls/<key>.json       which digest an archive's URL had, and its validators
+//   <store>/images/               a registry::ImageStore
+// Several workers use one store at a time. Blocks; git is a program of its own. An SSH URL is read
+// over https: a server has no key of its own to show.
 #pragma once
 
 #include "sources/choice.h"
@@ -13,6 +16,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,22 +35,25 @@ struct Access {
 
 struct FetcherSettings {
     std::filesystem::path store;
-    std::filesystem::path app; // relative folders lie below it and nowhere else
+    std::filesystem::path app;  // relative folders lie below it and nowhere else
+    std::filesystem::path work; // of this build alone: copies of folders, generated buildpacks
     enum class Folders { app_only, any } folders = Folders::app_only;
     Access access;
-    const registry::ImageStore* images = nullptr; // borrowed
-    registry::Settings registry;                  // to pin tags
+    // For buildpackages. Its credentials are left out unless Access::Hosts::any.
+    registry::Settings registry;
 };
 
 // One wanted buildpack, here.
 struct Fetched {
     buildpacks::OrderElement element; // what an order names it by
-    std::string pinned;               // "https://host/x#<commit>", "host/x@sha256:..."; for the log
+    std::string pinned;               // "https://host/x#<commit>", "host/x@sha256:..."; for people
 };
 
 class Fetcher {
   public:
+    // on_line: what is being fetched, one printable sentence a call.
     Fetcher(FetcherSettings settings, std::function<void(const std::string&)> on_line);
+    ~Fetcher();
 
     // Adds what it finds to the catalog (a buildpackage brings several) and names the one that was
     // wanted. An id that is in the catalog is not fetched. Throws Error{invalid_input | not_found |
@@ -54,8 +61,8 @@ class Fetcher {
     Fetched fetch(const Wanted& wanted, buildpacks::Catalog& catalog, const base::Stop& stop);
 
   private:
-    FetcherSettings settings_;
-    std::function<void(const std::string&)> on_line_;
+    struct State;
+    std::unique_ptr<State> state_;
 };
 
 // The buildpacks, order and system.toml of a builder image whose root the sandbox has: `layers`

@@ -1,0 +1,113 @@
+#include "git.h"
+
+#include "git_session.h"
+
+#include "base/beneath.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#include <algorithm>
+#include <fcntl.h>
+
+namespace sources {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorKind;
+
+constexpr int deepest_submodule = 5;
+
+bool is_hex(const std::string& text) {
+    return text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+bool is_commit(const std::string& ref) {
+    return ref.size() == 40 && is_hex(ref);
+}
+
+// What git check-ref-format(1) forbids, and what could be taken for an option.
+void check_ref(const GitUrl& git) {
+    const auto& ref = git.ref;
+    const bool bad = ref.size() > 255 || ref.starts_with('-') || ref.starts_with('/') ||
+                     ref.find("..") != ref.npos || ref.find("@{") != ref.npos ||
+                     ref.find_first_of(" ~^:?*[\\") != ref.npos;
+    if (bad)
+        throw Error(ErrorKind::invalid_input, base::quoted(ref) +
+                                                  " is not a branch, a tag or a commit (in " +
+                                                  shown(git) + ")");
+}
+
+void make_executable(const fs::path& tree) {
+    for (const char* name : {"bin/detect", "bin/compile", "bin/release"})
+        if (const auto file = base::open_beneath(tree, name, O_RDONLY))
+            fs::permissions(tree / name, fs::perms(0755));
+}
+
+} // namespace
+
+Checkout Git::fetch(const GitUrl& git, const base::Stop& stop) const {
+    check_ref(git);
+    return fetch(git, 0, stop);
+}
+
+Checkout Git::fetch(const GitUrl& git, int depth, const base::Stop& stop) const {
+    Session session(store_, access_, remote_of(git), stop);
+    const auto& remote = session.remote();
+    if (!remote.note.empty()) on_line_(remote.url + " is " + remote.note);
+    std::optional<std::string> commit;
+    if (is_commit(git.ref)) {
+        commit = git.ref;
+    } else {
+        commit = session.look_up(git.ref);
+        if (!commit && git.ref.size() >= 7 && is_hex(git.ref)) commit = session.complete(git.ref);
+    }
+    if (!commit)
+        throw Error(ErrorKind::not_found,
+                    git.ref.empty() ? "the repository " + remote.url + " is empty"
+                                    : "there is no branch, tag or commit " + base::quoted(git.ref) +
+                                          " in " + remote.url,
+                    git.ref.empty() ? "" : "Is it spelt so, and has it not been deleted?");
+    auto directory = obtain(session, *commit, depth, stop);
+    return {std::move(directory), *commit, session.remote()};
+}
+
+fs::path Git::obtain(Session& session, const std::string& commit, int depth,
+                     const base::Stop& stop) const {
+    const auto name = commit + (access_.submodules ? "-submodules" : "");
+    const auto at = session.remote().url + " at " + commit.substr(0, 12);
+    if (const auto tree = store_.find(name)) {
+        on_line_("Using " + at);
+        return *tree;
+    }
+    on_line_("Cloning " + at);
+    return store_.obtain(
+        name,
+        [&](const fs::path& tree) {
+            if (!session.bring(commit))
+                throw Error(ErrorKind::not_found,
+                            "there is no commit " + commit + " in " + session.remote().url,
+                            "Is it spelt so, and has it not been deleted?");
+            session.check_out(commit, tree);
+            make_executable(tree);
+            if (access_.submodules) add_submodules(session, commit, tree, depth, stop);
+        },
+        stop);
+}
+
+void Git::add_submodules(Session& session, const std::string& commit, const fs::path& tree,
+                         int depth, const base::Stop& stop) const {
+    for (const auto& submodule : session.submodules(commit)) {
+        if (depth == deepest_submodule)
+            throw Error(ErrorKind::invalid_input,
+                        "the submodules of " + session.remote().url + " are nested without end");
+        const auto inner = fetch({submodule.url, submodule.commit, false}, depth + 1, stop);
+        // git made an empty directory for it; its way there may not lead through a link.
+        if (!base::open_beneath(tree, submodule.path, O_RDONLY | O_DIRECTORY))
+            fs::create_directory(tree / submodule.path);
+        fs::copy(inner.directory, tree / submodule.path,
+                 fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    }
+}
+
+} // namespace sources
