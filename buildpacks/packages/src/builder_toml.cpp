@@ -23,8 +23,8 @@ std::vector<OrderedBuildpack> read_elements(const std::vector<TomlTable>& tables
 std::vector<Source> read_buildpacks(const TomlTable& root) {
     std::vector<Source> sources;
     for (const auto& table : root.tables("buildpacks")) {
-        table.allow({"id", "version", "uri", "image", "name", "description", "homepage",
-                     "keywords", "licenses", "clear-env", "exec-env"});
+        table.allow({"id", "version", "uri", "image", "name", "description", "homepage", "keywords",
+                     "licenses", "clear-env", "exec-env"});
         auto source = read_source(table);
         source.id = table.text("id");
         source.version = table.text("version");
@@ -95,9 +95,8 @@ void read_build(const TomlTable& root, BuilderToml& toml) {
             build->refuse("image", "and stack.build-image name different images");
         if (!image.empty()) toml.build_image = image;
         for (const auto& variable : build->tables("env")) read_variable(variable, toml);
-        std::sort(
-            toml.build_environment.begin(), toml.build_environment.end(),
-            [](const BuildVariable& a, const BuildVariable& b) { return a.file < b.file; });
+        std::sort(toml.build_environment.begin(), toml.build_environment.end(),
+                  [](const BuildVariable& a, const BuildVariable& b) { return a.file < b.file; });
     }
     if (toml.build_image.empty())
         root.refuse("build.image", "is missing", "Name the image that builds run in.");

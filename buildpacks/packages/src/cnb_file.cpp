@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 // As a layer: pack's files have absolute names, which a layer's may be.
 void unpack(const fs::path& file, const fs::path& target, const base::Stop& stop) {
     const auto bytes = base::open_file(file, O_RDONLY);
-    image::unpack_layer([&](char* buffer,
-                            std::size_t size) { return base::read_some(bytes.get(), buffer, size); },
-                        target, {}, stop);
+    image::unpack_layer(
+        [&](char* buffer, std::size_t size) { return base::read_some(bytes.get(), buffer, size); },
+        target, {}, stop);
 }
 
 image::Digest first_manifest(const fs::path& layout, const fs::path& file) {
@@ -46,8 +46,7 @@ CnbFile read_cnb_file(const fs::path& file, const fs::path& scratch,
         const auto digest = first_manifest(scratch, file);
         const auto layout = image::open_oci_layout(scratch);
         return CnbFile{
-            image::read_image(*layout, digest.render(), architecture, file.string(), stop),
-            digest};
+            image::read_image(*layout, digest.render(), architecture, file.string(), stop), digest};
     });
 }
 

@@ -56,11 +56,11 @@ Component component_of(const buildpacks::Info& info, const std::filesystem::path
                     info.full_name() + " is not a Cloud Native buildpack: it has no buildpack.toml",
                     "Classic buildpacks are named by apps, not packaged.");
     const auto what = (directory / "buildpack.toml").string();
-    Component component{
-        .info = info,
-        .order = buildpacks::parse_order(*text, what),
-        .directory = directory,
-        .descriptor_json = base::json::render(buildpacks::toml_to_json(*text, what))};
+    Component component{.info = info,
+                        .order = buildpacks::parse_order(*text, what),
+                        .directory = directory,
+                        .descriptor_json =
+                            base::json::render(buildpacks::toml_to_json(*text, what))};
     check_version(info);
     if (component.order.empty()) {
         check_executable(component, "bin/build", true);

@@ -98,8 +98,7 @@ class OrderTree {
 
   private:
     const json& order_of(const json& element) const {
-        const auto& versions =
-            table_in(layers_, find_string(element, "id").value_or("").c_str());
+        const auto& versions = table_in(layers_, find_string(element, "id").value_or("").c_str());
         const auto version = find_string(element, "version").value_or("");
         if (version.empty() && versions.size() == 1) return list_in(versions.front(), "order");
         return list_in(table_in(versions, version.c_str()), "order");

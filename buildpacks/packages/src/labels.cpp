@@ -41,7 +41,8 @@ json merge_stacks(const json& ours, const json& theirs) {
     json merged = json::array();
     for (const auto& one : ours)
         for (const auto& other : theirs) {
-            const auto a = base::json::get_string(one, "id"), b = base::json::get_string(other, "id");
+            const auto a = base::json::get_string(one, "id"),
+                       b = base::json::get_string(other, "id");
             if (a != b && a != "*" && b != "*") continue;
             json stack{{"id", a == "*" ? b : a}};
             put(stack, "mixins", merge_mixins(one, other));
@@ -73,8 +74,8 @@ json common_stacks(const Contents& contents) {
 json module_info(const Component& component) {
     const auto own = descriptor_of(component).value("buildpack", json::object());
     json info{{"id", component.info.id}, {"version", component.info.version}};
-    for (const auto* key : {"name", "description", "homepage", "keywords", "licenses", "clear-env",
-                            "exec-env"})
+    for (const auto* key :
+         {"name", "description", "homepage", "keywords", "licenses", "clear-env", "exec-env"})
         if (own.contains(key)) put(info, key, own[key]);
     return info;
 }

@@ -69,15 +69,14 @@ WrittenImage LayerList::finish(const image::Image& base, image::ContainerConfig 
     const auto bytes = image.render_config();
     const auto path = scratch_ / "config.json";
     base::write_file(path, bytes);
-    blobs_.push_back({{std::string(image::media_type::config), image::Digest::of(bytes),
-                       bytes.size()},
-                      path});
+    blobs_.push_back(
+        {{std::string(image::media_type::config), image::Digest::of(bytes), bytes.size()}, path});
     return {std::move(image), std::move(blobs_)};
 }
 
 image::Digest store_image(const WrittenImage& written, const BaseImage& base,
-                          image::BlobStore& target, const std::string& tag,
-                          const fs::path& scratch, const base::Stop& stop) {
+                          image::BlobStore& target, const std::string& tag, const fs::path& scratch,
+                          const base::Stop& stop) {
     std::map<image::Digest, image::Descriptor> wanted;
     for (const auto& layer : written.image.layers())
         wanted.emplace(layer.descriptor.digest, layer.descriptor);
@@ -105,8 +104,8 @@ image::Digest write_cnb_file(const WrittenImage& written, const fs::path& file,
     // Beside its place, so that a rename is all that is left.
     const fs::path unfinished = file.string() + ".part";
     try {
-        image::LayerWriter tar(unfinished, image::Compression::none,
-                               image::EntryOrder::depth_first, image::Names::relative);
+        image::LayerWriter tar(unfinished, image::Compression::none, image::EntryOrder::depth_first,
+                               image::Names::relative);
         tar.add_tree(layout, "", root_owner, {}, image::Modes::normal);
         tar.finish();
         fs::rename(unfinished, file);

@@ -70,10 +70,10 @@ void check_targets(const Contents& contents, const BuilderToml& toml, const imag
         if (here.distributions.empty())
             for (auto& target : info.targets) target.distributions.clear();
         if (component.order.empty() && !buildpacks::satisfies(here, info))
-            throw Error(ErrorKind::invalid_input,
-                        info.full_name() + " does not work on the build image " +
-                            base::quoted(toml.build_image) + ", which is " +
-                            buildpacks::render(here));
+            throw Error(ErrorKind::invalid_input, info.full_name() +
+                                                      " does not work on the build image " +
+                                                      base::quoted(toml.build_image) +
+                                                      ", which is " + buildpacks::render(here));
     }
 }
 
