@@ -1,14 +1,13 @@
-// `slipway build DIR`: the worker that a push starts, for a directory, without a server. With a
-// server on the machine its stack and its builds' settings are the defaults, so that the digest is
-// the one that a push would give.
+// `slipway build DIR`: the worker that a push starts, for a directory, without a server.
+// `slipway detect DIR`: the same, but no further than detection.
 #include "cli/exit_code.h"
 #include "context.h"
-#include "images.h"
+#include "detection.h"
+#include "local_job.h"
 #include "source_archive.h"
 
 #include "builder/worker.h"
 #include "image/oci_layout.h"
-#include "image/reference.h"
 
 #include "base/error.h"
 #include "base/temp_dir.h"
@@ -18,11 +17,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace cli {
 namespace {
@@ -32,166 +28,11 @@ using base::Error;
 using base::ErrorKind;
 using base::json::Value;
 
-struct Options {
-    std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
-        network;
-    std::vector<std::string> buildpacks, given, environment;
-    bool explain = false;
-};
-
-// Root's home is closed to the ids that builds run as.
-fs::path cache_root() {
-    if (::geteuid() == 0) return "/var/cache/slipway";
-    if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
-        return fs::path(cache) / "slipway";
-    const char* home = std::getenv("HOME");
-    return fs::path(home && *home ? home : "/tmp") / ".cache" / "slipway";
-}
-
-void make_passable(const fs::path& directory) {
-    fs::create_directories(directory);
-    ::chmod(directory.c_str(), 0711);
-}
-
-// Empty when there is no server: then the options must say everything.
-Value ask_server(const Context& context) {
-    try {
-        auto info = context.call({{"verb", "server.info"}});
-        if (!info.at("stack").is_null()) info["images"] = context.call({{"verb", "stack.info"}});
-        return info;
-    } catch (const Error&) {
-        return Value::object();
-    }
-}
-
-builder::StackImages choose_stack(const Options& options, const Value& server,
-                                  const Context& context) {
-    builder::StackImages stack{"given", options.build_image, options.run_image};
-    if (const auto it = server.find("images"); it != server.end()) {
-        if (stack.build.empty() && stack.run.empty()) stack.name = text_of(*it, "name");
-        if (stack.build.empty()) stack.build = base::json::get_string(*it, "build");
-        if (stack.run.empty()) stack.run = base::json::get_string(*it, "run");
-    }
-    if (stack.build.empty() || stack.run.empty())
-        throw Error(ErrorKind::invalid_input, "there is no stack to build with",
-                    "Name one with --build-image REF --run-image REF, or start a server that has "
-                    "one (--state DIR).");
-    for (auto* reference : {&stack.build, &stack.run}) {
-        const auto registry = image::Reference::parse(*reference).registry;
-        *reference = pin(*reference, registry_settings(server, registry), context.interrupted);
-    }
-    return stack;
-}
-
-builder::Target parse_target(const Options& options) {
-    if (!options.publish.empty() && !options.output.empty())
-        throw Error(ErrorKind::invalid_input, "--publish and --output exclude each other");
-    if (!options.publish.empty()) {
-        const auto reference = image::Reference::parse(options.publish);
-        if (reference.digest)
-            throw Error(ErrorKind::invalid_input, "--publish wants a tag, not a digest");
-        return builder::RegistryTarget{reference.registry, reference.repository,
-                                       reference.tag.value_or("latest")};
-    }
-    if (options.output.empty()) return builder::NoTarget{};
-    if (!options.output.starts_with("oci:") || options.output.size() == 4)
-        throw Error(ErrorKind::invalid_input, "--output wants oci:PATH or oci:PATH:TAG");
-    const auto rest = options.output.substr(4);
-    const auto colon = rest.rfind(':');
-    const bool has_tag = colon != std::string::npos && rest.find('/', colon) == std::string::npos;
-    return builder::LayoutTarget{fs::absolute(rest.substr(0, has_tag ? colon : std::string::npos)),
-                                 has_tag ? rest.substr(colon + 1) : "latest"};
-}
-
-void add_credentials(builder::Job& job, const Value& server) {
-    std::vector<std::string> registries;
-    for (const auto& reference : {job.stack.build, job.stack.run})
-        registries.push_back(image::Reference::parse(reference).registry);
-    if (const auto* target = std::get_if<builder::RegistryTarget>(&job.target))
-        registries.push_back(target->registry);
-    for (const auto& registry : registries)
-        for (const auto& [host, credential] : registry_settings(server, registry).credentials)
-            job.registry_credentials[host] = {credential.user, credential.password};
-    job.insecure_registries = base::json::get_strings(server, "registry_insecure");
-}
-
-void add_settings(builder::Job& job, const Options& options, const Value& server) {
-    const Value none = Value::object();
-    const auto it = server.find("build");
-    const Value& defaults = it == server.end() ? none : *it;
-    if (defaults.contains("environment"))
-        job.environment = defaults.at("environment").get<std::map<std::string, std::string>>();
-    for (const auto& entry : options.environment) {
-        const auto equals = entry.find('=');
-        if (equals == std::string::npos || equals == 0)
-            throw Error(ErrorKind::invalid_input,
-                        "--env wants NAME=VALUE, not " + base::quoted(entry));
-        job.environment[entry.substr(0, equals)] = entry.substr(equals + 1);
-    }
-    const auto choose = [&](const std::string& option, const char* name, const char* otherwise) {
-        if (!option.empty()) return option;
-        return base::json::find_string(defaults, name).value_or(otherwise);
-    };
-    job.ca_file = choose(options.ca_file.empty() ? "" : fs::absolute(options.ca_file).string(),
-                         "ca_certificates", "");
-    job.runtime = choose(options.runtime, "runtime", "crun");
-    job.network = choose(options.network, "network", "internet");
-    for (const auto& directory : options.buildpacks)
-        job.buildpack_directories.push_back(fs::canonical(directory));
-    if (job.buildpack_directories.empty())
-        for (auto& directory : base::json::get_strings(defaults, "buildpacks"))
-            job.buildpack_directories.emplace_back(std::move(directory));
-    if (job.buildpack_directories.empty())
-        job.buildpack_directories.push_back(fs::weakly_canonical(share_directory() / "buildpacks"));
-    job.launcher_directory = choose("", "launcher", program_directory().c_str());
-    if (::geteuid() == 0)
-        job.first_id = static_cast<unsigned>(
-            base::json::find_integer(defaults, "first_id").value_or(first_id_of_root));
-}
-
-// A path as the person means it, from the directory they are in; anything else as it is.
-std::string absolute_uri(std::string uri) {
-    if (uri.starts_with("file://")) uri.erase(0, 7);
-    const bool path = uri.starts_with('/') || uri.starts_with('.') ||
-                      (uri.find("://") == std::string::npos && fs::exists(uri));
-    return path ? fs::weakly_canonical(fs::absolute(uri)).string() : uri;
-}
-
-// A person at a terminal may name whatever they can reach themselves.
-void add_given_buildpacks(builder::Job& job, const Options& options) {
-    for (const auto& uri : options.given) job.buildpacks.uris.push_back(absolute_uri(uri));
-    job.buildpacks.by = "the command line";
-    job.source_access.any_host = true;
-    job.source_access.any_folder = true;
-}
-
-builder::Job make_job(const Options& options, const Context& context) {
-    const auto server = ask_server(context);
-    const auto root = cache_root();
-    make_passable(root);
-    make_passable(root / "builds");
-    fs::create_directories(root / "images");
-    fs::create_directories(root / "buildpack-sources");
-    builder::Job job;
-    job.id = "local-" + base::random_hex(6);
-    job.app = "local";
-    job.stack = choose_stack(options, server, context);
-    job.target = parse_target(options);
-    add_settings(job, options, server);
-    add_credentials(job, server);
-    job.images_directory = root / "images";
-    job.sources_directory = root / "buildpack-sources";
-    add_given_buildpacks(job, options);
-    if (!options.cache.empty()) job.cache_directory = fs::absolute(options.cache);
-    job.work_directory = root / "builds" / job.id;
-    fs::create_directories(job.work_directory);
-    return job;
-}
-
 // What a person watches; with --json standard output is for the result alone.
 class Report {
   public:
-    Report(const Context& context, bool explain) : json_(context.json), explain_(explain) {}
+    Report(const Context& context, bool explain, builder::Mode mode)
+        : json_(context.json), explain_(explain), mode_(mode) {}
 
     void explain(const builder::Job& job) const {
         if (!explain_) return;
@@ -213,9 +54,17 @@ class Report {
                 say("-----> Phase " + phase + " took " +
                     base::human_duration(finished->milliseconds));
         }
+        if (const auto* record = std::get_if<builder::Record>(&event))
+            if (record->name == "detection") take(base::json::parse(record->json, "detection"));
     }
 
     int end(const builder::Outcome& outcome) const {
+        if (mode_ == builder::Mode::detect && json_ && !detection_.is_null())
+            print_json(detection_);
+        if (std::holds_alternative<builder::Detected>(outcome)) {
+            if (!json_) print_detection(detection_);
+            return exit_code::ok;
+        }
         if (const auto* published = std::get_if<builder::Published>(&outcome))
             return end(*published);
         if (const auto* refused = std::get_if<builder::Refused>(&outcome))
@@ -230,6 +79,14 @@ class Report {
     }
 
   private:
+    // Of a detection that failed the worker's own lines tell.
+    void take(Value detection) {
+        detection_ = std::move(detection);
+        if (!explain_ || mode_ == builder::Mode::detect) return;
+        if (base::json::find_bool(detection_, "passed", false))
+            tell_detection(detection_, [this](const std::string& line) { say("       " + line); });
+    }
+
     void say(const std::string& line) const {
         if (!json_) return print_line(line);
         std::fprintf(stderr, "%s\n", line.c_str());
@@ -261,6 +118,8 @@ class Report {
     }
 
     bool json_, explain_;
+    builder::Mode mode_;
+    Value detection_;
     std::map<std::string, std::int64_t> phases_;
 };
 
@@ -298,14 +157,15 @@ class LayoutDelivery {
     fs::path made_;
 };
 
-void build(Context& context, const Options& options) {
-    auto job = make_job(options, context);
+void build(Context& context, const LocalOptions& options, builder::Mode mode) {
+    auto job = make_local_job(options, context);
+    job.mode = mode;
     const LayoutDelivery delivery(job);
     const base::TempDir scratch("slipway-build-");
     const auto archive = scratch.path() / "source.tar";
     write_source_archive(fs::absolute(options.directory), archive, context.interrupted);
     job.source = builder::Archive{archive};
-    Report report(context, options.explain);
+    Report report(context, options.explain, mode);
     report.explain(job);
     auto outcome = builder::run_worker(
         {program_directory() / "slipway-worker"}, job,
@@ -325,27 +185,18 @@ void build(Context& context, const Options& options) {
 } // namespace
 
 void add_build(CLI::App& root, Context& context) {
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<LocalOptions>();
     auto* command = root.add_subcommand("build", "build a directory here, without a server");
-    command->add_option("dir", options->directory, "the app's directory")->required();
+    add_local_options(*command, options);
     command->add_option("--publish", options->publish, "push the image: host/name:tag");
     command->add_option("--output", options->output, "write the image: oci:PATH[:TAG]");
-    command->add_flag("--explain", options->explain, "say what is used and how long it took");
-    command->add_option("--build-image", options->build_image,
-                        "build image (default: the server's)");
-    command->add_option("--run-image", options->run_image, "run image (default: the server's)");
-    command->add_option("--buildpacks", options->buildpacks, "directory with an order.toml");
-    command->add_option("--buildpack", options->given,
-                        "buildpack to use: id, URL, path, docker://image (repeatable)")
-        ->allow_extra_args(false);
-    command->add_option("--env", options->environment, "NAME=VALUE for buildpacks");
-    command->add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
-        ->check(CLI::ExistingFile);
     command->add_option("--cache", options->cache, "directory kept between builds");
-    command->add_option("--runtime", options->runtime, "OCI runtime (crun)");
-    command->add_option("--network", options->network, "internet or none")
-        ->check(CLI::IsMember({"internet", "none"}));
-    command->callback([&context, options] { build(context, *options); });
+    command->callback([&context, options] { build(context, *options, builder::Mode::build); });
+    const auto detected = std::make_shared<LocalOptions>();
+    command =
+        root.add_subcommand("detect", "say which buildpacks would build a directory, and why");
+    add_local_options(*command, detected);
+    command->callback([&context, detected] { build(context, *detected, builder::Mode::detect); });
 }
 
 } // namespace cli

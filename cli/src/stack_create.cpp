@@ -64,6 +64,7 @@ struct Recipe {
     fs::path directory;
     std::string stack;
     Distribution distribution;
+    fs::path run_status; // dpkg's list of the run image, which the build image is given
     bool is_build = false;
     std::vector<std::string> packages() const {
         auto packages = read_packages(directory / "run.packages");
@@ -95,7 +96,8 @@ base::Command bootstrap_command(const Recipe& recipe, const fs::path& tar) {
                     "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Retries \"3\"",
                     // A root that is thrown away when the power fails needs no fsync for each file.
                     "--dpkgopt=force-unsafe-io", "--include=" + join(recipe.packages()),
-                    "--customize-hook=SLIPWAY_STACK_IMAGE=" + std::string(recipe.image()) + " '" +
+                    "--customize-hook=SLIPWAY_STACK_IMAGE=" + std::string(recipe.image()) +
+                        " SLIPWAY_RUN_STATUS='" + recipe.run_status.string() + "' '" +
                         (recipe.directory / "customize").string() + "' \"$1\"",
                     recipe.distribution.suite, tar.string()};
     if (::geteuid() == 0) command.argv.insert(command.argv.begin() + 1, "--mode=root");
@@ -190,7 +192,8 @@ StackReferences create_stack(const Context& context, const base::json::Value& se
     if (name.empty() ||
         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") != std::string::npos)
         throw Error(ErrorKind::invalid_input, base::quoted(name) + " is no name for a stack");
-    Recipe recipe{share_directory() / "stacks" / name, name, {}, false};
+    const base::TempDir scratch("slipway-stack-");
+    Recipe recipe{share_directory() / "stacks" / name, name, {}, scratch.path() / "run-status"};
     if (!fs::exists(recipe.directory / "run.packages"))
         throw Error(ErrorKind::not_found, "there is no stack " + base::quoted(name) + " in " +
                                               recipe.directory.parent_path().string());

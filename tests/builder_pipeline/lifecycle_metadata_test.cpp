@@ -78,12 +78,57 @@ TEST_CASE("an image without a readable label is built upon as if it were the fir
         CHECK_FALSE(LifecycleMetadata::parse(with_label(text)));
 }
 
-TEST_CASE("launch metadata is what the launcher reads") {
-    const std::vector<NamedProcess> processes{
-        {{"web", {"node"}, {"server.js"}, "", true}, "t/one"}};
-    const auto toml = render_launch_metadata({}, processes);
-    for (const char* part :
-         {"[[processes]]", "type = \"web\"", "command = [ \"node\" ]", "args = [ \"server.js\" ]",
-          "direct = true", "default = true", "buildpack-id = \"t/one\""})
-        CHECK_THAT(toml, Catch::Contains(part));
+TEST_CASE("the build's metadata has the reference's bytes") {
+    BuildMetadata metadata;
+    metadata.processes = {
+        {{"bare", {"true"}}, "t/one"},
+        {{"web", {"node", "<a> & \"b\""}, {"server.js"}, "/workspace/x", true}, "t/one"}};
+    metadata.labels = {{"k", "v"}};
+    metadata.slices = {{{"public/*"}}};
+    CHECK(render_build_metadata(metadata) ==
+          "buildpack-default-process-type = \"web\"\n\n"
+          "[[labels]]\n  key = \"k\"\n  value = \"v\"\n\n"
+          "[[processes]]\n  type = \"bare\"\n  command = [\"true\"]\n  direct = true\n"
+          "  buildpack-id = \"t/one\"\n\n"
+          "[[processes]]\n  type = \"web\"\n"
+          "  command = [\"node\", \"\\u003ca\\u003e \\u0026 \\\"b\\\"\"]\n"
+          "  args = [\"server.js\"]\n  direct = true\n  buildpack-id = \"t/one\"\n"
+          "  working-dir = \"/workspace/x\"\n\n"
+          "[[slices]]\n  paths = [\"public/*\"]\n");
+    CHECK(render_build_metadata({}) == "processes = []\n");
+}
+
+TEST_CASE("the build's label tells arguments that nobody wrote from none") {
+    BuildMetadata metadata;
+    metadata.processes = {{{"bare", {"true"}}, "t/one"}, {{"web", {"true"}}, "t/one"}};
+    metadata.processes[1].process.gave_args = true;
+    metadata.processes[1].process.is_default = true;
+    const auto label = base::json::parse(render_build_label(metadata), "label");
+    CHECK(label["processes"][0]["args"].is_null());
+    CHECK(label["processes"][1]["args"].empty());
+    CHECK(label["processes"][1]["args"].is_array());
+    CHECK(label["buildpack-default-process-type"] == "web");
+}
+
+TEST_CASE("an image for another execution environment is no previous image") {
+    auto config = with_label(sample().render()).config();
+    config.labels[execution_env_label] = "production";
+    CHECK(LifecycleMetadata::parse(image::Image("amd64").with_config(config)));
+    config.labels[execution_env_label] = "test";
+    CHECK_FALSE(LifecycleMetadata::parse(image::Image("amd64").with_config(config)));
+}
+
+TEST_CASE("metadata that is there and empty is not metadata that is not there") {
+    auto metadata = sample();
+    metadata.bills = "sha256:b";
+    metadata.buildpacks[0].layers["empty"] = {"sha256:e", "{}", {.launch = true}};
+    metadata.buildpacks[0].layers["none"] = {"sha256:n", "null", {.launch = true}};
+    const auto label = base::json::parse(metadata.render(), "label");
+    CHECK(label["sbom"]["sha"] == "sha256:b");
+    CHECK(label["buildpacks"][0]["layers"]["empty"]["data"].is_object());
+    CHECK(label["buildpacks"][0]["layers"]["none"]["data"].is_null());
+    const auto again = LifecycleMetadata::parse_text(metadata.render());
+    CHECK(again.bills == "sha256:b");
+    CHECK(again.buildpacks[0].layers.at("empty").metadata_json == "{}");
+    CHECK(again.buildpacks[0].layers.at("none").metadata_json == "null");
 }

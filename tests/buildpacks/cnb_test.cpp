@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -124,7 +125,18 @@ TEST_CASE("what a buildpack writes wrongly is told with the file's name") {
                       Contains("letters, digits"));
     CHECK_THROWS_WITH(read("a.toml", "types = 3\n"), Contains("a.toml"));
     CHECK_THROWS_WITH(read("a.toml", "[types]\nlaunch=\"yes\"\n"), Contains("true or false"));
-    CHECK_THROWS_WITH(read("a.toml", "[types]\ncache=true\n"), Contains("no directory"));
+    CHECK_THROWS_WITH(read("a.toml", "[types]\nlaunch=true\ncache=true\n"),
+                      Contains("no directory"));
+    CHECK_THROWS_WITH(read("a.toml", "launch=true\n"), Contains("a.toml") && Contains("[types]"));
+    CHECK_THROWS_WITH(read("launch.toml", "[[processes]]\ntype=\"..\"\ncommand=[\"a\"]\n"),
+                      Contains("letters, digits"));
+    CHECK_THROWS_WITH(read("launch.toml", "[[processes]]\ntype=\"a\"\ncommand=[\"a\"]\n"
+                                          "default=true\n[[processes]]\ntype=\"b\"\n"
+                                          "command=[\"b\"]\ndefault=true\n"),
+                      Contains("launch.toml") && Contains("more than one"));
+    CHECK_THROWS_WITH(read("launch.toml", "slices = 3\n"), Contains("must be a list"));
+    CHECK_THROWS_WITH(read("store.toml", "metadata = 3\n"), Contains("store.toml"));
+    CHECK_THROWS_WITH(read("build.toml", "[[unmet]]\n"), Contains("build.toml"));
 }
 
 TEST_CASE("a link in place of a file or a layer counts as absent") {
@@ -147,5 +159,136 @@ TEST_CASE("TOML to JSON and back keeps every value") {
 
 TEST_CASE("TOML is written as shell buildpacks expect it: one key a line, double quotes") {
     CHECK(json_to_toml({{"metadata", {{"version", "24.1.0"}, {"two", "a\nb"}}}}) ==
-          "[metadata]\ntwo = \"a\\nb\"\nversion = \"24.1.0\"\n");
+          "[metadata]\n  two = \"a\\nb\"\n  version = \"24.1.0\"\n");
+}
+
+namespace {
+
+Built read_launch_toml(const std::string& api, const std::string& bytes) {
+    Tree tree;
+    tree.file("layers/test_pack/launch.toml", bytes);
+    return one(tree, api)->read_build({{}, tree / "layers", {}});
+}
+
+// Of CNB_ variables and arguments, what one API sees.
+engine::Invocation invoke(const std::string& api, bool detecting) {
+    Tree tree;
+    const Environment given{{"CNB_TARGET_OS", "linux"}, {"CNB_EXEC_ENV", "production"}};
+    if (detecting) return one(tree, api)->detect({}, "/detect/0", given);
+    fs::create_directories(tree / "slot");
+    return one(tree, api)->build({}, {}, tree / "slot", "/detect/b", given);
+}
+
+bool sees(const engine::Invocation& invocation, const std::string& name) {
+    return std::any_of(invocation.environment.begin(), invocation.environment.end(),
+                       [&](const auto& entry) { return entry.starts_with(name + "="); });
+}
+
+} // namespace
+
+TEST_CASE("before API 0.9 a command is one string and runs in a shell unless it is direct") {
+    const auto built =
+        read_launch_toml("0.8", "[[processes]]\ntype=\"a\"\ncommand=\"echo $HOME\"\nargs=[\"x\"]\n"
+                                "[[processes]]\ntype=\"b\"\ncommand=\"echo\"\ndirect=true\n");
+    CHECK(built.processes[0].command == std::vector<std::string>{"echo $HOME"});
+    CHECK_FALSE(built.processes[0].direct);
+    CHECK(built.processes[0].gave_args);
+    CHECK(built.processes[1].direct);
+    CHECK_FALSE(built.processes[1].gave_args);
+    CHECK_THROWS_WITH(read_launch_toml("0.8", "[[processes]]\ntype=\"a\"\ncommand=[\"echo\"]\n"),
+                      Catch::Contains("launch.toml") && Catch::Contains("must be a string"));
+}
+
+TEST_CASE("since API 0.9 a command is a list, and direct is gone") {
+    const auto built =
+        read_launch_toml("0.9", "[[processes]]\ntype=\"a\"\ncommand=[\"echo\", \"always\"]\n");
+    CHECK(built.processes[0].direct);
+    CHECK(built.processes[0].command == std::vector<std::string>{"echo", "always"});
+    CHECK_THROWS_WITH(read_launch_toml("0.9", "[[processes]]\ntype=\"a\"\ncommand=\"echo\"\n"),
+                      Catch::Contains("must be a list"));
+    CHECK_THROWS_WITH(read_launch_toml("0.9", "[[processes]]\ntype=\"a\"\ncommand=[\"echo\"]\n"
+                                              "direct=false\n"),
+                      Catch::Contains("direct"));
+}
+
+TEST_CASE("working directories came with API 0.8, exec-env of processes with 0.12") {
+    const std::string process = "[[processes]]\ntype=\"a\"\nworking-dir=\"/x\"\n"
+                                "exec-env=[\"test\"]\n";
+    const auto old = read_launch_toml("0.7", process + "command=\"a\"\n");
+    CHECK(old.processes[0].working_directory.empty());
+    CHECK_THAT(old.warnings.at(0), Catch::Contains("working-dir"));
+    const auto middle = read_launch_toml("0.8", process + "command=\"a\"\n");
+    CHECK(middle.processes[0].working_directory == "/x");
+    CHECK(middle.processes[0].execution_envs.empty());
+    const auto now = read_launch_toml("0.12", process + "command=[\"a\"]\n");
+    CHECK(now.processes[0].execution_envs == std::vector<std::string>{"test"});
+}
+
+TEST_CASE("each API sees its own variables, and every one its positional arguments") {
+    for (const bool detecting : {true, false}) {
+        const auto seven = invoke("0.7", detecting), eight = invoke("0.8", detecting);
+        const std::string path = detecting ? "CNB_BUILD_PLAN_PATH" : "CNB_BP_PLAN_PATH";
+        CHECK(seven.argv.size() == (detecting ? 3 : 4));
+        CHECK(sees(seven, "CNB_BUILDPACK_DIR"));
+        for (const auto& name : {path, std::string("CNB_PLATFORM_DIR")}) {
+            CHECK_FALSE(sees(seven, name));
+            CHECK(sees(eight, name));
+        }
+        CHECK_FALSE(sees(invoke("0.9", detecting), "CNB_TARGET_OS"));
+        CHECK(sees(invoke("0.10", detecting), "CNB_TARGET_OS"));
+        CHECK_FALSE(sees(invoke("0.11", detecting), "CNB_EXEC_ENV"));
+        CHECK(sees(invoke("0.12", detecting), "CNB_EXEC_ENV"));
+    }
+    CHECK_FALSE(sees(invoke("0.7", false), "CNB_LAYERS_DIR"));
+    CHECK(sees(invoke("0.8", false), "CNB_LAYERS_DIR"));
+}
+
+TEST_CASE("an ignored layer is renamed, one without metadata or types too when it has a toml") {
+    Tree tree;
+    const auto layers = tree / "layers/test_pack";
+    for (const char* name : {"ignored", "used"}) fs::create_directories(layers / name);
+    tree.file("layers/test_pack/ignored.toml", "")
+        .file("layers/test_pack/used.toml", "[types]\nbuild=true\n");
+    const auto built = one(tree)->read_build({{}, tree / "layers", {}});
+    CHECK(built.layers[0].metadata_json == "null");
+    CHECK(fs::exists(layers / "ignored.ignore"));
+    CHECK_FALSE(fs::exists(layers / "ignored"));
+    CHECK(fs::exists(layers / "used"));
+}
+
+TEST_CASE("bills of materials are those of layers that are there, in a format that was declared") {
+    const auto read = [](const std::string& formats, const std::vector<std::string>& files) {
+        Tree tree;
+        tree.file("p/buildpack.toml", toml("test/pack") + "sbom-formats = [" + formats + "]\n");
+        tree.file("layers/test_pack/a.toml", "[types]\nlaunch=true\n");
+        for (const auto& file : files) tree.file("layers/test_pack/" + file, "{}");
+        return load_cnb(tree / "p")->read_build({{}, tree / "layers", {}}).bills;
+    };
+    const std::string cdx = "\"application/vnd.cyclonedx+json; version=1\"";
+    const auto bills = read(cdx, {"a.sbom.cdx.json", "gone.sbom.cdx.json", "build.sbom.cdx.json",
+                                  "launch.sbom.cdx.json"});
+    REQUIRE(bills.size() == 3);
+    CHECK(bills[0].layer == "a");
+    CHECK(
+        (bills[1].of == BillOfMaterials::Of::build && bills[2].of == BillOfMaterials::Of::launch));
+    CHECK(bills[2].file_name() == "launch.sbom.cdx.json");
+    CHECK_THROWS_WITH(read(cdx, {"a.sbom.spdx.json"}),
+                      Catch::Contains("a.sbom.spdx.json") && Catch::Contains("did not declare"));
+    CHECK_THROWS_WITH(read(cdx, {"a.sbom.pdf.json"}), Catch::Contains("a.sbom.pdf.json"));
+}
+
+TEST_CASE("a requirement with a version at its top level is refused, and so is such a bom entry") {
+    Tree tree;
+    tree.file("slot/plan.toml", "[[requires]]\nname=\"a\"\nversion=\"1\"\n");
+    CHECK_THROWS_WITH(one(tree)->read_detection({.code = 0}, "", tree / "slot"),
+                      Catch::Contains("belongs into its metadata"));
+    CHECK_THROWS_WITH(read_launch_toml("0.7", "[[bom]]\nname=\"a\"\nversion=\"1\"\n"),
+                      Catch::Contains("belongs into its metadata"));
+    CHECK(read_launch_toml("0.7", "[[bom]]\nname=\"a\"\n[bom.metadata]\nv=1\n").legacy_bill_json ==
+          R"([{"metadata":{"v":1},"name":"a"}])");
+}
+
+TEST_CASE("tables come after values, lists of tables as such, nothing for null") {
+    CHECK(json_to_toml({{"a", {{"x", 1}}}, {"b", 1.0}, {"c", {{{"d", 1}}, {{"e", nullptr}}}}}) ==
+          "b = 1.0\n\n[a]\n  x = 1\n\n[[c]]\n  d = 1\n\n[[c]]\n");
 }

@@ -13,6 +13,8 @@ closed_port=http://127.0.0.1:9
 
 # What the machine running the tests has set must not decide how they end.
 unset NODE_ENV NODE_PATH PYTHONPATH VIRTUAL_ENV CI
+unset GOFLAGS GOTOOLCHAIN GOWORK CGO_ENABLED GO_INSTALL_PACKAGE_SPEC
+unset RUSTFLAGS RUSTUP_TOOLCHAIN RUST_CARGO_BUILD_FLAGS CARGO_HOME CARGO_TARGET_DIR
 export npm_config_userconfig=$work_dir/npmrc
 
 failures=0
@@ -65,6 +67,22 @@ need_python_index() {
         blinker==1.9.0 >/dev/null 2>&1 || skip "the Python package index cannot be reached"
 }
 
+# Only a proxy that is an ordinary web address is probed: file:// and the like are always there.
+need_go_proxy() {
+    local proxy=${GOPROXY:-https://proxy.golang.org}
+    proxy=${proxy%%[,|]*}
+    [[ $proxy == http*://* ]] || return 0
+    curl --silent --fail --location --max-time 30 --output /dev/null \
+        "${proxy%/}/golang.org/toolchain/@v/list" || skip "the Go module proxy cannot be reached"
+}
+
+need_crates_io() {
+    local mirror=${SLIPWAY_CARGO_MIRROR:-sparse+https://index.crates.io/}
+    [[ $mirror == sparse+http* ]] || return 0
+    curl --silent --fail --location --max-time 30 --output /dev/null "${mirror#sparse+}config.json" ||
+        skip "crates.io cannot be reached"
+}
+
 # use_app DIRECTORY: a fresh copy as the app to build. Layers of earlier builds stay.
 use_app() {
     rm -rf "$work_dir/workspace"
@@ -99,7 +117,7 @@ image_hash() {
             parts+=("layers/$name")
         fi
     done
-    parts+=(layers/launch.toml)
+    if [[ -f $work_dir/layers/launch.toml ]]; then parts+=(layers/launch.toml); fi
     tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
         --directory "$work_dir" "${parts[@]}" | sha256sum | cut -d ' ' -f 1
 }
@@ -115,4 +133,43 @@ keep_only_cached() {
             rm -rf "$file" "$work_dir/layers/$name"
         fi
     done
+}
+
+# debian_packages BUILDPACK: the Debian packages that BUILDPACK asks for, for the app that is there,
+# in a layer of their own, as slipway/apt makes it before BUILDPACK runs. Sets debian_environment,
+# which is for `run`.
+debian_packages() {
+    local layers_dir=$work_dir/debian root=$work_dir/debian/packages name file value
+    [[ $(. /etc/os-release && echo "$ID $VERSION_CODENAME") == "debian bookworm" ]] ||
+        skip "this machine is not Debian 12"
+    for name in apt-get dpkg-deb; do
+        command -v "$name" >/dev/null || skip "this machine has no $name"
+    done
+    mkdir -p "$layers_dir" "$work_dir/sources"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
+        'http://deb.debian.org/debian bookworm' 'http://deb.debian.org/debian bookworm-updates' \
+        'http://deb.debian.org/debian-security bookworm-security' >"$work_dir/sources/debian.list"
+    printf 'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "%s";\n' \
+        "$work_dir/sources" >"$work_dir/apt.conf"
+    run detect "$1"
+    # The requirements of the plan, as the entries that slipway/apt is given.
+    sed 's/^\[\[requires\]\]/[[entries]]/; s/^\[requires\.metadata\]/[entries.metadata]/' \
+        "$work_dir/plan.toml" >"$work_dir/debian_plan.toml"
+    run build apt APT_CONFIG="$work_dir/apt.conf" CNB_LAYERS_DIR="$layers_dir" \
+        CNB_BP_PLAN_PATH="$work_dir/debian_plan.toml"
+    if [[ $output == *"could not be fetched"* ]]; then
+        skip "the Debian archive cannot be reached"
+    fi
+    equal "the Debian packages of $1 are there" 0 "$status"
+    ((status == 0)) || printf '%s\n' "$output"
+    debian_environment=()
+    for name in PATH LD_LIBRARY_PATH LIBRARY_PATH CPATH PKG_CONFIG_PATH; do
+        value=${!name:-}
+        for file in "$layers_dir"/{build-packages,packages}/{env,env.build}/"$name.prepend"; do
+            if [[ -f $file ]]; then value=$(cat "$file")${value:+:$value}; fi
+        done
+        debian_environment+=("$name=$value")
+    done
+    debian_environment+=("DEBIAN_PACKAGES_DIR=$root"
+        "DEBIAN_BUILD_PACKAGES_DIR=$layers_dir/build-packages")
 }

@@ -40,7 +40,6 @@ struct Fetcher::State {
     Git git;
     Archives archives;
     Images images;
-    int copies = 0;
 
     Fetched fetch(const ById& wanted, Catalog& catalog, const base::Stop& stop);
     Fetched fetch(const Folder& folder, Catalog& catalog, const base::Stop& stop);
@@ -60,8 +59,14 @@ struct Fetcher::State {
                 Catalog& catalog, const base::Stop& stop);
     // Where a path of the app or of this machine is: a directory and a name below it.
     std::pair<fs::path, std::string> locate(const fs::path& path) const;
-    fs::path next_copy() { return settings.work / std::to_string(copies++); }
+    fs::path next_copy() const;
 };
+
+fs::path Fetcher::State::next_copy() const {
+    int number = 0;
+    while (fs::exists(settings.work / std::to_string(number))) ++number;
+    return settings.work / std::to_string(number);
+}
 
 std::pair<fs::path, std::string> Fetcher::State::locate(const fs::path& path) const {
     if (!path.is_absolute()) return {settings.app, path.lexically_normal().string()};

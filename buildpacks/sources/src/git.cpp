@@ -38,10 +38,19 @@ void check_ref(const GitUrl& git) {
                                                   shown(git) + ")");
 }
 
-void make_executable(const fs::path& tree) {
+// Whatever our umask: the sandbox's user reads it, and classic platforms run these programs also
+// when their author forgot the bit.
+void settle_modes(const fs::path& tree) {
+    using fs::perms;
+    for (const auto& entry : fs::recursive_directory_iterator(tree)) {
+        if (entry.is_symlink()) continue;
+        const bool executable = entry.is_directory() ||
+                                (entry.status().permissions() & perms::owner_exec) != perms::none;
+        fs::permissions(entry.path(), perms(executable ? 0755 : 0644));
+    }
     for (const char* name : {"bin/detect", "bin/compile", "bin/release"})
         if (const auto file = base::open_beneath(tree, name, O_RDONLY))
-            fs::permissions(tree / name, fs::perms(0755));
+            fs::permissions(tree / name, perms(0755));
 }
 
 } // namespace
@@ -89,7 +98,7 @@ fs::path Git::obtain(Session& session, const std::string& commit, int depth,
                             "there is no commit " + commit + " in " + session.remote().url,
                             "Is it spelt so, and has it not been deleted?");
             session.check_out(commit, tree);
-            make_executable(tree);
+            settle_modes(tree);
             if (access_.submodules) add_submodules(session, commit, tree, depth, stop);
         },
         stop);

@@ -219,7 +219,8 @@ bool Git::Session::bring(const std::string& commit) {
         if (way.front() != "--tags") arguments.push_back("--no-tags");
         arguments.insert(arguments.end(), way.begin(), way.end());
         const auto result = call(arguments);
-        if (result.status.signal != 0 || says(result.error, {"File size limit exceeded"}))
+        if (result.status.signal != 0 ||
+            says(result.error, {"File size limit exceeded", "died of signal 25"}))
             throw Error(ErrorKind::limit_exceeded, "the repository " + remote_.url +
                                                        " is larger than " +
                                                        base::human_bytes(access_.most_bytes));

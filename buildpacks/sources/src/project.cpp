@@ -74,7 +74,7 @@ ProjectBuildpack read_buildpack(const Value& table, const std::string& where) {
     if (!buildpack.uri.empty() && !script.empty()) refuse(where, "has both a uri and a script");
     if (!buildpack.uri.empty() && !buildpack.version.empty())
         refuse(where, "has both a uri and a version", "The uri alone says which one.");
-    if (buildpack.id.empty() && buildpack.uri.empty())
+    if (buildpack.id.empty() && buildpack.uri.empty() && script.empty())
         refuse(where, "has neither an id, a uri nor a script");
     if (!script.empty()) buildpack.script = read_script(script, buildpack, where);
     return buildpack;

@@ -36,19 +36,23 @@ sources::FetcherSettings fetcher_settings(const ChooseInput& input) {
 }
 
 // What was named is wrong or is not there: whoever named it mends it.
-sources::Fetched fetch_one(sources::Fetcher& fetcher, const sources::Wanted& wanted,
-                           const std::string& rule, Catalog& catalog, const base::Stop& stop) {
+template <class F>
+auto choosers(const std::string& what, F&& f) {
     try {
-        return fetcher.fetch(wanted, catalog, stop);
+        return f();
     } catch (const Error& error) {
         const bool mendable = error.kind() == ErrorKind::not_found ||
                               error.kind() == ErrorKind::denied ||
                               error.kind() == ErrorKind::invalid_input;
         throw Error(mendable ? ErrorKind::invalid_input : error.kind(),
-                    "the buildpack " + base::quoted(wanted.text) + " of " + rule + ": " +
-                        error.message(),
-                    error.hint());
+                    what + ": " + error.message(), error.hint());
     }
+}
+
+sources::Fetched fetch_one(sources::Fetcher& fetcher, const sources::Wanted& wanted,
+                           const std::string& rule, Catalog& catalog, const base::Stop& stop) {
+    return choosers("the buildpack " + base::quoted(wanted.text) + " of " + rule,
+                    [&] { return fetcher.fetch(wanted, catalog, stop); });
 }
 
 OrderGroup fetch_all(sources::Fetcher& fetcher, const std::vector<sources::Wanted>& wanted,
@@ -106,7 +110,7 @@ sources::Choice choose_buildpacks(const ChooseInput& input, Catalog& catalog, Re
             catalog.set_order({std::move(group)});
         }
         add_around(pre, post, catalog);
-        catalog.check();
+        choosers(choice.rule, [&] { catalog.check(); });
     }
     if (const auto files = sources::apply_patterns(choice.project, input.workspace.app); files > 0)
         report.body(std::to_string(files) + (files == 1 ? " file" : " files") +

@@ -1,8 +1,9 @@
 """Takes packages out of an npm registry, for the buildpack itself: Node.js and package managers.
 
     npm_registry.py node RANGE ARCH FILE     Node.js for RANGE (may be "") and ARCH into FILE
-    npm_registry.py tool NAME RANGE NODE FILE
-                                             the newest NAME within RANGE that runs on Node.js NODE
+    npm_registry.py tool NAME RANGE NODE FILE HASH
+                                             the newest NAME within RANGE that runs on Node.js NODE;
+                                             HASH is packageManager's ALGORITHM.HEX, or empty
     npm_registry.py satisfies RANGE VERSION  exit 0 when Node.js VERSION is within RANGE
 
 Prints the version (for node also `lts` or `current`). Exit 1 with a text on stderr for what the
@@ -17,7 +18,9 @@ import io
 import json
 import os
 import pathlib
+import re
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.parse
@@ -29,6 +32,7 @@ from npm_range import Range, parse_version  # noqa: E402
 
 DEFAULT_REGISTRY = "https://registry.npmjs.org"
 ABBREVIATED = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
+BERRY = "@yarnpkg/cli-dist"
 TRIES = 3
 TIMEOUT_SECONDS = 60
 LARGEST_METADATA = 64 << 20
@@ -172,7 +176,29 @@ def runs_on(manifest, node):
         return True
 
 
-def fetch_tool(name, wanted, node_text, path):
+def check_hash(wanted, name, version, path):
+    """packageManager's own hash: of the package, for Yarn 2 and newer of the program in it."""
+    algorithm, _, expected = wanted.partition(".")
+    data = pathlib.Path(path).read_bytes()
+    if name == BERRY:
+        with tarfile.open(path) as archive:
+            data = archive.extractfile("package/bin/yarn.js").read()
+    found = hashlib.new(algorithm, data).hexdigest()
+    if found != expected:
+        raise Failure(
+            f"{name} {version} does not have the hash that packageManager in package.json names",
+            f"It has {algorithm}.{found}. Correct packageManager (for example with"
+            " 'corepack use'), if that is what you want to run.",
+        )
+
+
+def package_of(name, wanted):
+    """Yarn 2 and newer have a package of their own."""
+    return BERRY if name == "yarn" and not re.match(r"[01]\.", wanted) else name
+
+
+def fetch_tool(tool, wanted, node_text, path, wanted_hash):
+    name = package_of(tool, wanted)
     versions = metadata(name)
     if wanted in versions:
         chosen = wanted
@@ -195,6 +221,8 @@ def fetch_tool(name, wanted, node_text, path):
             )
         chosen = max(fitting)[1]
     download(name, chosen, versions[chosen], path)
+    if wanted_hash:
+        check_hash(wanted_hash, name, chosen, path)
     print(chosen)
 
 
@@ -202,8 +230,8 @@ def main(arguments):
     match arguments:
         case ["node", wanted, arch, path]:
             fetch_node(wanted, arch, path)
-        case ["tool", name, wanted, node, path]:
-            fetch_tool(name, wanted, node, path)
+        case ["tool", name, wanted, node, path, wanted_hash]:
+            fetch_tool(name, wanted, node, path, wanted_hash)
         case ["satisfies", wanted, version]:
             try:
                 return 0 if node_release.allows(wanted, version) else 1

@@ -12,7 +12,7 @@ provide_node() {
         install_node "$arch"
     fi
     write_layer node launch,build,cache version "$node_version" npm "$npm_version" \
-        arch "$arch" wanted "$fact_node" wanted_npm "$fact_npm"
+        arch "$arch" wanted "$fact_node" wanted_npm "$(npm_wanted)"
     write_layer node_headers cache
     write_node_environment
     PATH=$(layer_dir node)/bin:$PATH
@@ -36,7 +36,7 @@ node_layer_fits() {
     here=$(layer_value node version)
     [[ -n $here && -x $(layer_dir node)/bin/node && -d $(layer_dir node_headers)/include ]] &&
         [[ $(layer_value node arch) == "$1" ]] &&
-        [[ $(layer_value node wanted_npm) == "$fact_npm" ]] &&
+        [[ $(layer_value node wanted_npm) == "$(npm_wanted)" ]] &&
         if [[ -z $fact_node ]]; then
             [[ -z $(layer_value node wanted) ]]
         else
@@ -45,7 +45,7 @@ node_layer_fits() {
 }
 
 install_node() {
-    local arch=$1 answer note node_dir headers_dir
+    local arch=$1 answer note node_dir headers_dir npm_hash=
     clear_layer node
     clear_layer node_headers
     node_dir=$(layer_dir node)
@@ -62,8 +62,9 @@ install_node() {
     mv "$scratch_dir/node/LICENSE" "$node_dir/"
     mv "$scratch_dir/node/include" "$headers_dir/"
 
+    if [[ $fact_manager == npm ]]; then npm_hash=$fact_manager_hash; fi
     npm_version=$(helper npm_registry.py tool npm "$(npm_range)" "$node_version" \
-        "$scratch_dir/npm.tgz") || exit 1
+        "$scratch_dir/npm.tgz" "$npm_hash") || exit 1
     unpack_package "$scratch_dir/npm.tgz" "$node_dir/lib/node_modules/npm"
     rm -rf "$node_dir"/lib/node_modules/npm/{docs,man}
     ln -s ../lib/node_modules/npm/bin/npm-cli.js "$node_dir/bin/npm"
@@ -79,6 +80,14 @@ say_node_version() {
         why="newest LTS for engines.node \"$fact_node\""
     fi
     say "Node.js $node_version ($why)"
+}
+
+npm_wanted() {
+    if [[ $fact_manager == npm && -n $fact_manager_hash ]]; then
+        echo "$fact_npm+$fact_manager_hash"
+    else
+        echo "$fact_npm"
+    fi
 }
 
 # The line of npm that Node.js itself ships with that release: a newer npm would be a surprise.
@@ -110,9 +119,12 @@ unpack_package() {
 write_node_environment() {
     local dir
     dir=$(layer_dir node)/env.launch
+    rm -rf "$dir"
     mkdir -p "$dir"
     printf production >"$dir/NODE_ENV.default"
     # Lets a Procfile name the commands of packages, as scripts of package.json can.
-    printf '%s/node_modules/.bin' "$app_dir" >"$dir/PATH.append"
+    local bins=$app_dir/node_modules/.bin
+    if [[ $fact_workspace != . ]]; then bins=$app_dir/$fact_workspace/node_modules/.bin:$bins; fi
+    printf '%s' "$bins" >"$dir/PATH.append"
     printf ':' >"$dir/PATH.delim"
 }
