@@ -125,6 +125,16 @@ check 'the same folder gives the same file' '
     slipway buildpack package "$work/elsewhere" --output "$work/again.cnb"
     cmp "$work/second.cnb" "$work/again.cnb"
 '
+check 'a .cnb file with absolute names, as pack writes them, is read and packaged again unchanged' '
+    mkdir "$work/unpacked"
+    tar -xf "$work/second.cnb" -C "$work/unpacked"
+    tar -C "$work/unpacked" -cPf "$work/absolute.cnb" --transform "s|^|/|" blobs index.json oci-layout
+    tar -tPf "$work/absolute.cnb" | grep -qx /oci-layout
+    printf "[buildpack]\nuri = \"absolute.cnb\"\n" >"$work/package.toml"
+    slipway buildpack package "$work/third.cnb" --config "$work/package.toml"
+    cmp "$work/second.cnb" "$work/third.cnb"
+    slipway buildpack inspect "$work/absolute.cnb"
+'
 check 'package.toml becomes an image in a registry, with the digest that is printed' '
     slipway --json buildpack package "$registry/packages/all:2" --config "$packs/package.toml" --publish >"$work/made"
     same "$(jq -r .digest "$work/made")" \
