@@ -116,6 +116,8 @@ Value describe(const Context& context, const std::string& name, const fs::path& 
         described["digest"] = file.digest.render();
         return described;
     }
+    if (name.starts_with('/') || name.starts_with('.'))
+        throw Error(ErrorKind::not_found, "there is no file " + base::quoted(name));
     const auto found = read_registry_image(context, name, ask_registry(context));
     auto described = packages::describe_buildpackage(found.image);
     described["digest"] = found.digest.render();

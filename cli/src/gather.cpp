@@ -80,7 +80,7 @@ Gathered gather(const Context& context, const std::vector<packages::Source>& wan
                 const fs::path& folder, const fs::path& scratch, const Value& server) {
     std::vector<sources::Uri> uris;
     for (const auto& source : wanted)
-        base::while_doing(source.where, [&] {
+        base::while_doing("reading " + source.where, [&] {
             uris.push_back(locate(sources::parse_uri(source.uri, sources::Dialect::pack), folder));
         });
     auto settings = fetcher_settings(folder, scratch, all_credentials(uris, server));
@@ -90,7 +90,7 @@ Gathered gather(const Context& context, const std::vector<packages::Source>& wan
     });
     Gathered gathered;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        const auto fetched = base::while_doing(wanted[i].where, [&] {
+        const auto fetched = base::while_doing("reading " + wanted[i].where, [&] {
             return fetcher.fetch({wanted[i].uri, uris[i]}, gathered.catalog, context.interrupted);
         });
         check_expected(wanted[i], fetched.element);

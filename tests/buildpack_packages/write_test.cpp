@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/temp_dir.h"
+#include "image/layer_writer.h"
 #include "image/oci_layout.h"
 
 #include <catch2/catch.hpp>
@@ -185,6 +186,27 @@ TEST_CASE("a builder has the labels that pack reads") {
           json::parse(R"([{"id":"a/two","version":"2.0.0"}])"));
     CHECK(image.config().labels.at("io.buildpacks.stack.id") == "some.stack");
     CHECK(image.layers().size() == 4);
+}
+
+TEST_CASE("a builder is whole where it is stored, with the layers of its build image") {
+    const Packs packs;
+    image::LayerWriter writer(packs.path("base-layer"), image::Compression::gzip);
+    writer.add_file("etc/base", 0644, {}, "of the build image");
+    const auto layer = writer.finish();
+    const auto base = build_image().with_layers({layer.layer}, {{"base", false}});
+    const auto from = image::open_oci_layout(packs.path("from"));
+    from->write_blob({layer.layer.descriptor, layer.path}, {});
+
+    const auto written = packs.write(packs.builder(), base);
+    const auto to = image::open_oci_layout(packs.path("to"));
+    const auto digest =
+        packages::store_image(written, {from.get(), ""}, *to, "latest", packs.scratch(), {});
+    const auto stored = image::read_image(*to, "latest", "amd64", "the builder", {});
+    CHECK(digest == written.image.digest());
+    REQUIRE(stored.layers().size() == 5);
+    CHECK(stored.layers().front().diff_id == layer.layer.diff_id);
+    for (const auto& one : stored.layers())
+        CHECK_NOTHROW(to->read_blob(one.descriptor, [](std::string_view) {}, {}));
 }
 
 TEST_CASE("the same builder.toml and folders give the same builder") {
