@@ -128,7 +128,11 @@ std::string Job::render() const {
         {{"id", id},
          {"app", app},
          {"source", render_source(source)},
-         {"stack", {{"name", stack.name}, {"build", stack.build}, {"run", stack.run}}},
+         {"stack",
+          {{"name", stack.name},
+           {"build", stack.build},
+           {"run", stack.run},
+           {"classic_name", stack.classic_name}}},
          {"target", render_target(target)},
          {"mode", mode == Mode::detect ? "detect" : "build"},
          {"previous", previous},
@@ -162,7 +166,8 @@ Job Job::parse(std::string_view json) {
     job.app = get_string(value, "app");
     job.source = parse_source(value.at("source"));
     const Value& stack = value.at("stack");
-    job.stack = {get_string(stack, "name"), get_string(stack, "build"), get_string(stack, "run")};
+    job.stack = {get_string(stack, "name"), get_string(stack, "build"), get_string(stack, "run"),
+                 find_string(stack, "classic_name").value_or("")};
     job.target = parse_target(value.at("target"));
     job.previous = find_string(value, "previous").value_or("");
     parse_buildpacks(value, job);

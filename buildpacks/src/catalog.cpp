@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 std::vector<fs::path> folders_with_buildpacks(const fs::path& directory) {
     std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(directory))
-        if (entry.is_directory() && kind_of(entry.path()) != Kind::neither)
+        if (fs::exists(entry.path() / "buildpack.toml") || fs::exists(entry.path() / "bin/compile"))
             folders.push_back(entry.path());
     std::sort(folders.begin(), folders.end());
     return folders;

@@ -94,8 +94,8 @@ std::string read_name(const fs::path& slot) {
 
 Built read_classic_build(const HostPlaces& places, const Info& info) {
     Built built;
-    built.layers = {{"cache", {.cache = true}, "{}", true},
-                    {"profile", {.launch = true}, "{}", true}};
+    built.layers = {{"cache", {.cache = true}, "null", true},
+                    {"profile", {.launch = true}, "null", true}};
     built.direct_process_program = "profile/programs/app-profile";
     built.exported = read_exported(places.slot);
     built.slices = added_directories(places);

@@ -99,6 +99,15 @@ bool for_each_group(const Order& order, const SystemBuildpacks& system, const Or
 Order parse_order(std::string_view toml, std::string_view what) {
     const auto table = toml_to_json(toml, what);
     return base::while_doing("reading " + std::string(what), [&] {
+        // Left out in silence, the buildpacks that count on them would not pass, and nobody knew
+        // why.
+        if (table.contains("order-extensions"))
+            throw base::Error(base::ErrorKind::invalid_input,
+                              std::string(what) +
+                                  " has image extensions ([[order-extensions]]), which are not "
+                                  "applied",
+                              "Take a builder without extensions, or put what they install into a "
+                              "stack of your own (slipway stack create).");
         Order order;
         for (const auto& group : table.value("order", nlohmann::json::array()))
             order.push_back(read_group(group));

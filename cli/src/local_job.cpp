@@ -120,6 +120,11 @@ void add_settings(builder::Job& job, const LocalOptions& options, const Value& s
                          "ca_certificates", "");
     job.runtime = choose(options.runtime, "runtime", "crun");
     job.network = choose(options.network, "network", "internet");
+    job.slug_ignore = choose(options.slug_ignore, "slugignore", "after") == "before"
+                          ? builder::SlugIgnore::before
+                          : builder::SlugIgnore::after;
+    job.variables_in_environment = choose("", "classic_variables", "files") == "environment";
+    job.stack.classic_name = choose("", "classic_stack", "");
     for (const auto& directory : options.buildpacks)
         job.buildpack_directories.push_back(fs::canonical(directory));
     if (job.buildpack_directories.empty())
@@ -214,6 +219,10 @@ void add_local_options(CLI::App& command, const std::shared_ptr<LocalOptions>& o
     command.add_option("--ca-certificates", options->ca_file, "extra CA certificates (PEM)")
         ->check(CLI::ExistingFile);
     command.add_option("--runtime", options->runtime, "OCI runtime (crun)");
+    command
+        .add_option("--slugignore", options->slug_ignore,
+                    "when .slugignore is applied: after or before a classic build (after)")
+        ->check(CLI::IsMember({"after", "before"}));
     command.add_option("--network", options->network, "internet or none")
         ->check(CLI::IsMember({"internet", "none"}));
 }

@@ -181,6 +181,20 @@ std::vector<Key> build_keys() {
             "build.cache_size", [](Config & c) -> auto& { return c.build.cache_size; },
             "Bytes of one app's cache, at most; the layers that were not used for longest leave "
             "first. 0: no limit."),
+        choice(
+            "build.slugignore", [](Config & c) -> auto& { return c.build.slugignore; },
+            {"after", "before"},
+            "When `.slugignore` takes files out of a build with classic buildpacks: after it or "
+            "before it."),
+        choice(
+            "build.classic_variables",
+            [](Config & c) -> auto& { return c.build.classic_variables; }, {"files", "environment"},
+            "How classic buildpacks get the variables: as files in ENV_DIR, or in the environment "
+            "of `bin/compile` too."),
+        text(
+            "build.classic_stack", [](Config & c) -> auto& { return c.build.classic_stack; },
+            "`STACK` of classic buildpacks, such as `heroku-24`; empty: what the build image says, "
+            "else the stack's name."),
         text(
             "sandbox.runtime", [](Config & c) -> auto& { return c.sandbox.runtime; },
             "OCI runtime that runs buildpacks: crun or runc, or a path to one."),

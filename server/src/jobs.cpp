@@ -90,6 +90,10 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.runtime = config.sandbox.runtime;
     job.first_id = ::geteuid() == 0 ? static_cast<unsigned>(config.sandbox.first_id) : 0;
     job.limits = limits_of(config);
+    job.slug_ignore = config.build.slugignore == "before" ? builder::SlugIgnore::before
+                                                          : builder::SlugIgnore::after;
+    job.variables_in_environment = config.build.classic_variables == "environment";
+    job.stack.classic_name = config.build.classic_stack;
     job.cache_bytes = config.build.cache_size;
     add_buildpacks(job, settings.store);
     settings.state.make_for_builds(job.cache_directory);

@@ -145,3 +145,11 @@ TEST_CASE("an order is read from TOML with its versions and its optional ones") 
     CHECK_THROWS_WITH(parse_order("[[order]]\n[[order.group]]\nversion = \"1\"", "order.toml"),
                       Catch::Contains("id"));
 }
+
+TEST_CASE("an order with image extensions is refused") {
+    CHECK_THROWS_WITH(parse_order("[[order]]\n[[order-extensions]]\n[[order-extensions.group]]\n"
+                                  "id = \"a\"\nversion = \"1\"",
+                                  "/cnb/order.toml"),
+                      Catch::Contains("/cnb/order.toml") &&
+                          Catch::Contains("[[order-extensions]]"));
+}

@@ -171,7 +171,7 @@ check 'before a rebuild come back: what the table of layer types says, and nothi
     expect "first reads store.toml +builds = \"some\"" "$out"
     refute "first reads .*(types|launch|cache|build) =" "$out"
 '
-check 'a launch layer without a directory is the last image’s, with the metadata and the bill of now' '
+check 'a launch layer without a directory is that of the last image, with the metadata and the bill of now' '
     record spec
     label spec io.buildpacks.lifecycle.metadata >"$work/again"
     same "$(jq -r ".buildpacks[0].layers.l.sha" "$work/again")" "$(jq -r ".buildpacks[0].layers.l.sha" "$work/metadata")"
@@ -237,6 +237,15 @@ check 'an API that is not supported is refused by the name of its buildpack' '
     sed -i "s/^api = .*/api = \"0.99\"/" "$work/future/second/buildpack.toml"
     must_fail "$bin/slipway" --state "$state" build "$work/spec" --buildpacks "$work/future" >"$work/future.log" 2>&1
     expect "spec/second@1.0.0 wants Buildpack API 0.99, which is not supported" "$work/future.log"
+'
+check 'every test that docs/buildpack-compatibility.md names is there' '
+    tests=$SLIPWAY_SOURCE_DIR/tests
+    grep -oP "\x60[a-z_]+: [^\x60]+\x60" "$SLIPWAY_SOURCE_DIR/docs/buildpack-compatibility.md" | tr -d "\140" |
+        sort -u >"$work/named"
+    expect "^specification: " "$work/named"
+    while IFS= read -r line; do
+        grep -rqF --include="${line%%: *}.*" -- "${line#*: }" "$tests" || fail "there is no test $line"
+    done <"$work/named"
 '
 
 finish

@@ -31,9 +31,10 @@ struct Archive {
 using Source = std::variant<GitTree, Archive>;
 
 struct StackImages {
-    std::string name;  // "debian-12"
-    std::string build; // reference, with a digest
-    std::string run;   // reference, with a digest
+    std::string name;         // "debian-12"
+    std::string build;        // reference, with a digest
+    std::string run;          // reference, with a digest
+    std::string classic_name; // STACK of classic buildpacks; empty: the image's, else `name`
 };
 
 struct RegistryTarget {

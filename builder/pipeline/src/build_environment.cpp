@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 
 #include <charconv>
 #include <set>
@@ -43,6 +44,20 @@ buildpacks::Environment inherited(const registry::PinnedImage& build_image) {
     return environment;
 }
 
+// Of a line NAME=VALUE or NAME="VALUE".
+std::string value_in(const std::string& text, const std::string& name) {
+    std::string found;
+    base::LineSplitter lines([&](std::string_view line) {
+        if (!line.starts_with(name + "=")) return;
+        found = base::trim(line.substr(name.size() + 1));
+        if (found.size() >= 2 && (found.front() == '"' || found.front() == '\''))
+            found = found.substr(1, found.size() - 2);
+    });
+    lines.feed(text);
+    lines.finish();
+    return found;
+}
+
 void check_name(const std::string& name, const char* what) {
     if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
         throw base::Error(base::ErrorKind::invalid_input,
@@ -55,6 +70,23 @@ BuildUser build_user(const registry::PinnedImage& build_image) {
     return {id_from(build_image, "CNB_USER_ID"), id_from(build_image, "CNB_GROUP_ID")};
 }
 
+std::optional<buildpacks::Distribution>
+distribution_of(const registry::PinnedImage& run_image,
+                const std::vector<std::filesystem::path>& root_layers) {
+    const auto& labels = run_image.image.config().labels;
+    const auto label = [&](const char* name) {
+        const auto it = labels.find(name);
+        return it == labels.end() ? std::string() : it->second;
+    };
+    buildpacks::Distribution told{label("io.buildpacks.base.distro.name"),
+                                  label("io.buildpacks.base.distro.version")};
+    if (!told.name.empty() || !told.version.empty()) return told;
+    const auto release = registry::read_image_file(root_layers, "etc/os-release");
+    told = {value_in(release, "ID"), value_in(release, "VERSION_ID")};
+    if (told.name.empty() && told.version.empty()) return std::nullopt;
+    return told;
+}
+
 buildpacks::Environment base_environment(const StackImagesRead& images, const Job& job,
                                          const Workspace& workspace) {
     auto environment = inherited(images.build);
@@ -62,11 +94,11 @@ buildpacks::Environment base_environment(const StackImagesRead& images, const Jo
     environment["CNB_TARGET_OS"] = "linux";
     environment["CNB_TARGET_ARCH"] = images.run.image.architecture();
     environment["CNB_EXEC_ENV"] = "production";
-    const auto& labels = images.run.image.config().labels;
-    for (const auto& [label, name] :
-         {std::pair{"io.buildpacks.base.distro.name", "CNB_TARGET_DISTRO_NAME"},
-          {"io.buildpacks.base.distro.version", "CNB_TARGET_DISTRO_VERSION"}})
-        if (const auto it = labels.find(label); it != labels.end()) environment[name] = it->second;
+    if (images.distribution) {
+        const auto& [name, version] = *images.distribution;
+        if (!name.empty()) environment["CNB_TARGET_DISTRO_NAME"] = name;
+        if (!version.empty()) environment["CNB_TARGET_DISTRO_VERSION"] = version;
+    }
     if (!job.bindings.empty())
         environment["SERVICE_BINDING_ROOT"] = workspace.inside.platform + "/bindings";
     // Programs that bring certificates of their own ask one of these for more.

@@ -4,10 +4,19 @@
 #include "registry/image_store.h"
 #include "workspace.h"
 
+#include <optional>
+#include <vector>
+
 namespace builder {
 
 // CNB_USER_ID and CNB_GROUP_ID of a build image. Throws Error{invalid_input} for root or nonsense.
 BuildUser build_user(const registry::PinnedImage& build_image);
+
+// platform.md, "Target Data": the distribution that the run image's labels tell; without them that
+// of the build image's /etc/os-release. root_layers: of the build image, unpacked. Empty: unknown.
+std::optional<buildpacks::Distribution>
+distribution_of(const registry::PinnedImage& run_image,
+                const std::vector<std::filesystem::path>& root_layers);
 
 // What every buildpack finds: of the build image what the lifecycle lets through, the target (the
 // run image), service bindings, extra CA certificates; without the user's variables. Each
@@ -15,6 +24,7 @@ BuildUser build_user(const registry::PinnedImage& build_image);
 struct StackImagesRead {
     const registry::PinnedImage& build;
     const registry::PinnedImage& run;
+    const std::optional<buildpacks::Distribution>& distribution;
 };
 buildpacks::Environment base_environment(const StackImagesRead& images, const Job& job,
                                          const Workspace& workspace);

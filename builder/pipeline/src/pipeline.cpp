@@ -8,14 +8,17 @@
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
+#include "classic_app.h"
 #include "phases/build.h"
 #include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
+#include "phases/project_dir.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
 #include "registry/image_store.h"
+#include "slug_ignore.h"
 #include "sources/fetcher.h"
 
 #include <chrono>
@@ -116,6 +119,10 @@ class Pipeline {
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));
+        const auto project = job_.environment.find("PROJECT_DIR");
+        if (project == job_.environment.end() || project->second.empty()) return;
+        parents_json_ = enter_project_directory(workspace_.app, project->second);
+        report_.body("The app is its folder " + base::printable(project->second));
     }
 
     void open_stack() {
@@ -134,9 +141,11 @@ class Pipeline {
     }
 
     void choose() {
-        const auto choice = choose_buildpacks(
-            {.job = job_, .workspace = workspace_, .registry = settings_, .parents_json = {}},
-            *catalog_, report_, stop_);
+        const auto choice = choose_buildpacks({.job = job_,
+                                               .workspace = workspace_,
+                                               .registry = settings_,
+                                               .parents_json = parents_json_},
+                                              *catalog_, report_, stop_);
         merge_environment(choice, job_);
         if (choice.automatic()) return;
         order_ = DetectInput::Order::given;
@@ -152,6 +161,7 @@ class Pipeline {
                        .user = user_,
                        .base = environment_,
                        .platform = platform(),
+                       .classic = classic_environment(job_, environment_),
                        .target = run_target(),
                        .rule = rule_,
                        .order = order_},
@@ -160,7 +170,9 @@ class Pipeline {
 
     void start_sandbox() {
         const auto layers = images_.unpack(*build_image_, stop_);
-        environment_ = base_environment({*build_image_, *run_image_}, job_, workspace_);
+        distribution_ = distribution_of(*run_image_, layers);
+        environment_ =
+            base_environment({*build_image_, *run_image_, distribution_}, job_, workspace_);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -181,26 +193,17 @@ class Pipeline {
                        {workspace_.plans, inside.scratch, writable},
                        {workspace_.home, workspace_.home_inside, writable},
                        {workspace_.platform, inside.platform}};
-        for (const auto* buildpack : catalog_->all())
-            if (buildpack->mounting() != buildpacks::Buildpack::Mounting::none)
-                spec.mounts.push_back({buildpack->directory(), buildpack->mount_point()});
+        for (auto& mount : buildpack_mounts(*catalog_, workspace_, user_, stop_))
+            spec.mounts.push_back(std::move(mount));
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
     }
 
-    // platform.md, "Target Data": what the run image is; its distribution by labels.
+    // platform.md, "Target Data": what the run image is.
     buildpacks::Target run_target() const {
-        const auto& labels = run_image_->image.config().labels;
-        const auto label = [&](const char* name) {
-            const auto it = labels.find(name);
-            return it == labels.end() ? std::string() : it->second;
-        };
         buildpacks::Target target{.os = "linux", .architecture = run_image_->image.architecture()};
-        const buildpacks::Distribution distribution{label("io.buildpacks.base.distro.name"),
-                                                    label("io.buildpacks.base.distro.version")};
-        if (!distribution.name.empty() || !distribution.version.empty())
-            target.distributions.push_back(distribution);
+        if (distribution_) target.distributions.push_back(*distribution_);
         return target;
     }
 
@@ -259,7 +262,11 @@ class Pipeline {
 
     std::vector<BuiltMember> build(const Group& group) {
         std::vector<BuiltMember> finished;
-        BuildPhase phase(job_.limits, workspace_, environment_, platform(), report_);
+        if (has_classic(group) && job_.slug_ignore == SlugIgnore::before)
+            for (const auto& source : {workspace_.app, workspace_.classic_home})
+                apply_slug_ignore(source, report_);
+        BuildPhase phase(job_.limits, workspace_, user_, environment_, platform(),
+                         classic_environment(job_, environment_), report_);
         try {
             phase.run(group, *sandbox_, finished, stop_);
         } catch (...) {
@@ -268,6 +275,9 @@ class Pipeline {
             throw;
         }
         sandbox_.reset();
+        if (!has_classic(group)) return finished;
+        write_config_vars(finished, workspace_);
+        if (job_.slug_ignore == SlugIgnore::after) apply_slug_ignore(workspace_.app, report_);
         return finished;
     }
 
@@ -332,7 +342,9 @@ class Pipeline {
     Workspace workspace_;
     BuildUser user_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
+    std::vector<std::string> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
+    std::optional<buildpacks::Distribution> distribution_;
     buildpacks::Environment environment_;
     std::string rule_ = "the order of the bundled buildpacks";
     DetectInput::Order order_ = DetectInput::Order::automatic;

@@ -18,12 +18,15 @@ struct Workspace {
     explicit Workspace(const std::filesystem::path& root)
         : app(root / "app"), layers(root / "layers"), platform(root / "platform"),
           plans(root / "plans"), home(root / "home"), scratch(root / "scratch"),
-          blobs(root / "blobs"), bills(root / "bills"), ca_file(root / "ca-certificates.crt") {}
+          blobs(root / "blobs"), bills(root / "bills"), ca_file(root / "ca-certificates.crt"),
+          classic_home(root / "classic-home"), buildpacks(root / "buildpack-copies") {}
 
     std::filesystem::path app, layers, platform, plans, home, scratch, blobs;
     std::filesystem::path bills; // of materials: {launch,build,cache}/<buildpack>/[<layer>/]sbom.*
     std::filesystem::path ca_file;
-    buildpacks::Places inside; // /workspace, /layers, /platform, /detect
+    std::filesystem::path classic_home; // the source once more; only with classic buildpacks
+    std::filesystem::path buildpacks;   // copies of those that may write into themselves
+    buildpacks::Places inside;          // /workspace, /layers, /platform, /detect
     std::string home_inside = "/home/cnb";
     std::string ca_file_inside = "/etc/ssl/certs/ca-certificates.crt";
 };

@@ -61,6 +61,9 @@ struct Config {
         std::uint64_t source_size = 2ull << 30;
         std::uint64_t source_entries = 500'000;
         std::uint64_t free_space = 256ull << 20;
+        std::string slugignore = "after";
+        std::string classic_variables = "files";
+        std::string classic_stack;
         std::uint64_t cache_size = 5ull << 30;
     } build;
     struct Buildpacks {

@@ -3,9 +3,12 @@
 #include "bills_of_materials.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "buildpacks/environment.h"
 #include "watchdog.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -18,6 +21,7 @@ using base::ErrorKind;
 
 // So many are told again after a failure, when there were more: fewer still stand right above.
 constexpr std::size_t last_lines = 10;
+constexpr std::size_t largest_record = 900u << 10;
 
 // A buildpack's output on its way to the log; remembers the end of it.
 class OutputLines {
@@ -96,26 +100,71 @@ std::string slot_of(std::size_t index) {
     return "build-" + std::to_string(index);
 }
 
+std::string listed(const std::vector<std::string>& words) {
+    std::string line;
+    for (const auto& word : words) line += (line.empty() ? "" : ", ") + base::printable(word);
+    return line;
+}
+
+// One record of all, as far as it takes them.
+void send_reports(const std::vector<std::string>& reports, Reporter& report) {
+    if (reports.empty()) return;
+    std::string list;
+    for (const auto& one : reports)
+        if (list.size() + one.size() < largest_record) list += (list.empty() ? "" : ",") + one;
+    report.send(Record{"report", "[" + list + "]"});
+}
+
 bool names(const std::vector<std::string>& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 } // namespace
 
-BuildPhase::BuildPhase(const JobLimits& limits, const Workspace& workspace,
+BuildPhase::BuildPhase(const JobLimits& limits, const Workspace& workspace, BuildUser user,
                        buildpacks::Environment base, const buildpacks::Environment& platform,
-                       Reporter& report)
-    : limits_(limits), workspace_(workspace), environment_(std::move(base)), platform_(platform),
-      report_(report) {}
+                       buildpacks::Environment classic, Reporter& report)
+    : limits_(limits), workspace_(workspace), user_(user), environment_(std::move(base)),
+      platform_(platform), classic_(std::move(classic)), report_(report) {}
 
 void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
                      std::vector<BuiltMember>& finished, const base::Stop& stop) {
+    try {
+        run_members(group, sandbox, finished, stop);
+    } catch (...) {
+        send_reports(reports_, report_);
+        throw;
+    }
+    send_reports(reports_, report_);
+}
+
+void BuildPhase::run_members(const Group& group, engine::Sandbox& sandbox,
+                             std::vector<BuiltMember>& finished, const base::Stop& stop) {
     for (std::size_t i = 0; i < group.size(); ++i) {
         const auto& info = group[i].buildpack->info();
         report_.step("Building with " + info.id + " " + info.version);
-        run_member(group[i], i, sandbox, stop);
+        try {
+            run_member(group[i], i, sandbox, stop);
+        } catch (...) {
+            keep_report(group[i], i);
+            throw;
+        }
+        keep_report(group[i], i);
         finished.push_back({group[i].buildpack, accept(group[i], i)});
     }
+}
+
+buildpacks::HostPlaces BuildPhase::places(std::size_t index) const {
+    return {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)};
+}
+
+void BuildPhase::keep_report(const Member& member, std::size_t index) {
+    const auto report = member.buildpack->read_report(places(index));
+    if (!report) return;
+    const auto& info = member.buildpack->info();
+    reports_.push_back(base::json::render({{"buildpack", info.id},
+                                           {"version", info.version},
+                                           {"report", base::json::parse(*report, "report")}}));
 }
 
 engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) const {
@@ -123,11 +172,12 @@ engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) 
     std::filesystem::create_directory(workspace_.plans / slot);
     auto plan = member.plan;
     std::erase_if(plan, [&](const auto& entry) { return names(met_, entry.name); });
-    auto environment = member.buildpack->info().clear_env
-                           ? environment_
-                           : buildpacks::with_platform(environment_, platform_);
-    return member.buildpack->build(workspace_.inside, plan, workspace_.plans / slot,
-                                   workspace_.inside.scratch + "/" + slot, std::move(environment));
+    auto environment = member.buildpack->environment({environment_, platform_, classic_});
+    auto invocation =
+        member.buildpack->build(workspace_.inside, plan, workspace_.plans / slot,
+                                workspace_.inside.scratch + "/" + slot, std::move(environment));
+    give_to(workspace_.plans / slot, user_); // last: until then only we can write there
+    return invocation;
 }
 
 void BuildPhase::run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
@@ -173,8 +223,9 @@ void BuildPhase::settle_plan(const Member& member, const buildpacks::Built& buil
 
 buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
     const auto& info = member.buildpack->info();
-    auto built = member.buildpack->read_build(
-        {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)});
+    auto built = member.buildpack->read_build(places(index));
+    if (!built.addons.empty())
+        report_.body("It would like these services: " + listed(built.addons));
     for (const auto& warning : built.warnings) report_.body("Warning: " + warning);
     settle_plan(member, built);
     collect_bills(info, built, workspace_);

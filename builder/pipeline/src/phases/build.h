@@ -16,9 +16,11 @@ struct BuiltMember {
 
 class BuildPhase {
   public:
-    // base: without the user's variables; platform: those. All borrowed for the phase's time.
-    BuildPhase(const JobLimits& limits, const Workspace& workspace, buildpacks::Environment base,
-               const buildpacks::Environment& platform, Reporter& report);
+    // base: without the user's variables; platform: those; classic: buildpacks::Variables. All
+    // borrowed for the phase's time.
+    BuildPhase(const JobLimits& limits, const Workspace& workspace, BuildUser user,
+               buildpacks::Environment base, const buildpacks::Environment& platform,
+               buildpacks::Environment classic, Reporter& report);
 
     // finished: gets each member as soon as it has built. Throws Error{buildpack_failed} when one
     // fails, Error{timed_out} past a limit; the log then says which, and what it said last.
@@ -26,18 +28,25 @@ class BuildPhase {
              const base::Stop& stop);
 
   private:
+    void run_members(const Group& group, engine::Sandbox& sandbox,
+                     std::vector<BuiltMember>& finished, const base::Stop& stop);
     void run_member(const Member& member, std::size_t index, engine::Sandbox& sandbox,
                     const base::Stop& stop);
     engine::Invocation prepare(const Member& member, std::size_t index) const;
+    void keep_report(const Member& member, std::size_t index);
+    buildpacks::HostPlaces places(std::size_t index) const;
     void settle_plan(const Member& member, const buildpacks::Built& built);
     buildpacks::Built accept(const Member& member, std::size_t index);
 
     const JobLimits& limits_;
     const Workspace& workspace_;
+    BuildUser user_;
     buildpacks::Environment environment_; // grows with each member's build layers
     const buildpacks::Environment& platform_;
+    buildpacks::Environment classic_;
     Reporter& report_;
-    std::vector<std::string> met_; // plan entries that nobody needs to meet any more
+    std::vector<std::string> reports_; // JSON of those that gave one
+    std::vector<std::string> met_;     // plan entries that nobody needs to meet any more
 };
 
 } // namespace builder

@@ -96,6 +96,11 @@ std::vector<OrderGroup> next_wave(const std::vector<OrderGroup>& groups, std::si
     return together;
 }
 
+void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Reporter& report) {
+    const auto& info = buildpack.info();
+    report.body(info.id + " " + info.version + (name.empty() ? "" : ": " + name + " app detected"));
+}
+
 [[noreturn]] void fail(const DetectInput& input, const Detections& detections,
                        const std::vector<TriedGroup>& tried) {
     if (input.order == DetectInput::Order::given)
@@ -131,7 +136,7 @@ Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop)
         if (auto group = GroupTrial(input, detections, tried.back()).run()) {
             report.send(Record{"detection", render_record(input, detections, tried, &*group)});
             for (const auto& member : *group)
-                report.body(member.buildpack->info().id + " " + member.buildpack->info().version);
+                tell(*member.buildpack, detections.of(*member.buildpack).detection.name, report);
             return *group;
         }
     }

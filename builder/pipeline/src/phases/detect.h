@@ -30,6 +30,7 @@ struct DetectInput {
     BuildUser user;
     const buildpacks::Environment& base;     // without the user's variables
     const buildpacks::Environment& platform; // those, which clear-env keeps from a buildpack
+    buildpacks::Environment classic;         // buildpacks::Variables
     buildpacks::Target target;               // of the run image
     std::string execution_env = "production";
     std::string rule; // who decided about the order, for the record

@@ -35,7 +35,7 @@ void Detections::ask(const std::vector<buildpacks::OrderGroup>& groups, const ba
 }
 
 void Detections::run(const std::vector<std::size_t>& asked, const base::Stop& stop) {
-    const auto full = buildpacks::with_platform(input_.base, input_.platform);
+    const buildpacks::Variables variables{input_.base, input_.platform, input_.classic};
     const auto& places = input_.workspace;
     std::vector<engine::Invocation> invocations;
     for (const auto number : asked) {
@@ -44,7 +44,7 @@ void Detections::run(const std::vector<std::size_t>& asked, const base::Stop& st
         give_to(places.plans / slot, input_.user);
         const auto& buildpack = *answers_[number].buildpack;
         invocations.push_back(buildpack.detect(places.inside, places.inside.scratch + "/" + slot,
-                                               buildpack.info().clear_env ? input_.base : full));
+                                               buildpack.environment(variables)));
     }
     std::vector<std::string> outputs(asked.size());
     const auto results = input_.sandbox.run_all(

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "classic_app.h"
 #include "image/layer_writer.h"
 
 #include <algorithm>
@@ -123,9 +124,10 @@ class ImageExport {
   public:
     ImageExport(const ExportInput& input, Reporter& report, const base::Stop& stop)
         : input_(input), report_(report), stop_(stop), owner_{input.user.uid, input.user.gid},
-          build_(gather(input.built, report)) {}
+          build_(gather(input.built, report)), app_(app_directory_of(input.built)) {}
 
     Exported run() {
+        link_direct_processes(input_.built, build_.processes, input_.workspace);
         for (const auto& member : input_.built) add_member(member);
         add_bills();
         add_app();
@@ -138,6 +140,8 @@ class ImageExport {
             add_own_directories(writer, {"layers", "layers/config"});
             writer.add_file("layers/config/metadata.toml", 0644, owner_,
                             render_build_metadata(build_));
+            // What was built there may name it.
+            if (app_ == buildpacks::AppDirectory::app) writer.add_symlink("workspace", "/app", {});
         });
         if (!build_.processes.empty())
             metadata_.process_types =
@@ -150,6 +154,10 @@ class ImageExport {
     }
 
   private:
+    std::string app_directory() const {
+        return app_ == buildpacks::AppDirectory::app ? "app" : "workspace";
+    }
+
     void add_member(const BuiltMember& member) {
         const auto& info = member.buildpack->info();
         BuildpackRecord record{info.id, info.version, {}, member.built.store_json};
@@ -229,7 +237,7 @@ class ImageExport {
         return write(
             made_by,
             [&](image::LayerWriter& writer) {
-                writer.add_tree(input_.workspace.app, "workspace", owner_, keep);
+                writer.add_tree(input_.workspace.app, app_directory(), owner_, keep);
             },
             image::EntryOrder::by_path); // as the lifecycle orders the application
     }
@@ -261,7 +269,7 @@ class ImageExport {
         auto config = input_.run_image.image.config();
         auto& environment = config.environment;
         set_variable(environment, "CNB_LAYERS_DIR", "/layers");
-        set_variable(environment, "CNB_APP_DIR", "/workspace");
+        set_variable(environment, "CNB_APP_DIR", "/" + app_directory());
         set_variable(environment, "CNB_PLATFORM_API", "0.15");
         set_variable(environment, "CNB_DEPRECATION_MODE", "quiet");
         set_variable(environment, "PATH",
@@ -271,7 +279,7 @@ class ImageExport {
         for (const auto& named : build_.processes)
             if (named.process.is_default)
                 config.entrypoint = {"/cnb/process/" + named.process.type};
-        config.working_directory = "/workspace";
+        config.working_directory = "/" + app_directory();
         add_labels(config.labels);
         return config;
     }
@@ -320,6 +328,7 @@ class ImageExport {
     const base::Stop& stop_;
     image::Owner owner_;
     BuildMetadata build_;
+    buildpacks::AppDirectory app_;
     std::vector<image::Layer> layers_;
     std::vector<image::HistoryEntry> history_;
     std::vector<image::BlobFile> blobs_;

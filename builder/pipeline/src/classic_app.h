@@ -1,0 +1,35 @@
+// What a build with classic buildpacks in it has besides the others': a second folder with the
+// source, buildpacks that may write, and what their .profile.d and bin/release mean for the image.
+// Used by one thread; nothing runs in the sandbox meanwhile.
+#pragma once
+
+#include "lifecycle_metadata.h"
+#include "phases/build.h"
+#include "workspace.h"
+
+#include "buildpacks/catalog.h"
+#include "buildpacks/environment.h"
+
+namespace builder {
+
+// STACK, REQUEST_ID, SOURCE_VERSION, ...; with job.variables_in_environment the user's variables
+// too, but those that no buildpack exports. base: the build image's environment.
+buildpacks::Environment classic_environment(const Job& job, const buildpacks::Environment& base);
+
+// Every buildpack of the catalog at its mount point: those that may write into themselves as a copy
+// of this build's own. With a classic one among them, a second copy of the source too.
+std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
+                                            const Workspace& workspace, BuildUser user,
+                                            const base::Stop& stop);
+
+// Where the app lies in the image.
+buildpacks::AppDirectory app_directory_of(const std::vector<BuiltMember>& built);
+bool has_classic(const Group& group);
+
+// After the last buildpack: .profile.d/00_config_vars.sh by the last bin/release.
+void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& workspace);
+// Direct processes get what .profile.d sets by an exec.d program of their own type.
+void link_direct_processes(const std::vector<BuiltMember>& built,
+                           const std::vector<NamedProcess>& processes, const Workspace& workspace);
+
+} // namespace builder
