@@ -203,6 +203,7 @@ package() {
     local tree=$work/package-tree
     rm -rf "$tree"
     buildpack "$tree/cnb/buildpacks/${1//\//_}/1.0.0" "$1" "$2"
+    mkdir "$tree/cnb/last" # umoci forgets the padding of a layer's last file
     chmod -R go+rX "$tree"
     umoci init --layout "$3"
     umoci new --image "$3:latest"
