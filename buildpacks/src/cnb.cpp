@@ -208,7 +208,7 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     if (order.empty()) return std::nullopt;
     return base::while_doing("loading " + file.string(), [&] {
         return Composite{read_info(toml_to_json(text, file.string()), "buildpack"),
-                         std::move(order)};
+                         std::move(order), directory};
     });
 }
 
