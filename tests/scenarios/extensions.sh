@@ -37,7 +37,7 @@ descriptor odd extension test/odd
 program odd/bin/detect <<<'[ -e odd ] || exit 100; printf "[[requires]]\nname = \"x\"\n" >"$CNB_BUILD_PLAN_PATH"'
 
 descriptor app buildpack test/app
-program app/bin/detect <<<'[ ! -e switch ] || printf "[[requires]]\nname = \"other-base\"\n" >"$CNB_BUILD_PLAN_PATH"'
+program app/bin/detect <<<'[ ! -e switch ] || printf "[[%s]]\nname = \"other-base\"\n" provides requires >"$CNB_BUILD_PLAN_PATH"'
 program app/bin/build <<'SH'
 echo "target $CNB_TARGET_DISTRO_NAME, plan: $(cat "$CNB_BP_PLAN_PATH")."
 env | sed 's/^/app sees /'
