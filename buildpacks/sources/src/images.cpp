@@ -50,6 +50,19 @@ std::string manifest_in(const fs::path& layout, const std::string& name) {
     return image::choose_from_index(raw, image::this_architecture())->render();
 }
 
+// `use` takes each directory <root>/<id>/<version> that has the descriptor.
+template <class Use>
+void for_each_directory(const std::vector<fs::path>& layers, const std::string& root,
+                        const std::string& descriptor, Use&& use) {
+    for (const auto& layer : layers)
+        for (const auto& id : base::list_beneath(layer, root))
+            for (const auto& version : base::list_beneath(layer, root + "/" + id.name)) {
+                const auto relative = root + "/" + id.name + "/" + version.name;
+                // Else a link's place, or a layer that says it is gone.
+                if (base::read_beneath(layer, relative + "/" + descriptor)) use(layer / relative);
+            }
+}
+
 } // namespace
 
 Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
@@ -106,21 +119,20 @@ Package Images::open(const fs::path& layout, const std::string& name,
 void add_buildpacks_of_layers(const std::vector<fs::path>& layers,
                               buildpacks::Buildpack::Mounting mounting, const std::string& origin,
                               buildpacks::Catalog& catalog) {
-    const std::string root = "cnb/buildpacks";
-    for (const auto& layer : layers)
-        for (const auto& id : base::list_beneath(layer, root))
-            for (const auto& version : base::list_beneath(layer, root + "/" + id.name)) {
-                const auto relative = root + "/" + id.name + "/" + version.name;
-                // A link's place, or a layer that says the buildpack is gone.
-                if (!base::read_beneath(layer, relative + "/buildpack.toml")) continue;
-                const auto directory = layer / relative;
-                if (auto composite = buildpacks::load_composite(directory)) {
-                    composite->info.source = origin;
-                    catalog.add(std::move(*composite));
-                } else {
-                    catalog.add(buildpacks::load_cnb(directory, mounting, origin));
-                }
-            }
+    for_each_directory(layers, "cnb/buildpacks", "buildpack.toml", [&](const fs::path& directory) {
+        if (auto composite = buildpacks::load_composite(directory)) {
+            composite->info.source = origin;
+            catalog.add(std::move(*composite));
+        } else {
+            catalog.add(buildpacks::load_cnb(directory, mounting, origin));
+        }
+    });
+}
+
+void add_extensions_of_layers(const std::vector<fs::path>& layers, buildpacks::Catalog& catalog) {
+    for_each_directory(layers, "cnb/extensions", "extension.toml", [&](const fs::path& directory) {
+        catalog.add(buildpacks::load_extension(directory, buildpacks::Buildpack::Mounting::none));
+    });
 }
 
 } // namespace sources
