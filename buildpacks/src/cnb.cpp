@@ -50,6 +50,15 @@ void check_id(const std::string& id) {
         throw Error(ErrorKind::invalid_input, "\"" + id + "\" cannot be the id of a buildpack");
 }
 
+// It becomes the name of a directory. Semantic versions are asked for by the specification, but
+// sources of buildpacks have placeholders here, too.
+void check_version(const std::string& version) {
+    if (version.empty() || version.size() > 200 || version.front() == '.' ||
+        version.find('/') != std::string::npos || base::printable(version) != version)
+        throw Error(ErrorKind::invalid_input,
+                    base::quoted(version) + " cannot be the version of a buildpack");
+}
+
 class Cnb final : public Buildpack {
   public:
     Cnb(Info info, std::filesystem::path directory, Mounting mounting)
@@ -79,8 +88,7 @@ class Cnb final : public Buildpack {
         Detection detection{.exit_code = status.code, .output = std::move(output)};
         if (status.signal != 0) detection.exit_code = 128 + status.signal;
         if (detection.exit_code == detect_pass) {
-            detection.verdict = Verdict::pass;
-            detection.sections = read_build_plan(slot, "plan.toml", info_.full_name());
+            read_sections(slot, detection);
         } else {
             detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
         }
@@ -113,6 +121,19 @@ class Cnb final : public Buildpack {
     }
 
   private:
+    // A plan that cannot be read is this buildpack's error: other groups may still pass without it.
+    void read_sections(const std::filesystem::path& slot, Detection& detection) const {
+        try {
+            detection.sections = read_build_plan(slot, "plan.toml", info_.full_name());
+            detection.verdict = Verdict::pass;
+        } catch (const Error& error) {
+            detection.verdict = Verdict::error;
+            detection.output +=
+                (detection.output.empty() || detection.output.ends_with('\n') ? "" : "\n") +
+                error.message() + "\n";
+        }
+    }
+
     // Each API has its own variables; positional arguments are there for all of them.
     void add_common(Environment& environment, const Places& places) const {
         environment["CNB_BUILDPACK_DIR"] = mount_point();
@@ -167,8 +188,20 @@ Info read_info(const nlohmann::json& table) {
     for (const auto& target : table.value("targets", nlohmann::json::array()))
         info.targets.push_back(read_target(target));
     check_id(info.id);
+    check_version(info.version);
     check_api(info);
     return info;
+}
+
+// What is wrong in a file is told with its name.
+template <class F>
+auto of_file(const std::filesystem::path& file, F&& f) {
+    try {
+        return f();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::invalid_input) throw;
+        throw Error(error.kind(), file.string() + ": " + error.message(), error.hint());
+    }
 }
 
 } // namespace
@@ -188,7 +221,7 @@ std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory
                                           Buildpack::Mounting mounting, std::string origin) {
     const auto file = directory / "buildpack.toml";
     const auto table = toml_to_json(base::read_file(file), file.string());
-    return base::while_doing("loading " + file.string(), [&] {
+    return of_file(file, [&] {
         auto info = read_info(table);
         info.source = std::move(origin);
         return std::make_shared<const Cnb>(std::move(info), directory, mounting);
@@ -200,7 +233,7 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     const auto text = base::read_file(file);
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
-    return base::while_doing("loading " + file.string(), [&] {
+    return of_file(file, [&] {
         return Composite{read_info(toml_to_json(text, file.string())), std::move(order), directory};
     });
 }
