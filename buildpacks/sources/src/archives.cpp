@@ -1,6 +1,7 @@
 #include "archives.h"
 
 #include "hosts.h"
+#include "local.h"
 #include "remote.h"
 
 #include "base/error.h"
@@ -171,6 +172,7 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
                 else
                     image::unpack_source(bytes, tree, limits, image::RootDirectory::strip_single,
                                          stop);
+                make_programs_executable(tree);
             } catch (const Error& error) {
                 throw Error(error.kind(), base::quoted(name) + ": " + error.message(),
                             error.hint());
