@@ -8,7 +8,6 @@
 
 #include <nlohmann/json.hpp>
 
-
 namespace cli {
 
 registry::Settings registry_settings(const base::json::Value& server_info,
