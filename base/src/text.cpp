@@ -70,8 +70,9 @@ std::string printable(std::string_view line, Colour colour) {
     while (!line.empty()) {
         const auto c = static_cast<unsigned char>(line[0]);
         std::size_t taken = 1;
-        if (const auto sgr = colour == Colour::keep ? sgr_length(line) : 0) {
-            shown.append(line.substr(0, taken = sgr));
+        if (const auto sgr = sgr_length(line)) {
+            taken = sgr;
+            if (colour == Colour::keep) shown.append(line.substr(0, sgr));
         } else if (c == '\t') {
             shown += '\t';
         } else if (c < 0x20 || c == 0x7f) {

@@ -50,6 +50,15 @@ void check_id(const std::string& id) {
         throw Error(ErrorKind::invalid_input, "\"" + id + "\" cannot be the id of a buildpack");
 }
 
+// It becomes the name of a directory. Semantic versions are asked for by the specification, but
+// sources of buildpacks have placeholders here, too.
+void check_version(const std::string& version) {
+    if (version.empty() || version.size() > 200 || version.front() == '.' ||
+        version.find('/') != std::string::npos || base::printable(version) != version)
+        throw Error(ErrorKind::invalid_input,
+                    base::quoted(version) + " cannot be the version of a buildpack");
+}
+
 class Cnb final : public Buildpack {
   public:
     Cnb(Info info, std::filesystem::path directory, Mounting mounting)
@@ -153,9 +162,25 @@ Info read_info(const nlohmann::json& table, const char* what) {
     for (const auto& target : table.value("targets", nlohmann::json::array()))
         info.targets.push_back(read_target(target));
     check_id(info.id);
+    check_version(info.version);
     check_api(info);
     return info;
 }
+
+namespace {
+
+// What is wrong in a file is told with its name.
+template <class F>
+auto of_file(const std::filesystem::path& file, F&& f) {
+    try {
+        return f();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::invalid_input) throw;
+        throw Error(error.kind(), file.string() + ": " + error.message(), error.hint());
+    }
+}
+
+} // namespace
 
 void add_api_variables(Environment& environment, const Info& info, const Places& places) {
     if (info.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
@@ -170,11 +195,19 @@ Detection read_cnb_detection(base::ExitStatus status, std::string output,
                              const std::string& whose) {
     Detection detection{.exit_code = status.code, .output = std::move(output)};
     if (status.signal != 0) detection.exit_code = 128 + status.signal;
-    if (detection.exit_code == detect_pass) {
-        detection.verdict = Verdict::pass;
-        detection.sections = read_build_plan(root, file, whose);
-    } else {
+    if (detection.exit_code != detect_pass) {
         detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
+        return detection;
+    }
+    // A plan that cannot be read is this buildpack's error: other groups may still pass without it.
+    try {
+        detection.sections = read_build_plan(root, file, whose);
+        detection.verdict = Verdict::pass;
+    } catch (const Error& error) {
+        detection.verdict = Verdict::error;
+        detection.output +=
+            (detection.output.empty() || detection.output.ends_with('\n') ? "" : "\n") +
+            error.message() + "\n";
     }
     return detection;
 }
@@ -194,7 +227,7 @@ std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory
                                           Buildpack::Mounting mounting, std::string origin) {
     const auto file = directory / "buildpack.toml";
     const auto table = toml_to_json(base::read_file(file), file.string());
-    return base::while_doing("loading " + file.string(), [&] {
+    return of_file(file, [&] {
         auto info = read_info(table, "buildpack");
         info.source = std::move(origin);
         return std::make_shared<const Cnb>(std::move(info), directory, mounting);
@@ -206,7 +239,7 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     const auto text = base::read_file(file);
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
-    return base::while_doing("loading " + file.string(), [&] {
+    return of_file(file, [&] {
         return Composite{read_info(toml_to_json(text, file.string()), "buildpack"),
                          std::move(order), directory};
     });

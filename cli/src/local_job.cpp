@@ -163,8 +163,11 @@ void add_bindings(builder::Job& job, const LocalOptions& options) {
 // A path as the person means it, from the directory they are in; anything else as it is.
 std::string absolute_uri(std::string uri) {
     if (uri.starts_with("file://")) uri.erase(0, 7);
-    const bool path = uri.starts_with('/') || uri.starts_with('.') ||
-                      (uri.find("://") == std::string::npos && fs::exists(uri));
+    const bool exists = uri.find("://") == std::string::npos && fs::exists(uri);
+    const bool path = exists || uri.starts_with('/') || uri.starts_with('.');
+    if (path && !exists)
+        throw Error(ErrorKind::not_found, "there is no file or folder " + base::quoted(uri) +
+                                              " to take a buildpack from");
     return path ? fs::weakly_canonical(fs::absolute(uri)).string() : uri;
 }
 

@@ -12,7 +12,7 @@
 namespace image {
 namespace {
 
-constexpr std::size_t buffer_size = 256u << 10;
+constexpr std::size_t buffer_size = 256u << 10, tar_block = 512;
 constexpr std::size_t longest_part = 255, longest_target = 4095;
 constexpr int most_parts = 128;
 constexpr std::uint64_t ratio_from = 64u << 20;
@@ -109,8 +109,9 @@ long ArchiveReader::pull(struct archive* reader, void* self, const void** buffer
     auto& owner = *static_cast<ArchiveReader*>(self);
     try {
         owner.stop_.throw_if_over("unpacking an archive");
-        const auto n = owner.source_(owner.buffer_.get(), buffer_size);
+        auto n = owner.source_(owner.buffer_.get(), buffer_size);
         owner.pulled_ += n;
+        if (n == 0) n = owner.pad();
         *buffer = owner.buffer_.get();
         return static_cast<long>(n);
     } catch (...) { // no exception may cross libarchive's C
@@ -118,6 +119,21 @@ long ArchiveReader::pull(struct archive* reader, void* self, const void** buffer
         archive_set_error(reader, EIO, "the source failed");
         return ARCHIVE_FATAL;
     }
+}
+
+// Some tools leave out what fills the last block of a layer; other runtimes read such images.
+std::size_t ArchiveReader::pad() {
+    if (kind_ == ArchiveKind::source || padding_ > 0 || pulled_ % tar_block == 0) return 0;
+    padding_ = tar_block - pulled_ % tar_block;
+    std::fill_n(buffer_.get(), padding_, '\0');
+    return padding_;
+}
+
+// What we filled in is neither a header nor content.
+void ArchiveReader::check_padding(std::uint64_t end) const {
+    if (padding_ > 0 && end > pulled_)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "could not read the archive: it is cut short");
 }
 
 void ArchiveReader::check(int result, const char* doing) {
@@ -156,6 +172,8 @@ bool ArchiveReader::next(ArchiveEntry& entry) {
     const int result = archive_read_next_header(archive_.get(), &raw);
     if (result == ARCHIVE_EOF && !failure_) return false;
     check(result, "read");
+    check_padding(static_cast<std::uint64_t>(archive_read_header_position(archive_.get())) +
+                  tar_block);
     check_ratio();
     if (++entries_ > limits_.entries)
         too_much("it has more than " + std::to_string(limits_.entries) + " entries");
@@ -202,6 +220,8 @@ void ArchiveReader::read_content(const ArchiveEntry& entry, const BlockSink& sin
         end = at + size;
         if (sink && size > 0) sink({static_cast<const char*>(bytes), size}, at);
     }
+    const auto filling = (tar_block - entry.size % tar_block) % tar_block;
+    check_padding(static_cast<std::uint64_t>(archive_filter_bytes(archive_.get(), 0)) - filling);
     if (entry.type == ArchiveEntryType::file && entry.size > end) count(entry.size - end);
 }
 

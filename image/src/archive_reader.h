@@ -47,6 +47,8 @@ class ArchiveReader {
     void check(int result, const char* doing);
     void count(std::uint64_t bytes);
     void check_ratio();
+    std::size_t pad();
+    void check_padding(std::uint64_t end) const;
 
     const ArchiveKind kind_;
     const UnpackLimits limits_;
@@ -56,6 +58,7 @@ class ArchiveReader {
     std::exception_ptr failure_; // of the source, inside libarchive's callback
     std::unique_ptr<struct archive, int (*)(struct archive*)> archive_;
     std::uint64_t pulled_ = 0, bytes_ = 0, entries_ = 0;
+    std::uint64_t padding_ = 0; // zeros after the source's end
 };
 
 // "./a//b/" to "a/b". Throws Error{invalid_input} by name: "..", control characters, a part over

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/temp_dir.h"
+#include "image/image.h"
 #include "image/unpack.h"
 
 #include <nlohmann/json.hpp>
@@ -23,14 +24,6 @@ namespace registry {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string architecture() {
-#if defined(__aarch64__)
-    return "arm64";
-#else
-    return "amd64";
-#endif
-}
 
 // Held until it goes out of scope, or its process ends in whatever way.
 base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
@@ -87,7 +80,7 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
         }
     const auto store =
         registry::open_repository(reference.registry, reference.repository, settings_);
-    auto image = image::read_image(*store, reference.digest->render(), architecture(),
+    auto image = image::read_image(*store, reference.digest->render(), image::this_architecture(),
                                    reference.render(), stop);
     base::replace_file(kept, base::json::render({{"manifest", image.render_manifest()},
                                                  {"config", image.render_config()}}));

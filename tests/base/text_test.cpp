@@ -53,7 +53,9 @@ TEST_CASE("valid UTF-8 stays, invalid bytes are shown") {
 
 TEST_CASE("colours stay only where asked, and only colours") {
     CHECK(printable("\x1b[31mred\x1b[0m", Colour::keep) == "\x1b[31mred\x1b[0m");
-    CHECK(printable("\x1b[31mred", Colour::drop) == "^[[31mred");
+    CHECK(printable("\x1b[1;31mred\x1b[0m and\x1b[m more", Colour::drop) == "red and more");
+    CHECK(printable("\x1b[2J", Colour::drop) == "^[[2J");
+    CHECK(printable("\x1b[31", Colour::drop) == "^[[31");
     CHECK(printable("\x1b[2J", Colour::keep) == "^[[2J");
     CHECK(printable("\x1b[31", Colour::keep) == "^[[31");
 }

@@ -74,6 +74,32 @@ TEST_CASE("a folder of the app is copied before the app can change it") {
            fs::perms::others_exec) != fs::perms::none);
 }
 
+TEST_CASE("programs of a buildpack are executable, even when the bit was lost") {
+    Place place;
+    place.write_buildpack(place.app() / "bp/mine");
+    for (const char* program : {"detect", "build"})
+        fs::permissions(place.app() / "bp/mine/bin" / program, fs::perms(0644));
+    const auto mode = [&](const std::string& uri) {
+        const auto& buildpack = place.catalog.find(place.fetch(uri).element);
+        return fs::status(buildpack.directory() / "bin/build").permissions();
+    };
+    CHECK(mode("./bp/mine") == fs::perms(0755));
+    REQUIRE(base::run({.argv = {"tar", "-czf", (place.app() / "mine.tgz").string(), "-C",
+                                (place.app() / "bp").string(), "mine"}},
+                      {})
+                .status.ok());
+    CHECK(mode("./mine.tgz") == fs::perms(0755));
+}
+
+TEST_CASE("a folder of buildpacks is told from a buildpack") {
+    Place place;
+    place.write_buildpack(place.app() / "bps/one");
+    place.write_buildpack(place.app() / "bps/two");
+    CHECK_THAT(place.refusal("./bps").hint(), Catch::EndsWith("have one: one, two."));
+    base::write_file(place.app() / "bps/extension.toml", "");
+    CHECK_THAT(place.refusal("./bps").hint(), Catch::Contains("image extension"));
+}
+
 TEST_CASE("without a scheme a name is an id, then a folder") {
     Place place;
     place.write_buildpack(place.app() / "bp/mine");

@@ -113,6 +113,8 @@ TEST_CASE("no credential is ever shown") {
     CHECK(without_credentials("https://user:word@host.example/x") == "https://***@host.example/x");
     CHECK(without_credentials("https://a@b@host.example/x@y") == "https://***@host.example/x@y");
     CHECK(without_credentials("https://host.example/x@y") == "https://host.example/x@y");
+    CHECK(without_credentials("https://a@host.example/x.tgz?sig=1#v@?") ==
+          "https://***@host.example/x.tgz?***#v@?");
     CHECK(shown(parse_uri("https://t0ken@host.example/o/n#v1", Dialect::classic)) ==
           "https://***@host.example/o/n#v1");
     CHECK(refusal("ftp://user:word@host.example/x").find("word") == std::string::npos);

@@ -60,10 +60,26 @@ TEST_CASE("ids that could leave their directory are refused") {
         CHECK_THROWS_AS(load_cnb(tree.file("q/buildpack.toml", toml(id)) / "q"), base::Error);
 }
 
-TEST_CASE("a broken buildpack.toml is told with its line") {
+TEST_CASE("a version is the name of a directory; placeholders of a source tree are fine") {
+    const auto load = [](const std::string& version) {
+        Tree tree;
+        tree.file("p/buildpack.toml",
+                  "api = \"0.12\"\n[buildpack]\nid = \"a\"\nversion = \"" + version + "\"\n");
+        return load_cnb(tree / "p")->info().version;
+    };
+    for (const char* version : {"1.2.3-rc.1+5", "{{.version}}", "v2"})
+        CHECK(load(version) == version);
+    for (const char* version : {"", "..", "../../etc", "1/2", "1\\n2"})
+        CHECK_THROWS_WITH(load(version), Catch::Contains("cannot be the version"));
+}
+
+TEST_CASE("a broken buildpack.toml is told with its name and line") {
     Tree tree;
     tree.file("p/buildpack.toml", "api = \"0.12\"\n[buildpack\n");
     CHECK_THROWS_WITH(load_cnb(tree / "p"), Catch::Contains("line 2"));
+    tree.file("p/buildpack.toml", "api = 0.12\n[buildpack]\nid = \"a\"\nversion = \"1\"\n");
+    CHECK_THROWS_WITH(load_cnb(tree / "p"),
+                      Catch::Contains("p/buildpack.toml: ") && Catch::Contains("\"api\""));
 }
 
 TEST_CASE("exit codes of bin/detect are pass, fail and error") {
@@ -280,8 +296,10 @@ TEST_CASE("bills of materials are those of layers that are there, in a format th
 TEST_CASE("a requirement with a version at its top level is refused, and so is such a bom entry") {
     Tree tree;
     tree.file("slot/plan.toml", "[[requires]]\nname=\"a\"\nversion=\"1\"\n");
-    CHECK_THROWS_WITH(one(tree)->read_detection({.code = 0}, "", tree / "slot"),
-                      Catch::Contains("belongs into its metadata"));
+    const auto detection = one(tree)->read_detection({.code = 0}, "words", tree / "slot");
+    CHECK(detection.verdict == Verdict::error);
+    CHECK_THAT(detection.output,
+               Catch::StartsWith("words\n") && Catch::Contains("belongs into its metadata"));
     CHECK_THROWS_WITH(read_launch_toml("0.7", "[[bom]]\nname=\"a\"\nversion=\"1\"\n"),
                       Catch::Contains("belongs into its metadata"));
     CHECK(read_launch_toml("0.7", "[[bom]]\nname=\"a\"\n[bom.metadata]\nv=1\n").legacy_bill_json ==

@@ -206,6 +206,19 @@ TEST_CASE("links inside a layer are followed inside its directory alone") {
     CHECK(fs::exists(target / "leading/slash"));
 }
 
+TEST_CASE("a layer whose last block is not filled is read, one that is cut short is not") {
+    const auto whole = TarBuilder().file("a", "12345").unfinished();
+    const base::TempDir directory("unpack");
+    for (const std::size_t size : {512u + 5, 512u + 100, 1024u}) {
+        const auto target = directory.path() / std::to_string(size);
+        const auto bytes = whole.substr(0, size);
+        CHECK(unpack_layer(bytes, target) == image::Digest::of(bytes));
+        CHECK(base::read_file(target / "a") == "12345");
+    }
+    for (const std::size_t size : {300u, 512u + 4})
+        CHECK_THROWS_AS(unpack_layer(whole.substr(0, size), directory.path() / "cut"), base::Error);
+}
+
 TEST_CASE("hostile layers are refused and touch nothing outside") {
     struct Row {
         const char* what;

@@ -94,7 +94,7 @@ start_server
 use_tiny_stack
 
 app() { # NAME FILE...
-    rm -rf "$work/$1"
+    rm -rf "${work:?}/$1"
     mkdir "$work/$1"
     local name
     for name in "${@:2}"; do echo content >"$work/$1/$name"; done

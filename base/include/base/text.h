@@ -26,8 +26,8 @@ class LineSplitter {
     bool after_return_ = false;
 };
 
-// Control bytes shown as ^X, C1 controls and invalid UTF-8 as \xNN; tabs stay. With
-// Colour::keep the escape sequences that only set colours (SGR) stay too.
+// Control bytes shown as ^X, C1 controls and invalid UTF-8 as \xNN; tabs stay. The escape sequences
+// that only set colours (SGR), which programs write for terminals, stay or are taken out.
 enum class Colour { keep, drop };
 std::string printable(std::string_view line, Colour colour = Colour::drop);
 

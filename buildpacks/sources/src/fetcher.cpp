@@ -26,6 +26,18 @@ std::string replaced(std::string text, const std::string& what, const std::strin
     return text;
 }
 
+// A sentence on a mistake that is easily made; empty when there is nothing to say.
+std::string what_else_it_is(const fs::path& directory) {
+    if (base::open_beneath(directory, "extension.toml", O_RDONLY))
+        return " It is an image extension, which cannot be among the buildpacks.";
+    std::string names;
+    for (const auto& entry : base::list_beneath(directory, ""))
+        if (entry.type == base::EntryType::directory && names.size() < 200 &&
+            base::open_beneath(directory, entry.name + "/buildpack.toml", O_RDONLY))
+            names += (names.empty() ? "" : ", ") + base::printable(entry.name);
+    return names.empty() ? "" : " Folders in it have one: " + names + ".";
+}
+
 } // namespace
 
 struct Fetcher::State {
@@ -105,6 +117,7 @@ Fetched Fetcher::State::fetch(const Folder& folder, Catalog& catalog, const base
     const auto [root, relative] = locate(folder.path);
     const auto copy = next_copy();
     copy_beneath(root, relative, copy, settings.access.most_bytes, stop);
+    make_programs_executable(copy);
     const auto name = folder.path.is_absolute() ? folder.path.filename() : folder.path;
     return add(copy, readable_id("folder/" + name.lexically_normal().filename().string()), "0.0.0",
                "the folder " + base::printable(name.string()), catalog);
@@ -214,7 +227,8 @@ Fetched Fetcher::State::add_directory(const fs::path& directory, const std::stri
         break;
     }
     throw Error(ErrorKind::invalid_input, pinned + " is not a buildpack",
-                "It has neither a buildpack.toml with an api nor bin/compile.");
+                "It has neither a buildpack.toml with an api nor bin/compile." +
+                    what_else_it_is(directory));
 }
 
 Fetcher::Fetcher(FetcherSettings settings, std::function<void(const std::string&)> on_line)

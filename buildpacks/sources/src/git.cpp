@@ -1,6 +1,7 @@
 #include "git.h"
 
 #include "git_session.h"
+#include "local.h"
 
 #include "base/beneath.h"
 #include "base/error.h"
@@ -38,8 +39,7 @@ void check_ref(const GitUrl& git) {
                                                   shown(git) + ")");
 }
 
-// Whatever our umask: the sandbox's user reads it, and classic platforms run these programs also
-// when their author forgot the bit.
+// Whatever our umask: the sandbox's user reads it.
 void settle_modes(const fs::path& tree) {
     using fs::perms;
     for (const auto& entry : fs::recursive_directory_iterator(tree)) {
@@ -48,9 +48,7 @@ void settle_modes(const fs::path& tree) {
                                 (entry.status().permissions() & perms::owner_exec) != perms::none;
         fs::permissions(entry.path(), perms(executable ? 0755 : 0644));
     }
-    for (const char* name : {"bin/detect", "bin/compile", "bin/release"})
-        if (const auto file = base::open_beneath(tree, name, O_RDONLY))
-            fs::permissions(tree / name, perms(0755));
+    make_programs_executable(tree);
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "image/image.h"
 #include "image/oci_layout.h"
 #include "image/unpack.h"
 
@@ -21,14 +22,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr const char* package_label = "io.buildpacks.buildpackage.metadata";
-
-std::string architecture() {
-#if defined(__aarch64__)
-    return "arm64";
-#else
-    return "amd64";
-#endif
-}
 
 buildpacks::OrderElement root_of(const image::Image& image, const std::string& name) {
     const auto& labels = image.config().labels;
@@ -54,7 +47,7 @@ std::string manifest_in(const fs::path& layout, const std::string& name) {
         return base::json::get_string(manifests.front(), "digest");
     const image::RawManifest raw{std::string(image::media_type::index), *index,
                                  image::Digest::of(*index)};
-    return image::choose_from_index(raw, architecture())->render();
+    return image::choose_from_index(raw, image::this_architecture())->render();
 }
 
 // `use` takes each directory <root>/<id>/<version> that has the descriptor.
@@ -96,8 +89,8 @@ Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
 Package Images::open(const fs::path& layout, const std::string& name,
                      const base::Stop& stop) const {
     const auto blobs = image::open_oci_layout(layout);
-    const auto image =
-        image::read_image(*blobs, manifest_in(layout, name), architecture(), name, stop);
+    const auto image = image::read_image(*blobs, manifest_in(layout, name),
+                                         image::this_architecture(), name, stop);
     Package package{root_of(image, name), {}, name};
     for (const auto& layer : image.layers())
         package.layers.push_back(store_.obtain(

@@ -79,6 +79,13 @@ void copy_beneath(const fs::path& root, const std::string& relative, const fs::p
     Copy(root, most_bytes, stop).directory(relative, target);
 }
 
+void make_programs_executable(const fs::path& buildpack) {
+    for (const char* name : {"bin/detect", "bin/build", "bin/compile", "bin/release"})
+        if (const auto file = base::open_beneath(buildpack, name, O_RDONLY))
+            if (::fchmod(file.get(), 0755) != 0)
+                base::throw_errno("could not make the programs of a buildpack executable");
+}
+
 void write_inline_script(const InlineScript& script, const fs::path& target) {
     fs::create_directories(target / "bin");
     const nlohmann::json descriptor{

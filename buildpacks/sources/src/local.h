@@ -17,6 +17,10 @@ void copy_beneath(const std::filesystem::path& root, const std::string& relative
                   const std::filesystem::path& target, std::uint64_t most_bytes,
                   const base::Stop& stop);
 
+// Those of a buildpack, as classic platforms have it also where their author or a zip forgot the
+// bit.
+void make_programs_executable(const std::filesystem::path& buildpack);
+
 // The buildpack of one script, into the new directory `target`.
 void write_inline_script(const InlineScript& script, const std::filesystem::path& target);
 

@@ -205,11 +205,14 @@ Uri parse_uri(std::string_view text, Dialect dialect) {
 std::string without_credentials(std::string_view url) {
     const auto scheme = url.find("://");
     if (scheme == url.npos) return std::string(url);
+    std::string shown(url);
+    if (const auto query = shown.find('?', scheme); query < shown.find('#'))
+        shown.replace(query + 1, std::min(shown.find('#'), shown.size()) - query - 1, "***");
     const auto begin = scheme + 3;
-    const auto end = std::min(url.find_first_of("/?#", begin), url.size());
-    const auto at = url.substr(begin, end - begin).rfind('@');
-    if (at == url.npos) return std::string(url);
-    return std::string(url.substr(0, begin)) + "***@" + std::string(url.substr(begin + at + 1));
+    const auto end = std::min(shown.find_first_of("/?#", begin), shown.size());
+    const auto at = shown.substr(begin, end - begin).rfind('@');
+    if (at != shown.npos) shown.replace(begin, at, "***");
+    return shown;
 }
 
 std::string shown(const Uri& uri) {

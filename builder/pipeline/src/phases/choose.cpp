@@ -49,21 +49,35 @@ auto choosers(const std::string& what, F&& f) {
     }
 }
 
+// As the person wrote it. Of an absolute path the end alone: the worker sees it elsewhere.
+std::string written(const sources::Wanted& wanted) {
+    const bool moved = wanted.text.starts_with('/');
+    return base::quoted(moved ? std::filesystem::path(wanted.text).filename().string()
+                              : wanted.text);
+}
+
 sources::Fetched fetch_one(sources::Fetcher& fetcher, const sources::Wanted& wanted,
                            const std::string& rule, Catalog& catalog, const base::Stop& stop) {
-    return choosers("the buildpack " + base::quoted(wanted.text) + " of " + rule,
+    return choosers("the buildpack " + written(wanted) + " of " + rule,
                     [&] { return fetcher.fetch(wanted, catalog, stop); });
 }
 
 OrderGroup fetch_all(sources::Fetcher& fetcher, const std::vector<sources::Wanted>& wanted,
-                     const std::string& rule, Catalog& catalog, const base::Stop& stop) {
+                     const std::string& rule, Catalog& catalog, Reporter& report,
+                     const base::Stop& stop) {
     OrderGroup group;
     for (const auto& one : wanted) {
         const auto element = fetch_one(fetcher, one, rule, catalog, stop).element;
-        const bool twice = std::any_of(group.begin(), group.end(), [&](const OrderElement& other) {
+        const auto twice = std::find_if(group.begin(), group.end(), [&](const OrderElement& other) {
             return other.id == element.id;
         });
-        if (!twice) group.push_back(element); // as in every group (order.h)
+        if (twice == group.end()) { // as in every group (order.h)
+            group.push_back(element);
+            continue;
+        }
+        report.body("Warning: " + base::printable(element.id) +
+                    " is named more than once; it builds once" +
+                    (twice->version == element.version ? "" : ", as " + twice->version));
     }
     return group;
 }
@@ -102,9 +116,9 @@ sources::Choice choose_buildpacks(const ChooseInput& input, Catalog& catalog, Re
         sources::Fetcher fetcher(fetcher_settings(input), [&](const std::string& line) {
             report.body(base::printable(line));
         });
-        const auto pre = fetch_all(fetcher, choice.pre, "project.toml", catalog, stop);
-        const auto post = fetch_all(fetcher, choice.post, "project.toml", catalog, stop);
-        auto group = fetch_all(fetcher, choice.buildpacks, choice.rule, catalog, stop);
+        const auto pre = fetch_all(fetcher, choice.pre, "project.toml", catalog, report, stop);
+        const auto post = fetch_all(fetcher, choice.post, "project.toml", catalog, report, stop);
+        auto group = fetch_all(fetcher, choice.buildpacks, choice.rule, catalog, report, stop);
         if (!group.empty()) {
             add_procfile(group, input.workspace, catalog);
             catalog.set_order({std::move(group)});

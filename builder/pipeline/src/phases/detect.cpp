@@ -142,6 +142,11 @@ void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Repor
                                   "It was chosen by " + input.rule +
                                       ". The lines above show what it said.");
     const bool empty = tried.empty();
+    if (input.order == DetectInput::Order::given && !empty)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the chosen buildpacks cannot build this app together",
+                          "They were chosen by " + input.rule +
+                              ". The lines above show what their build plans lack.");
     throw base::Error(base::ErrorKind::invalid_input,
                       empty ? "there is no buildpack to try" : "no buildpack can build this app",
                       empty ? "The order of the buildpacks is empty; its operator can mend that."

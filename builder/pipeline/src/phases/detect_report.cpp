@@ -107,6 +107,7 @@ std::string verdict_for_people(const Detections::Answer& answer) {
     if (!answer.reason.empty()) return "not asked: it " + answer.reason;
     const auto code = " (exit code " + std::to_string(answer.detection.exit_code) + ")";
     if (answer.detection.verdict == Verdict::pass) return "yes";
+    if (answer.detection.exit_code == 0) return "error"; // in its plan
     return (answer.detection.verdict == Verdict::fail ? "no" : "error") + code;
 }
 
