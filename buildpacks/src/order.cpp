@@ -86,6 +86,20 @@ OrderGroup read_group(const nlohmann::json& table) {
     return group;
 }
 
+Order read_order(const nlohmann::json& table, std::string_view what) {
+    // Left out in silence, the buildpacks that count on them would not pass, and nobody knew why.
+    if (table.contains("order-extensions"))
+        throw Error(ErrorKind::invalid_input,
+                    std::string(what) + " has image extensions ([[order-extensions]]), which are "
+                                        "not applied",
+                    "Take a builder without extensions, or put what they install into a stack of "
+                    "your own (slipway stack create).");
+    Order order;
+    for (const auto& group : table.value("order", nlohmann::json::array()))
+        order.push_back(read_group(group));
+    return order;
+}
+
 } // namespace
 
 bool for_each_group(const Order& order, const SystemBuildpacks& system, const OrderOf& order_of,
@@ -98,21 +112,12 @@ bool for_each_group(const Order& order, const SystemBuildpacks& system, const Or
 
 Order parse_order(std::string_view toml, std::string_view what) {
     const auto table = toml_to_json(toml, what);
-    return base::while_doing("reading " + std::string(what), [&] {
-        // Left out in silence, the buildpacks that count on them would not pass, and nobody knew
-        // why.
-        if (table.contains("order-extensions"))
-            throw base::Error(base::ErrorKind::invalid_input,
-                              std::string(what) +
-                                  " has image extensions ([[order-extensions]]), which are not "
-                                  "applied",
-                              "Take a builder without extensions, or put what they install into a "
-                              "stack of your own (slipway stack create).");
-        Order order;
-        for (const auto& group : table.value("order", nlohmann::json::array()))
-            order.push_back(read_group(group));
-        return order;
-    });
+    try {
+        return base::while_doing("reading " + std::string(what),
+                                 [&] { return read_order(table, what); });
+    } catch (const nlohmann::json::exception&) {
+        throw Error(ErrorKind::invalid_input, std::string(what) + " has a value of the wrong type");
+    }
 }
 
 } // namespace buildpacks
