@@ -83,8 +83,8 @@ bool Archives::follow(Download& download, const base::Stop& stop) const {
     auto target = http::resolve(download.url, location);
     const auto next = http::parse_url(target);
     if (host.scheme == "https" && next.scheme == "http")
-        throw Error(ErrorKind::denied,
-                    host.origin() + " leads from https to http: " + base::quoted(target));
+        throw Error(ErrorKind::denied, host.origin() + " leads from https to http: " +
+                                           base::quoted(without_credentials(target)));
     if (next.origin() != host.origin()) download.authorization.clear();
     download.url = std::move(target);
     return true;
@@ -100,7 +100,8 @@ Archives::Download Archives::download(const std::string& url, const std::string&
         download.known = Value::object();
     for (int hops = 0; follow(download, stop); ++hops)
         if (hops == most_redirects)
-            throw Error(ErrorKind::unavailable, url + " leads elsewhere without end");
+            throw Error(ErrorKind::unavailable,
+                        without_credentials(url) + " leads elsewhere without end");
     return download;
 }
 
@@ -114,23 +115,24 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
     const auto authorization =
         has_user ? basic_authorization(archive.url.substr(scheme, at - scheme)) : "";
 
+    const auto name = without_credentials(url);
     auto got = download(url, authorization, stop);
     if (got.response.status == 304) {
         const auto digest = base::json::get_string(got.known, "digest");
         if (const auto tree = store_.find(digest)) {
-            on_line_("Using " + url + ", sha256 " + digest.substr(0, 12));
+            on_line_("Using " + name + ", sha256 " + digest.substr(0, 12));
             return {*tree, digest};
         }
     }
     if (got.response.status != 200)
         throw Error(got.response.status >= 500 ? ErrorKind::unavailable : ErrorKind::not_found,
-                    "there is no archive at " + url + ": its server answers " +
+                    "there is no archive at " + name + ": its server answers " +
                         std::to_string(got.response.status));
     const auto digest = got.hash.finish().hex();
-    on_line_("Downloaded " + url + ", " + base::human_bytes(got.bytes) + ", sha256 " +
+    on_line_("Downloaded " + name + ", " + base::human_bytes(got.bytes) + ", sha256 " +
              digest.substr(0, 12));
     rewind(got.file.get());
-    auto unpacked = unpack(got.file.get(), url, stop);
+    auto unpacked = unpack(got.file.get(), name, stop);
     Value known{{"digest", digest}};
     if (const auto etag = got.response.header("etag")) known["etag"] = *etag;
     if (const auto modified = got.response.header("last-modified")) known["modified"] = *modified;
