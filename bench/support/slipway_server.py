@@ -65,11 +65,14 @@ class Server:
 
     def make_stack(self):
         run(f"{ROOT}/tests/scenarios/tiny_stack.sh", self.path("layout"))
-        stack = f"{self.registry}/stacks/tiny"
+        self.use_stack("tiny", self.path("layout"))
+
+    def use_stack(self, name, layout):
+        stack = f"{self.registry}/stacks/{name}"
         for image in ("build", "run"):
             run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false",
-                f"oci:{self.path('layout')}:{image}", f"docker://{stack}:{image}")
-        self.slipway("stack", "use", "tiny", "--build", f"{stack}:build", "--run", f"{stack}:run")
+                f"oci:{layout}:{image}", f"docker://{stack}:{image}")
+        self.slipway("stack", "use", name, "--build", f"{stack}:build", "--run", f"{stack}:run")
 
     def slipway(self, *words):
         return run(os.path.join(self.bin, "slipway"), "--state", self.path("state"), *words)
@@ -77,15 +80,18 @@ class Server:
     def git(self, *words):
         return run("git", "-C", self.path("app"), *words, env=self.environment)
 
-    def make_app(self):
+    def make_app(self, fixture=None):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.path("key"))
         self.slipway("keys", "add", "bench", self.path("key.pub"))
         self.slipway("apps", "create", "bench")
-        os.makedirs(self.path("app"))
-        with open(self.path("app/build.sh"), "w") as script:
-            script.write("echo built\n")
-        with open(self.path("app/web.sh"), "w") as script:
-            script.write("exec httpd -f -p 8080\n")
+        if fixture:
+            shutil.copytree(f"{ROOT}/tests/fixtures/apps/{fixture}", self.path("app"))
+        else:
+            os.makedirs(self.path("app"))
+            with open(self.path("app/build.sh"), "w") as script:
+                script.write("echo built\n")
+            with open(self.path("app/web.sh"), "w") as script:
+                script.write("exec httpd -f -p 8080\n")
         self.git("init", "-q", "-b", "main")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "first")

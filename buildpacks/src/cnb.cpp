@@ -234,7 +234,7 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
     return loading(file, [&] {
-        return Composite{read_info(toml_to_json(text, file.string())), std::move(order)};
+        return Composite{read_info(toml_to_json(text, file.string())), std::move(order), directory};
     });
 }
 

@@ -40,6 +40,8 @@ void add_commands(CLI::App& app, Context& context) {
     add_stack(app, context);
     add_build(app, context);
     add_buildpacks(app, context);
+    add_buildpack(app, context);
+    add_builder(app, context);
     add_doctor(app, context);
 }
 

@@ -65,5 +65,7 @@ void add_stack(CLI::App& root, Context& context);
 void add_doctor(CLI::App& root, Context& context);
 void add_build(CLI::App& root, Context& context);
 void add_buildpacks(CLI::App& root, Context& context);
+void add_buildpack(CLI::App& root, Context& context);
+void add_builder(CLI::App& root, Context& context);
 
 } // namespace cli

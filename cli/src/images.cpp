@@ -1,11 +1,14 @@
 #include "images.h"
 
+#include "image/blob_store.h"
 #include "image/reference.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 
 #include <nlohmann/json.hpp>
+
+#include <sys/utsname.h>
 
 namespace cli {
 
@@ -33,6 +36,26 @@ std::string pin(const std::string& reference, const registry::Settings& settings
     if (!manifest)
         throw base::Error(base::ErrorKind::not_found, "there is no image " + parsed.render());
     return parsed.with_digest(manifest->digest).render();
+}
+
+RegistryImage read_registry_image(const Context& context, const std::string& name,
+                                  const base::json::Value& server_info,
+                                  const std::string& architecture) {
+    const auto settings = registry_settings(server_info, image::Reference::parse(name).registry);
+    const auto pinned = image::Reference::parse(pin(name, settings, context.interrupted));
+    const auto store = registry::open_repository(pinned.registry, pinned.repository, settings);
+    return {image::read_image(*store, pinned.digest->render(),
+                              architecture.empty() ? this_architecture() : architecture,
+                              pinned.render(), context.interrupted),
+            *pinned.digest, pinned.render()};
+}
+
+std::string this_architecture() {
+    utsname machine{};
+    ::uname(&machine);
+    const std::string name = machine.machine;
+    if (name == "x86_64") return "amd64";
+    return name == "aarch64" ? "arm64" : name;
 }
 
 } // namespace cli

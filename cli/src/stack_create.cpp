@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <optional>
 #include <sstream>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace cli {
@@ -145,17 +144,9 @@ image::ContainerConfig configuration(const Recipe& recipe) {
     return config;
 }
 
-std::string architecture() {
-    utsname machine{};
-    ::uname(&machine);
-    const std::string name = machine.machine;
-    if (name == "x86_64") return "amd64";
-    return name == "aarch64" ? "arm64" : name;
-}
-
 image::Image push(const Recipe& recipe, image::BlobStore& store, const fs::path& directory,
                   const image::WrittenLayer& layer, const base::Stop& stop) {
-    const auto made = image::Image(architecture())
+    const auto made = image::Image(this_architecture())
                           .with_layers({layer.layer}, {{"slipway stack create", false}})
                           .with_config(configuration(recipe));
     const auto config_bytes = made.render_config();

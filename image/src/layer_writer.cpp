@@ -40,6 +40,11 @@ namespace {
                       "a layer cannot have an entry " + base::quoted(name) + ": " + why);
 }
 
+unsigned mode_of(const struct stat& status, Modes modes) {
+    if (modes == Modes::as_they_are) return status.st_mode & 0777;
+    return S_ISDIR(status.st_mode) || (status.st_mode & S_IXUSR) ? 0755 : 0644;
+}
+
 } // namespace
 
 void LayerWriter::State::check_name(std::string_view name) const {
@@ -123,7 +128,8 @@ void LayerWriter::add_symlink(std::string_view name, std::string_view target, Ow
 }
 
 void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view name, Owner owner,
-                           const std::function<bool(std::string_view relative)>& keep) {
+                           const std::function<bool(std::string_view relative)>& keep,
+                           Modes modes) {
     // First name of each file with several: sorted, so that the same tree has the same one.
     std::map<std::pair<dev_t, ino_t>, std::string> first_names;
     const auto visit = [&](const TreeEntry& entry) {
@@ -133,7 +139,7 @@ void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view n
         if (full.empty()) return; // the image's root has no entry
         switch (entry.status.st_mode & S_IFMT) {
         case S_IFDIR:
-            return add_directory(full, entry.status.st_mode, owner);
+            return add_directory(full, mode_of(entry.status, modes), owner);
         case S_IFLNK:
             return add_symlink(full, entry.link, owner);
         default:
@@ -142,7 +148,7 @@ void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view n
         state_->begin(full);
         TarEntry header{.type = '0',
                         .name = full,
-                        .mode = entry.status.st_mode & 0777,
+                        .mode = mode_of(entry.status, modes),
                         .uid = owner.uid,
                         .gid = owner.gid};
         if (entry.status.st_nlink > 1) {

@@ -203,6 +203,7 @@ package() {
     local tree=$work/package-tree
     rm -rf "$tree"
     buildpack "$tree/cnb/buildpacks/${1//\//_}/1.0.0" "$1" "$2"
+    mkdir "$tree/cnb/last" # umoci forgets the padding of a layer's last file
     chmod -R go+rX "$tree"
     umoci init --layout "$3"
     umoci new --image "$3:latest"
@@ -243,6 +244,28 @@ check 'slipway build --buildpack takes what a person names, in order' '
     expect "Buildpacks: from the command line" "$work/local.log"
     expect "built by the command line" "$work/local.log"
     expect "built by first" "$work/local.log"
+'
+check 'a build image that is a builder: its order decides, and its buildpacks are in it' '
+    tree=$work/builder-tree
+    buildpack "$tree/buildpacks/in_builder/1.0.0" in/builder "the builder"
+    printf "[[order]]\n[[order.group]]\nid = \"in/builder\"\nversion = \"1.0.0\"\n" >"$tree/order.toml"
+    mkdir "$tree/zz"
+    chmod -R go+rX "$tree"
+    cp -a "$shared/tiny" "$work/builder"
+    umoci insert --image "$work/builder:build" "$tree" /cnb
+    umoci config --image "$work/builder:build" --config.label "io.buildpacks.buildpack.order=[]"
+    skopeo --insecure-policy copy --quiet --dest-tls-verify=false \
+        "oci:$work/builder:build" "docker://$registry/stacks/builder:build"
+    slipway build "$work/local" --build-image "$registry/stacks/builder:build" \
+        --run-image "$registry/stacks/tiny:run" >"$work/local.log" 2>&1 || { cat "$work/local.log"; exit 1; }
+    cat "$work/local.log"
+    expect "built by the builder" "$work/local.log"
+    slipway build "$work/local" --build-image "$registry/stacks/builder:build" \
+        --run-image "$registry/stacks/tiny:run" --buildpack urn:cnb:builder:in/builder \
+        --buildpack test/script >"$work/local.log" 2>&1
+    cat "$work/local.log"
+    expect "built by the builder" "$work/local.log"
+    expect "test/script" "$work/local.log"
 '
 check 'two builds at once fetch one repository once' '
     repository shared test/shared shared

@@ -13,6 +13,7 @@ namespace buildpacks {
 struct Composite {
     Info info;
     Order order;
+    std::filesystem::path directory; // of its buildpack.toml; empty: it has no folder
 };
 
 class Catalog {
@@ -35,6 +36,7 @@ class Catalog {
     const Order* order_of(const OrderElement& element) const;
     bool contains(const OrderElement& element) const;
     std::vector<const Buildpack*> all() const;
+    const std::vector<Composite>& composites() const noexcept { return composites_; }
     // Every element of every order, composites' too, is here. Throws Error{not_found}.
     void check() const;
 

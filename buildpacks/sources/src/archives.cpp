@@ -43,6 +43,10 @@ void rewind(int file) {
     if (::lseek(file, 0, SEEK_SET) != 0) base::throw_errno("could not rewind an archive");
 }
 
+bool is_cnb_file(const std::string& name) {
+    return name.substr(0, name.find_first_of("?#")).ends_with(".cnb");
+}
+
 } // namespace
 
 struct Archives::Download {
@@ -158,12 +162,17 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
         [&](const fs::path& tree) {
             rewind(file);
             try {
-                image::unpack_source(
-                    [&](char* bytes, std::size_t most) {
-                        return base::read_some(file, bytes, most);
-                    },
-                    tree, {.bytes = access_.most_bytes, .entries = most_entries},
-                    image::RootDirectory::strip_single, stop);
+                const auto bytes = [&](char* buffer, std::size_t most) {
+                    return base::read_some(file, buffer, most);
+                };
+                const image::UnpackLimits limits{.bytes = access_.most_bytes,
+                                                 .entries = most_entries};
+                // pack gives the names in a .cnb file a leading slash, which layers may have.
+                if (is_cnb_file(name))
+                    image::unpack_layer(bytes, tree, limits, stop);
+                else
+                    image::unpack_source(bytes, tree, limits, image::RootDirectory::strip_single,
+                                         stop);
             } catch (const Error& error) {
                 throw Error(error.kind(), base::quoted(name) + ": " + error.message(),
                             error.hint());

@@ -25,6 +25,10 @@ enum class EntryOrder { depth_first, by_path };
 // "/a/b" as in the lifecycle's layers, or "a/b" as in source archives.
 enum class Names { absolute, relative };
 
+// Of a tree's entries. normal: directories and what its owner may run 0755, other files 0644,
+// whatever the umask of whoever made the tree.
+enum class Modes { as_they_are, normal };
+
 // CNB platform specification: every entry has the time 1980-01-01T00:00:01Z and no user names.
 struct Owner {
     unsigned uid = 0;
@@ -60,7 +64,8 @@ class LayerWriter {
     // O_NOFOLLOW: a link in the tree never leads outside.
     // keep: returns false for relative paths to leave out (with everything below); may be empty.
     void add_tree(const std::filesystem::path& root, std::string_view name, Owner owner,
-                  const std::function<bool(std::string_view relative)>& keep = {});
+                  const std::function<bool(std::string_view relative)>& keep = {},
+                  Modes modes = Modes::as_they_are);
 
     WrittenLayer finish(); // once
 
