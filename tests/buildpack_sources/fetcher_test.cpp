@@ -164,6 +164,19 @@ TEST_CASE("a .cnb file whose blobs are a link touches nothing where it leads") {
     }
 }
 
+TEST_CASE("an archive under another kind's name does not spoil the one under its own") {
+    Place place;
+    place.write_buildpack(place.root.path() / "tree/root");
+    const auto made = base::run({.argv = {"tar", "-cf", (place.app() / "mine.tar").string(), "-C",
+                                          (place.root.path() / "tree").string(), "root"},
+                                 .environment = base::minimal_environment()},
+                                {});
+    REQUIRE(made.status.ok());
+    fs::copy(place.app() / "mine.tar", place.app() / "mine.cnb");
+    place.refusal("./mine.cnb"); // whatever it says: its folder is not taken off
+    CHECK(place.fetch("./mine.tar").element.id == "test/mine");
+}
+
 TEST_CASE("a URL into a private network is refused before anything is sent") {
     Place place;
     for (const char* uri :
