@@ -51,6 +51,7 @@ wait_until 20 'the server of buildpacks answers' test -s "$work/port"
 url=http://127.0.0.1:$(cat "$work/port")
 
 configure "buildpacks.allowed_private_hosts = [\"127.0.0.1:$(cat "$work/port")\", \"$registry\"]"
+configure 'buildpacks.submodules = "yes"'
 start_server
 use_tiny_stack
 script_app app <<<'echo script'
@@ -191,6 +192,20 @@ uri = \"./bp/folder\""
     refute "Buildpacks: from" "$work/app.push"
     expect "built by the folder" "$work/app.push"
     expect "test/script" "$work/app.push"
+'
+check 'submodules are fetched, where the operator has said so' '
+    repository part test/part part
+    repository whole test/whole whole
+    echo "cat \"\$CNB_BUILDPACK_DIR/lib/part/buildpack.toml\"" >>"$serve/git/whole/bin/build"
+    printf "[submodule \"part\"]\n\tpath = lib/part\n\turl = ../part\n" >"$serve/git/whole/.gitmodules"
+    git -C "$serve/git/whole" add -A
+    git -C "$serve/git/whole" update-index --add --cacheinfo \
+        "160000,$(git -C "$serve/git/part" rev-parse HEAD),lib/part"
+    git -C "$serve/git/whole" commit -q -m "with a part"
+    wants .buildpacks "$url/git/whole"
+    push app
+    expect "built by whole" "$work/app.push"
+    expect "test/part" "$work/app.push"
 '
 check 'a mistake in a file is named with its line' '
     wants .buildpacks "$(printf "slipway/x\n\nftp://x/y")"
