@@ -260,6 +260,20 @@ check 'slipway build --buildpack takes what a person names, in order' '
     expect "built by the command line" "$work/local.log"
     expect "built by first" "$work/local.log"
 '
+check 'what the app names is a folder of the app, on a person'"'"'s own machine too' '
+    cp -a "$work/local" "$work/strange"
+    for file in .buildpacks project.toml; do
+        rm -f "$work/strange/.buildpacks" "$work/strange/project.toml"
+        case $file in
+            .buildpacks) echo "$work/given" >"$work/strange/$file" ;;
+            *) printf "[_]\nschema-version = \"0.2\"\n[[io.buildpacks.pre.group]]\nuri = \"%s\"\n" \
+                "$work/given" >"$work/strange/$file" ;;
+        esac
+        must_fail slipway build "$work/strange" >"$work/strange.log" 2>&1
+        cat "$work/strange.log"
+        expect "is not below the app" "$work/strange.log"
+    done
+'
 check 'a build image that is a builder: its order decides, and its buildpacks are in it' '
     tree=$work/builder-tree
     buildpack "$tree/buildpacks/in_builder/1.0.0" in/builder "the builder"
