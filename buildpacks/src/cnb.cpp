@@ -81,7 +81,8 @@ class Cnb final : public Buildpack {
     engine::Invocation detect(const Places& places, const std::string& slot,
                               Environment environment) const override {
         const auto plan = slot + "/plan.toml";
-        add_common(environment, places);
+        environment["CNB_BUILDPACK_DIR"] = mount_point();
+        add_api_variables(environment, info_, places);
         if (info_.has_api(8)) environment["CNB_BUILD_PLAN_PATH"] = plan;
         return {.argv = {mount_point() + "/bin/detect", places.platform, plan},
                 .environment = render(environment),
@@ -91,15 +92,7 @@ class Cnb final : public Buildpack {
 
     Detection read_detection(base::ExitStatus status, std::string output,
                              const std::filesystem::path& slot) const override {
-        Detection detection{.exit_code = status.code, .output = std::move(output)};
-        if (status.signal != 0) detection.exit_code = 128 + status.signal;
-        if (detection.exit_code == detect_pass) {
-            detection.verdict = Verdict::pass;
-            detection.sections = read_build_plan(slot, "plan.toml", info_.full_name());
-        } else {
-            detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
-        }
-        return detection;
+        return read_cnb_detection(status, std::move(output), slot, "plan.toml", info_.full_name());
     }
 
     engine::Invocation build(const Places& places, const std::vector<PlanEntry>& plan,
@@ -112,7 +105,8 @@ class Cnb final : public Buildpack {
         base::write_all(file.get(), render_plan(plan));
         const auto own_layers = places.layers + "/" + info_.escaped_id();
         const auto plan_path = slot_inside + "/plan.toml";
-        add_common(environment, places);
+        environment["CNB_BUILDPACK_DIR"] = mount_point();
+        add_api_variables(environment, info_, places);
         if (info_.has_api(8)) {
             environment["CNB_LAYERS_DIR"] = own_layers;
             environment["CNB_BP_PLAN_PATH"] = plan_path;
@@ -128,16 +122,6 @@ class Cnb final : public Buildpack {
     }
 
   private:
-    // Each API has its own variables; positional arguments are there for all of them.
-    void add_common(Environment& environment, const Places& places) const {
-        environment["CNB_BUILDPACK_DIR"] = mount_point();
-        if (info_.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
-        if (!info_.has_api(10))
-            std::erase_if(environment,
-                          [](const auto& entry) { return entry.first.starts_with("CNB_TARGET_"); });
-        if (!info_.has_api(12)) environment.erase("CNB_EXEC_ENV");
-    }
-
     Info info_;
     std::filesystem::path directory_;
     Mounting mounting_;
@@ -168,8 +152,10 @@ std::vector<std::string> read_execution_envs(const nlohmann::json& own) {
     return names;
 }
 
-Info read_info(const nlohmann::json& table) {
-    const auto own = table.value("buildpack", nlohmann::json::object());
+} // namespace
+
+Info read_info(const nlohmann::json& table, const char* what) {
+    const auto own = table.value(what, nlohmann::json::object());
     Info info{.id = base::json::get_string(own, "id"),
               .version = base::json::get_string(own, "version"),
               .name = base::json::find_string(own, "name").value_or(""),
@@ -186,6 +172,8 @@ Info read_info(const nlohmann::json& table) {
     check_api(info);
     return info;
 }
+
+namespace {
 
 // Strangers' too: what lies behind a link is not theirs to have read.
 std::string read_descriptor(const std::filesystem::path& directory) {
@@ -206,6 +194,28 @@ auto loading(const std::filesystem::path& file, F&& f) -> decltype(f()) {
 
 } // namespace
 
+void add_api_variables(Environment& environment, const Info& info, const Places& places) {
+    if (info.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
+    if (!info.has_api(10))
+        std::erase_if(environment,
+                      [](const auto& entry) { return entry.first.starts_with("CNB_TARGET_"); });
+    if (!info.has_api(12)) environment.erase("CNB_EXEC_ENV");
+}
+
+Detection read_cnb_detection(base::ExitStatus status, std::string output,
+                             const std::filesystem::path& root, const std::string& file,
+                             const std::string& whose) {
+    Detection detection{.exit_code = status.code, .output = std::move(output)};
+    if (status.signal != 0) detection.exit_code = 128 + status.signal;
+    if (detection.exit_code == detect_pass) {
+        detection.verdict = Verdict::pass;
+        detection.sections = read_build_plan(root, file, whose);
+    } else {
+        detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
+    }
+    return detection;
+}
+
 bool Info::has_api(unsigned minor) const {
     const auto own = minor_of(api);
     return own && *own >= minor;
@@ -222,7 +232,7 @@ std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory
     const auto file = directory / descriptor;
     const auto table = toml_to_json(read_descriptor(directory), file.string());
     return loading(file, [&] {
-        auto info = read_info(table);
+        auto info = read_info(table, "buildpack");
         info.source = std::move(origin);
         return std::make_shared<const Cnb>(std::move(info), directory, mounting);
     });
@@ -234,7 +244,8 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
     return loading(file, [&] {
-        return Composite{read_info(toml_to_json(text, file.string())), std::move(order), directory};
+        return Composite{read_info(toml_to_json(text, file.string()), "buildpack"),
+                         std::move(order), directory};
     });
 }
 
@@ -245,6 +256,9 @@ Kind kind_of(const std::filesystem::path& directory) {
         if (table.contains("api")) return table.contains("order") ? Kind::composite : Kind::cnb;
     }
     std::error_code ignored; // a link counts: where it leads is the sandbox's to find out
+    if (std::filesystem::exists(
+            std::filesystem::symlink_status(directory / "extension.toml", ignored)))
+        return Kind::extension;
     const auto compile = std::filesystem::symlink_status(directory / "bin" / "compile", ignored);
     return std::filesystem::exists(compile) ? Kind::classic : Kind::neither;
 }
