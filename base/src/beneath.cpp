@@ -34,7 +34,7 @@ UniqueFd open_beneath(const std::filesystem::path& root, std::string_view relati
     const auto fd =
         static_cast<int>(::syscall(SYS_openat2, directory.get(), name.c_str(), &how, sizeof how));
     if (fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENOTDIR && errno != EXDEV &&
-        errno != ENXIO)
+        errno != ENXIO && errno != ENAMETOOLONG)
         throw_errno("could not open " + (root / name).string());
     return UniqueFd(fd);
 }

@@ -21,6 +21,8 @@ using base::ErrorKind;
 constexpr int detect_pass = 0;
 constexpr int detect_fail = 100;
 constexpr unsigned oldest_api = 7, newest_api = 12;
+constexpr std::size_t longest_word = 200; // of an id and a version
+constexpr const char* descriptor = "buildpack.toml";
 
 // "0.<minor>"; empty for anything else.
 std::optional<unsigned> minor_of(const std::string& api) {
@@ -45,18 +47,23 @@ void check_id(const std::string& id) {
     static constexpr std::string_view allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./-_";
     static const std::vector<std::string> reserved{"app", "config", "generated", "sbom"};
-    if (id.empty() || id.find_first_not_of(allowed) != std::string::npos || id.front() == '.' ||
+    if (id.empty() || id.size() > longest_word ||
+        id.find_first_not_of(allowed) != std::string::npos || id.front() == '.' ||
         id.front() == '/' || std::find(reserved.begin(), reserved.end(), id) != reserved.end())
-        throw Error(ErrorKind::invalid_input, "\"" + id + "\" cannot be the id of a buildpack");
+        throw Error(ErrorKind::invalid_input,
+                    base::quoted(id) + " cannot be the id of a buildpack");
 }
 
-// It becomes the name of a directory. Semantic versions are asked for by the specification, but
-// sources of buildpacks have placeholders here, too.
-void check_version(const std::string& version) {
-    if (version.empty() || version.size() > 200 || version.front() == '.' ||
-        version.find('/') != std::string::npos || base::printable(version) != version)
+// It becomes a directory's name, and the place of a mount. Semantic versions are asked for by the
+// specification, but sources of buildpacks have placeholders like {{.version}} here, too.
+void check_version(const Info& info) {
+    static constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-_{}";
+    const auto& version = info.version;
+    if (version.empty() || version.size() > longest_word || version.front() == '.' ||
+        version.find_first_not_of(allowed) != std::string::npos)
         throw Error(ErrorKind::invalid_input,
-                    base::quoted(version) + " cannot be the version of a buildpack");
+                    base::quoted(version) + " cannot be the version of " + info.id);
 }
 
 class Cnb final : public Buildpack {
@@ -162,21 +169,31 @@ Info read_info(const nlohmann::json& table, const char* what) {
     for (const auto& target : table.value("targets", nlohmann::json::array()))
         info.targets.push_back(read_target(target));
     check_id(info.id);
-    check_version(info.version);
+    check_version(info);
     check_api(info);
     return info;
 }
 
 namespace {
 
+// Strangers' too: what lies behind a link is not theirs to have read.
+std::string read_descriptor(const std::filesystem::path& directory) {
+    auto text = base::read_beneath(directory, descriptor);
+    if (!text)
+        throw Error(ErrorKind::invalid_input, directory.string() + " has no file buildpack.toml");
+    return std::move(*text);
+}
+
 // What is wrong in a file is told with its name.
 template <class F>
-auto of_file(const std::filesystem::path& file, F&& f) {
+auto loading(const std::filesystem::path& file, F&& f) -> decltype(f()) {
     try {
         return f();
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::invalid_input) throw;
         throw Error(error.kind(), file.string() + ": " + error.message(), error.hint());
+    } catch (const nlohmann::json::exception&) {
+        throw Error(ErrorKind::invalid_input, file.string() + " has a value of the wrong type");
     }
 }
 
@@ -225,9 +242,9 @@ std::string Info::escaped_id() const {
 
 std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory,
                                           Buildpack::Mounting mounting, std::string origin) {
-    const auto file = directory / "buildpack.toml";
-    const auto table = toml_to_json(base::read_file(file), file.string());
-    return of_file(file, [&] {
+    const auto file = directory / descriptor;
+    const auto table = toml_to_json(read_descriptor(directory), file.string());
+    return loading(file, [&] {
         auto info = read_info(table, "buildpack");
         info.source = std::move(origin);
         return std::make_shared<const Cnb>(std::move(info), directory, mounting);
@@ -235,25 +252,28 @@ std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory
 }
 
 std::optional<Composite> load_composite(const std::filesystem::path& directory) {
-    const auto file = directory / "buildpack.toml";
-    const auto text = base::read_file(file);
+    const auto file = directory / descriptor;
+    const auto text = read_descriptor(directory);
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
-    return of_file(file, [&] {
+    return loading(file, [&] {
         return Composite{read_info(toml_to_json(text, file.string()), "buildpack"),
                          std::move(order), directory};
     });
 }
 
 Kind kind_of(const std::filesystem::path& directory) {
-    const auto file = directory / "buildpack.toml";
-    if (std::filesystem::exists(file)) {
-        const auto table = toml_to_json(base::read_file(file), file.string());
+    if (const auto text = base::read_beneath(directory, descriptor)) {
+        const auto table = toml_to_json(*text, (directory / descriptor).string());
         // Classic buildpacks have a buildpack.toml too: without an API.
         if (table.contains("api")) return table.contains("order") ? Kind::composite : Kind::cnb;
     }
-    if (std::filesystem::exists(directory / "extension.toml")) return Kind::extension;
-    return std::filesystem::exists(directory / "bin" / "compile") ? Kind::classic : Kind::neither;
+    std::error_code ignored; // a link counts: where it leads is the sandbox's to find out
+    if (std::filesystem::exists(
+            std::filesystem::symlink_status(directory / "extension.toml", ignored)))
+        return Kind::extension;
+    const auto compile = std::filesystem::symlink_status(directory / "bin" / "compile", ignored);
+    return std::filesystem::exists(compile) ? Kind::classic : Kind::neither;
 }
 
 } // namespace buildpacks

@@ -77,7 +77,10 @@ void hide_ignored(const std::filesystem::path& layers, const std::string& id,
     const auto hidden = layer.name + ".ignore";
     if (directory &&
         ::renameat(directory.get(), layer.name.c_str(), directory.get(), hidden.c_str()) != 0)
-        base::throw_errno("could not rename the layer " + base::printable(layer.name));
+        throw base::Error(base::ErrorKind::buildpack_failed,
+                          "the layer " + base::quoted(id + "/" + layer.name) +
+                              " is to be ignored but cannot be put aside: there is a " +
+                              base::quoted(hidden));
 }
 
 void read_layers(const std::filesystem::path& layers, const std::string& id, Built& built) {

@@ -12,7 +12,7 @@ using nlohmann::json;
 void check_type(const std::string& type) {
     static constexpr std::string_view allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    if (type.empty() || type == "." || type == ".." ||
+    if (type.empty() || type.size() > 200 || type == "." || type == ".." ||
         type.find_first_not_of(allowed) != std::string::npos)
         refuse("a process type may have letters, digits and . _ - only");
 }

@@ -111,7 +111,11 @@ class Extension final : public Buildpack {
 std::shared_ptr<const Buildpack> load_extension(const std::filesystem::path& directory,
                                                 Buildpack::Mounting mounting) {
     const auto file = directory / "extension.toml";
-    const auto table = toml_to_json(base::read_file(file), file.string());
+    const auto text = base::read_beneath(directory, "extension.toml"); // links lead nowhere
+    if (!text)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          directory.string() + " has no file extension.toml");
+    const auto table = toml_to_json(*text, file.string());
     return base::while_doing("loading " + file.string(), [&] {
         return std::make_shared<const Extension>(read_info(table, "extension"), directory,
                                                  mounting);

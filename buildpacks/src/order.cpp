@@ -90,15 +90,19 @@ OrderElement read_element(const nlohmann::json& table) {
 
 Order read_order(std::string_view toml, std::string_view what, const char* name) {
     const auto table = toml_to_json(toml, what);
-    return base::while_doing("reading " + std::string(what), [&] {
-        Order order;
-        for (const auto& group : table.value(name, nlohmann::json::array())) {
-            order.emplace_back();
-            for (const auto& element : group.value("group", nlohmann::json::array()))
-                order.back().push_back(read_element(element));
-        }
-        return order;
-    });
+    try {
+        return base::while_doing("reading " + std::string(what), [&] {
+            Order order;
+            for (const auto& group : table.value(name, nlohmann::json::array())) {
+                order.emplace_back();
+                for (const auto& element : group.value("group", nlohmann::json::array()))
+                    order.back().push_back(read_element(element));
+            }
+            return order;
+        });
+    } catch (const nlohmann::json::exception&) {
+        throw Error(ErrorKind::invalid_input, std::string(what) + " has a value of the wrong type");
+    }
 }
 
 } // namespace

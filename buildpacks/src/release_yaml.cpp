@@ -133,7 +133,8 @@ std::vector<std::pair<std::string, std::string>> text_map(const json& root, cons
 void check_type(const std::string& type, const std::string& command) {
     static constexpr std::string_view allowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    if (type.empty() || type.find_first_not_of(allowed) != std::string::npos)
+    if (type.empty() || type.size() > 200 || type == "." || type == ".." ||
+        type.find_first_not_of(allowed) != std::string::npos)
         throw Wrong{0, base::quoted(type) + " cannot be a process type"};
     if (command.empty()) throw Wrong{0, "the process type " + type + " has no command"};
 }
@@ -162,6 +163,14 @@ Release read_release(const json& root) {
     return release;
 }
 
+// It becomes a part of other JSON, whose depth is bounded, too.
+bool is_deeper(const json& value, int most) {
+    if (!value.is_structured()) return false;
+    return most == 0 || std::any_of(value.begin(), value.end(), [&](const json& element) {
+               return is_deeper(element, most - 1);
+           });
+}
+
 } // namespace
 
 Release parse_release(std::string_view yaml, const std::string& whose) {
@@ -178,7 +187,8 @@ Release parse_release(std::string_view yaml, const std::string& whose) {
 std::string report_to_json(std::string_view text) {
     if (base::trim(text).empty()) return {};
     try {
-        return base::json::render(base::json::parse(text, "report"));
+        const auto report = base::json::parse(text, "report");
+        return is_deeper(report, deepest) ? std::string() : base::json::render(report);
     } catch (const Error&) {
         // Older packs print YAML.
     }

@@ -5,12 +5,23 @@
 #include <nlohmann/json.hpp>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace buildpacks {
 namespace {
 
 using nlohmann::json;
+
+constexpr int deepest = 60; // below what base::json::parse takes
+// The parser bounds tables in tables, but not the parts of a key: `a.a.a = 1` is two tables, and
+// its destructors call themselves for each. Every one of them takes a dot.
+constexpr std::ptrdiff_t most_dots = 20'000;
+
+[[noreturn]] void too_deep(std::string_view what) {
+    throw base::Error(base::ErrorKind::invalid_input,
+                      std::string(what) + " is nested deeper than 60 tables");
+}
 
 template <class T>
 std::string as_text(const T& value) {
@@ -19,15 +30,17 @@ std::string as_text(const T& value) {
     return stream.str();
 }
 
-json to_json(const toml::node& node) {
+json to_json(const toml::node& node, std::string_view what, int depth) {
+    if (depth > deepest) too_deep(what);
     if (const auto* table = node.as_table()) {
         json object = json::object();
-        for (const auto& [key, value] : *table) object[std::string(key.str())] = to_json(value);
+        for (const auto& [key, value] : *table)
+            object[std::string(key.str())] = to_json(value, what, depth + 1);
         return object;
     }
     if (const auto* array = node.as_array()) {
         json list = json::array();
-        for (const auto& value : *array) list.push_back(to_json(value));
+        for (const auto& value : *array) list.push_back(to_json(value, what, depth + 1));
         return list;
     }
     if (const auto* text = node.as_string()) return text->get();
@@ -43,8 +56,11 @@ json to_json(const toml::node& node) {
 } // namespace
 
 json toml_to_json(std::string_view text, std::string_view what) {
+    if (std::count(text.begin(), text.end(), '.') > most_dots)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          std::string(what) + " has more than 20,000 dots in it");
     try {
-        return to_json(toml::parse(text, what));
+        return to_json(toml::parse(text, what), what, 0);
     } catch (const toml::parse_error& error) {
         throw base::Error(base::ErrorKind::invalid_input,
                           std::string(what) + ", line " +

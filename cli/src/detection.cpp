@@ -34,7 +34,7 @@ void tell_plan(const Value& buildpack, const Line& line) {
         for (const char* word : {"provides", "requires"}) {
             std::string names;
             for (const auto& name : sections[i].at(word))
-                names += (names.empty() ? "" : ", ") + name.get<std::string>();
+                names += (names.empty() ? "" : ", ") + base::printable(name.get<std::string>());
             if (!names.empty()) text += (text.empty() ? "" : "; ") + (word + (" " + names));
         }
         if (!text.empty()) line((i == 0 ? "      " : "      or ") + text);

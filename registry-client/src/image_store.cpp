@@ -87,19 +87,20 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
     return {reference, std::move(image)};
 }
 
-std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::Stop& stop) const {
+std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::Stop& stop,
+                                         const image::UnpackLimits& limits) const {
     const auto store =
         registry::open_repository(image.reference.registry, image.reference.repository, settings_);
     std::vector<fs::path> paths;
     for (const auto& layer : image.image.layers()) {
-        unpack_layer(*store, layer, stop);
+        unpack_layer(*store, layer, stop, limits);
         paths.insert(paths.begin(), layer_path(layer));
     }
     return paths;
 }
 
 void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer,
-                              const base::Stop& stop) const {
+                              const base::Stop& stop, const image::UnpackLimits& limits) const {
     const auto path = layer_path(layer);
     if (fs::exists(path)) return;
     const auto name = layer.diff_id.hex();
@@ -121,7 +122,7 @@ void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer
             [&](char* buffer, std::size_t size) {
                 return base::read_some(file.get(), buffer, size);
             },
-            tree, image::UnpackLimits{}, stop);
+            tree, limits, stop);
         if (diff_id != layer.diff_id)
             throw base::Error(base::ErrorKind::invalid_input,
                               "the layer " + layer.descriptor.digest.render() +

@@ -1,10 +1,14 @@
 #include "pipeline/reporter.h"
 
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "watchdog.h"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <poll.h>
 #include <sstream>
 
@@ -41,6 +45,30 @@ TEST_CASE("control bytes of a buildpack never reach the stream") {
               report.body("\x1b[2J\x07"
                           "boo");
           }) == std::vector<std::string>{"       ^[[2J^Gboo"});
+}
+
+TEST_CASE("whatever a stranger made long, no line is longer than the queue takes") {
+    const std::string endless(2u << 20, '"');
+    std::FILE* file = std::tmpfile();
+    REQUIRE(file);
+    Reporter report(::fileno(file), 100u << 20);
+    report.body(endless);
+    report.send(Record{"report", "[" + base::json::render(endless) + "]"});
+    report.send(
+        Outcome(Refused{Phase::build, base::ErrorKind::buildpack_failed, endless, endless}));
+    report.send(Outcome(Broken{Phase::build, base::ErrorKind::internal, endless, endless}));
+    Published published;
+    for (int i = 0; i < 256; ++i) published.processes.push_back({"web", endless, false});
+    report.send(Outcome(published));
+    std::rewind(file);
+    std::istringstream lines(base::read_to_end(::fileno(file), 100u << 20));
+    std::fclose(file);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        CHECK(line.size() < 1u << 20);
+        parse_event(line);
+    }
+    CHECK(count == 4); // all but the record
 }
 
 TEST_CASE("a full log says so once") {

@@ -116,6 +116,8 @@ TEST_CASE("a folder is below the app, and no link leads out of it") {
     CHECK(place.refusal("../outside").kind() == base::ErrorKind::not_found);
     CHECK(place.refusal("./link").kind() == base::ErrorKind::not_found);
     CHECK(place.refusal("./a/../../outside").kind() == base::ErrorKind::not_found);
+    CHECK(place.refusal("./" + std::string(300, 'a')).kind() == base::ErrorKind::not_found);
+    CHECK(place.refusal(std::string(300, 'a') + "/b").kind() == base::ErrorKind::not_found);
     const auto absolute = (place.root.path() / "outside").string();
     CHECK(place.refusal(absolute).kind() == base::ErrorKind::denied);
     place.folders = FetcherSettings::Folders::any;
@@ -159,6 +161,46 @@ TEST_CASE("an archive of the app is unpacked once, under its digest") {
     for (const auto& entry : fs::directory_iterator(place.store() / "incoming"))
         half += entry.exists() ? 1 : 0;
     CHECK(half == 0);
+}
+
+TEST_CASE("a .cnb file whose blobs are a link touches nothing where it leads") {
+    Place place;
+    const auto tree = place.root.path() / "tree";
+    const auto outside = place.root.path() / "outside";
+    fs::create_directories(outside);
+    fs::create_directories(tree / "sub");
+    base::write_file(tree / "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+    const std::string digest = "sha256:" + std::string(64, 'a');
+    for (const auto& [index, wanted] : std::vector<std::pair<std::string, std::string>>{
+             {R"({"manifests":[{"digest":")" + digest + R"("}]})", "without blobs"},
+             {R"([{"digest":")" + digest + R"("}])", "lists no images"},
+             {R"({"manifests":7})", "lists no images"}}) {
+        base::write_file(tree / "index.json", index);
+        fs::remove(tree / "blobs");
+        fs::create_directory_symlink(outside, tree / "blobs");
+        const auto made = base::run(
+            {.argv = {"tar", "-cf", (place.app() / "x.cnb").string(), "-C", tree.string(), "."},
+             .environment = base::minimal_environment()},
+            {});
+        REQUIRE(made.status.ok());
+        const auto error = place.refusal("./x.cnb");
+        CHECK(error.kind() == base::ErrorKind::invalid_input);
+        CHECK(contains(error.message(), wanted));
+        CHECK(fs::is_empty(outside));
+    }
+}
+
+TEST_CASE("an archive under another kind's name does not spoil the one under its own") {
+    Place place;
+    place.write_buildpack(place.root.path() / "tree/root");
+    const auto made = base::run({.argv = {"tar", "-cf", (place.app() / "mine.tar").string(), "-C",
+                                          (place.root.path() / "tree").string(), "root"},
+                                 .environment = base::minimal_environment()},
+                                {});
+    REQUIRE(made.status.ok());
+    fs::copy(place.app() / "mine.tar", place.app() / "mine.cnb");
+    place.refusal("./mine.cnb"); // whatever it says: its folder is not taken off
+    CHECK(place.fetch("./mine.tar").element.id == "test/mine");
 }
 
 TEST_CASE("a URL into a private network is refused before anything is sent") {

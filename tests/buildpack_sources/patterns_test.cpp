@@ -122,6 +122,18 @@ TEST_CASE("include keeps what it names and drops directories that become empty")
     CHECK_FALSE(std::filesystem::exists(app.directory.path() / "other/x"));
 }
 
+TEST_CASE("a link that leads in a circle is a file like any other") {
+    const App app({"a.log", "dir/keep"});
+    std::filesystem::create_symlink("circle", app.directory.path() / "circle");
+    std::filesystem::create_symlink("circle", app.directory.path() / "dir/circle");
+    Project project;
+    project.exclude = {"*.log", "dir"};
+    CHECK(apply_patterns(project, app.directory.path()) == 3);
+    project = {};
+    project.include = {"circle"};
+    CHECK(apply_patterns(project, app.directory.path()) == 0);
+}
+
 TEST_CASE("links are removed and never followed") {
     const App outside({"kept.log"});
     const App app({"a.log"});

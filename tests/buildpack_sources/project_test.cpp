@@ -131,6 +131,10 @@ TEST_CASE("what a project.toml has wrong is named with its key or its line") {
     CHECK(contains(refusal(v2 + "[io]\nbuildpacks = 7\n"), "[io.buildpacks] is not a table"));
     CHECK(contains(refusal(v2 + "[[io.buildpacks.build.env]]\nname = \"A=B\"\nvalue = \"\"\n"),
                    "A=B"));
+    for (const auto& name : {std::string(".hidden"), std::string(300, 'A')})
+        CHECK(contains(
+            refusal(v2 + "[[io.buildpacks.build.env]]\nname = \"" + name + "\"\nvalue = \"\"\n"),
+            "no variable has"));
 }
 
 TEST_CASE("a key that nobody reads is a warning") {

@@ -118,6 +118,13 @@ TEST_CASE("no credential is ever shown") {
     CHECK(shown(parse_uri("https://t0ken@host.example/o/n#v1", Dialect::classic)) ==
           "https://***@host.example/o/n#v1");
     CHECK(refusal("ftp://user:word@host.example/x").find("word") == std::string::npos);
+    CHECK(refusal("ftp://user:" + std::string(400, 'w') + "@host.example/x").find("www") ==
+          std::string::npos);
+    CHECK(without_credentials("https://host.example/x.tgz?token=word") ==
+          "https://host.example/x.tgz?***");
+    CHECK(without_credentials("https://u@host.example/x?a=b@c#v1") ==
+          "https://***@host.example/x?***#v1");
+    CHECK(without_credentials("https://host.example/x#v1?") == "https://host.example/x#v1?");
 }
 
 TEST_CASE("a remote has a scheme that is spoken here and its credentials apart") {
@@ -128,6 +135,12 @@ TEST_CASE("a remote has a scheme that is spoken here and its credentials apart")
     CHECK(remote.host.host == "host.example");
     CHECK(remote.host.port == 443);
     CHECK(remote_of({"https://t0ken@host.example/x", "", false}).authorization == "Basic dDBrZW46");
+}
+
+TEST_CASE("an address with a control character in it is refused") {
+    for (const char* url : {"https://host.example/a\x1b[2Jb", "https://host.example/a b",
+                            "https://host.example/a\r\nX: y"})
+        CHECK_THROWS_AS(remote_of({url, {}, false}), base::Error);
 }
 
 TEST_CASE("SSH addresses are read over https, and GitHub's git:// ones") {

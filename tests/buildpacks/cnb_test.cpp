@@ -73,6 +73,59 @@ TEST_CASE("a version is the name of a directory; placeholders of a source tree a
         CHECK_THROWS_WITH(load(version), Catch::Contains("cannot be the version"));
 }
 
+TEST_CASE("versions that could leave their directory are refused") {
+    Tree tree;
+    for (const char* version : {"", "../../../proc", "1/2", ".hidden", "1 0"}) {
+        const auto text = "api = \"0.12\"\n[buildpack]\nid = \"a/b\"\nversion = \"" +
+                          std::string(version) + "\"\n";
+        CHECK_THROWS_WITH(load_cnb(tree.file("q/buildpack.toml", text) / "q"),
+                          Catch::Contains("version of a/b"));
+    }
+}
+
+TEST_CASE("a wrong type anywhere in a buildpack.toml is its author's mistake") {
+    Tree tree;
+    for (const char* more : {"[[targets]]\ndistros = 1\n", "targets = [1]\n", "order = 3\n",
+                             "order = [\"x\"]\n", "[[order]]\ngroup = [[1]]\n"}) {
+        INFO(more);
+        const auto directory = tree.file("p/buildpack.toml", more + toml("a/b")) / "p";
+        try {
+            if (!load_composite(directory)) load_cnb(directory);
+            FAIL("it was loaded");
+        } catch (const base::Error& error) {
+            CHECK(error.kind() == base::ErrorKind::invalid_input);
+        }
+    }
+}
+
+TEST_CASE("a buildpack.toml that is a link is not read, and a bin/compile that is one is there") {
+    Tree tree;
+    tree.file("secret.toml", toml("a/b"));
+    fs::create_directories(tree / "p/bin");
+    fs::create_symlink(tree / "secret.toml", tree / "p/buildpack.toml");
+    CHECK_THROWS_WITH(load_cnb(tree / "p"), Catch::Contains("no file buildpack.toml"));
+    CHECK(kind_of(tree / "p") == Kind::neither);
+    fs::create_symlink("compile", tree / "p/bin/compile"); // leads to itself
+    CHECK(kind_of(tree / "p") == Kind::classic);
+}
+
+TEST_CASE("TOML that nests without end is refused") {
+    const auto dotted = [](int parts) {
+        std::string key = "a";
+        for (int i = 1; i < parts; ++i) key += i % 2 ? ".a" : " . 'a'";
+        return key;
+    };
+    for (const int parts : {62, 9'000, 500'000})
+        for (const auto& text : {"[" + dotted(parts) + "]\n", dotted(parts) + " = 1\n",
+                                 "[" + dotted(parts) + "]\n= no TOML"})
+            CHECK_THROWS_AS(toml_to_json(text, "x"), base::Error);
+    std::string tables;
+    for (int i = 0; i < 100; ++i) tables += (i == 0 ? "" : "{") + dotted(60) + " = ";
+    CHECK_THROWS_WITH(toml_to_json(tables + "1" + std::string(99, '}'), "x"),
+                      Catch::Contains("deeper than 60"));
+    CHECK(toml_to_json(dotted(60) + " = 1\n", "x").is_object());
+}
+
 TEST_CASE("a broken buildpack.toml is told with its name and line") {
     Tree tree;
     tree.file("p/buildpack.toml", "api = \"0.12\"\n[buildpack\n");
@@ -270,6 +323,10 @@ TEST_CASE("an ignored layer is renamed, one without metadata or types too when i
     CHECK(fs::exists(layers / "ignored.ignore"));
     CHECK_FALSE(fs::exists(layers / "ignored"));
     CHECK(fs::exists(layers / "used"));
+    tree.file("layers/test_pack/ignored/again", "");
+    tree.file("layers/test_pack/ignored.ignore/there", "");
+    CHECK_THROWS_WITH(one(tree)->read_build({{}, tree / "layers", {}}),
+                      Catch::Contains("put aside"));
 }
 
 TEST_CASE("bills of materials are those of layers that are there, in a format that was declared") {

@@ -97,6 +97,8 @@ TEST_CASE("what cannot be read is told with the buildpack and the line") {
     CHECK_THAT(wrong("default_process_types: {web: [a, b]}"), Contains("\"web\" must be a text"));
     CHECK_THAT(wrong("default_process_types: {web: }"), Contains("web has no command"));
     CHECK_THAT(wrong("default_process_types: {'../up': x}"), Contains("process type"));
+    for (const auto& type : {std::string("."), std::string(".."), std::string(300, 'x')})
+        CHECK_THAT(wrong("default_process_types: {" + type + ": x}"), Contains("process type"));
     CHECK_THAT(wrong("config_vars: {'A B': x}"), Contains("name of a variable"));
     CHECK_THAT(wrong("config_vars: {'A=$(x)': x}"), Contains("name of a variable"));
 }
@@ -122,5 +124,6 @@ TEST_CASE("a report is kept as JSON, be it printed as JSON or YAML") {
     CHECK_FALSE(report("").has_value());
     CHECK_FALSE(report("cannot report: : :").has_value());
     CHECK_FALSE(report("{\"a\":" + std::string(100'000, '[')).has_value());
+    CHECK_FALSE(report(std::string(50, '[') + std::string(50, ']')).has_value());
     CHECK_FALSE(Left().pack()->read_report(Left().places()).has_value());
 }

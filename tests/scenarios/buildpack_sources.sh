@@ -51,6 +51,7 @@ wait_until 20 'the server of buildpacks answers' test -s "$work/port"
 url=http://127.0.0.1:$(cat "$work/port")
 
 configure "buildpacks.allowed_private_hosts = [\"127.0.0.1:$(cat "$work/port")\", \"$registry\"]"
+configure 'buildpacks.submodules = "yes"'
 start_server
 use_tiny_stack
 script_app app <<<'echo script'
@@ -192,6 +193,20 @@ uri = \"./bp/folder\""
     expect "built by the folder" "$work/app.push"
     expect "test/script" "$work/app.push"
 '
+check 'submodules are fetched, where the operator has said so' '
+    repository part test/part part
+    repository whole test/whole whole
+    echo "cat \"\$CNB_BUILDPACK_DIR/lib/part/buildpack.toml\"" >>"$serve/git/whole/bin/build"
+    printf "[submodule \"part\"]\n\tpath = lib/part\n\turl = ../part\n" >"$serve/git/whole/.gitmodules"
+    git -C "$serve/git/whole" add -A
+    git -C "$serve/git/whole" update-index --add --cacheinfo \
+        "160000,$(git -C "$serve/git/part" rev-parse HEAD),lib/part"
+    git -C "$serve/git/whole" commit -q -m "with a part"
+    wants .buildpacks "$url/git/whole"
+    push app
+    expect "built by whole" "$work/app.push"
+    expect "test/part" "$work/app.push"
+'
 check 'a mistake in a file is named with its line' '
     wants .buildpacks "$(printf "slipway/x\n\nftp://x/y")"
     refused_push app
@@ -244,6 +259,20 @@ check 'slipway build --buildpack takes what a person names, in order' '
     expect "Buildpacks: from the command line" "$work/local.log"
     expect "built by the command line" "$work/local.log"
     expect "built by first" "$work/local.log"
+'
+check 'what the app names is a folder of the app, on a person'"'"'s own machine too' '
+    cp -a "$work/local" "$work/strange"
+    for file in .buildpacks project.toml; do
+        rm -f "$work/strange/.buildpacks" "$work/strange/project.toml"
+        case $file in
+            .buildpacks) echo "$work/given" >"$work/strange/$file" ;;
+            *) printf "[_]\nschema-version = \"0.2\"\n[[io.buildpacks.pre.group]]\nuri = \"%s\"\n" \
+                "$work/given" >"$work/strange/$file" ;;
+        esac
+        must_fail slipway build "$work/strange" >"$work/strange.log" 2>&1
+        cat "$work/strange.log"
+        expect "is not below the app" "$work/strange.log"
+    done
 '
 check 'a build image that is a builder: its order decides, and its buildpacks are in it' '
     tree=$work/builder-tree

@@ -92,7 +92,7 @@ void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& w
         throw Error(ErrorKind::buildpack_failed,
                     ".profile.d in the app is not a folder: the variables of bin/release have no "
                     "place");
-    ::unlinkat(folder.get(), "00_config_vars.sh", 0);
+    base::remove_tree(workspace.app / ".profile.d" / "00_config_vars.sh"); // of whatever kind
     const auto file = base::create_beneath(workspace.app, ".profile.d/00_config_vars.sh");
     std::string text;
     for (const auto& [name, value] : *variables) text += export_line(name, value);

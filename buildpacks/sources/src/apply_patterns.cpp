@@ -35,7 +35,8 @@ class Sweep {
     }
 
     bool keep(const std::string& path, const fs::directory_entry& entry) {
-        const bool directory = entry.is_directory() && !entry.is_symlink();
+        // Not asked of a link: it may lead round in a circle.
+        const bool directory = !entry.is_symlink() && entry.is_directory();
         const auto type = directory ? PathType::directory : PathType::file;
         const bool matched = patterns_.matches(path, type);
         if (matched) {
@@ -60,7 +61,7 @@ class Sweep {
         if (!fs::is_directory(fs::symlink_status(path))) return 1;
         std::size_t files = 0;
         for (const auto& entry : fs::recursive_directory_iterator(path))
-            files += entry.is_directory() && !entry.is_symlink() ? 0 : 1;
+            files += !entry.is_symlink() && entry.is_directory() ? 0 : 1;
         return files;
     }
 

@@ -48,6 +48,12 @@ bool is_cnb_file(const std::string& name) {
     return name.substr(0, name.find_first_of("?#")).ends_with(".cnb");
 }
 
+// The same bytes are another tree when they are unpacked in the other way: whoever names the one
+// must not decide about the other's.
+std::string tree_name(const std::string& digest, const std::string& archive) {
+    return is_cnb_file(archive) ? digest + "-layout" : digest;
+}
+
 } // namespace
 
 struct Archives::Download {
@@ -101,7 +107,8 @@ Archives::Download Archives::download(const std::string& url, const std::string&
     download.file = base::open_file(store_.incoming(), O_RDWR | O_TMPFILE, 0600);
     download.known = recall(store_.remembered(key_of(url)));
     // Validators are worth nothing without what they are of.
-    if (!store_.find(base::json::find_string(download.known, "digest").value_or("none")))
+    if (!store_.find(
+            tree_name(base::json::find_string(download.known, "digest").value_or("none"), url)))
         download.known = Value::object();
     for (int hops = 0; follow(download, stop); ++hops)
         if (hops == most_redirects)
@@ -120,24 +127,24 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
     const auto authorization =
         has_user ? basic_authorization(archive.url.substr(scheme, at - scheme)) : "";
 
-    const auto shown = without_credentials(url);
+    const auto name = without_credentials(url);
     auto got = download(url, authorization, stop);
     if (got.response.status == 304) {
         const auto digest = base::json::get_string(got.known, "digest");
-        if (const auto tree = store_.find(digest)) {
-            on_line_("Using " + shown + ", sha256 " + digest.substr(0, 12));
+        if (const auto tree = store_.find(tree_name(digest, url))) {
+            on_line_("Using " + name + ", sha256 " + digest.substr(0, 12));
             return {*tree, digest};
         }
     }
     if (got.response.status != 200)
         throw Error(got.response.status >= 500 ? ErrorKind::unavailable : ErrorKind::not_found,
-                    "there is no archive at " + shown + ": its server answers " +
+                    "there is no archive at " + name + ": its server answers " +
                         std::to_string(got.response.status));
     const auto digest = got.hash.finish().hex();
-    on_line_("Downloaded " + shown + ", " + base::human_bytes(got.bytes) + ", sha256 " +
+    on_line_("Downloaded " + name + ", " + base::human_bytes(got.bytes) + ", sha256 " +
              digest.substr(0, 12));
     rewind(got.file.get());
-    auto unpacked = unpack(got.file.get(), shown, stop);
+    auto unpacked = unpack(got.file.get(), name, stop);
     Value known{{"digest", digest}};
     if (const auto etag = got.response.header("etag")) known["etag"] = *etag;
     if (const auto modified = got.response.header("last-modified")) known["modified"] = *modified;
@@ -159,7 +166,7 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
     }
     const auto digest = hash.finish().hex();
     auto directory = store_.obtain(
-        digest,
+        tree_name(digest, name),
         [&](const fs::path& tree) {
             rewind(file);
             try {

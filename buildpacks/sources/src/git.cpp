@@ -18,6 +18,20 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr int deepest_submodule = 5;
+constexpr std::size_t most_entries = 200'000;
+
+struct Size {
+    std::size_t entries = 0;
+    std::uint64_t bytes = 0;
+
+    void add(const fs::path& tree, const base::Stop& stop) {
+        for (const auto& entry : fs::recursive_directory_iterator(tree)) {
+            stop.throw_if_over("reading a submodule");
+            ++entries;
+            if (entry.symlink_status().type() == fs::file_type::regular) bytes += entry.file_size();
+        }
+    }
+};
 
 bool is_hex(const std::string& text) {
     return text.find_first_not_of("0123456789abcdef") == text.npos;
@@ -104,6 +118,7 @@ fs::path Git::obtain(Session& session, const std::string& commit, int depth,
 
 void Git::add_submodules(Session& session, const std::string& commit, const fs::path& tree,
                          int depth, const base::Stop& stop) const {
+    Size size; // the same one named in a thousand places is a thousand copies
     for (const auto& submodule : session.submodules(commit)) {
         if (depth == deepest_submodule)
             throw Error(ErrorKind::invalid_input,
@@ -111,7 +126,14 @@ void Git::add_submodules(Session& session, const std::string& commit, const fs::
         const auto inner = fetch({submodule.url, submodule.commit, false}, depth + 1, stop);
         // git made an empty directory for it; its way there may not lead through a link.
         if (!base::open_beneath(tree, submodule.path, O_RDONLY | O_DIRECTORY))
-            fs::create_directory(tree / submodule.path);
+            throw Error(ErrorKind::invalid_input, "the submodule " + base::quoted(submodule.path) +
+                                                      " of " + session.remote().url +
+                                                      " has no place in it");
+        size.add(inner.directory, stop);
+        if (size.entries > most_entries || size.bytes > access_.most_bytes)
+            throw Error(ErrorKind::limit_exceeded,
+                        session.remote().url + " has with its submodules more than " +
+                            base::human_bytes(access_.most_bytes) + " or 200,000 files");
         fs::copy(inner.directory, tree / submodule.path,
                  fs::copy_options::recursive | fs::copy_options::copy_symlinks);
     }

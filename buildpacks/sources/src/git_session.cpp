@@ -155,8 +155,8 @@ void Git::Session::follow_redirect() {
 }
 
 void Git::Session::make_mirror() {
-    if (fs::exists(mirror_ / "HEAD")) {
-        std::error_code ignored; // what a killed fetch left
+    if (fs::exists(mirror_ / "objects" / "info")) { // what git makes last
+        std::error_code ignored;                    // what a killed fetch left
         for (const auto& entry : fs::directory_iterator(mirror_ / "objects" / "pack", ignored))
             if (entry.path().filename().string().starts_with("tmp_")) fs::remove(entry.path());
         fs::remove(mirror_ / "shallow.lock", ignored);

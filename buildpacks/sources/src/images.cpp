@@ -36,15 +36,27 @@ buildpacks::OrderElement root_of(const image::Image& image, const std::string& n
             false};
 }
 
+// Before any of it is fetched.
+void check_size(const image::Image& image, std::uint64_t most_bytes, const std::string& name) {
+    std::uint64_t bytes = 0;
+    for (const auto& layer : image.layers()) {
+        if (layer.descriptor.size > most_bytes - bytes)
+            throw Error(ErrorKind::limit_exceeded,
+                        name + " is larger than " + base::human_bytes(most_bytes));
+        bytes += layer.descriptor.size;
+    }
+}
+
 // An image's own layout names it once; a shared one, once for each platform.
 std::string manifest_in(const fs::path& layout, const std::string& name) {
     const auto index = base::read_beneath(layout, "index.json");
     if (!index)
         throw Error(ErrorKind::invalid_input, name + " is an image layout without an index");
     const auto value = base::json::parse(*index, "the index.json of " + name);
-    const auto manifests = value.value("manifests", nlohmann::json::array());
-    if (manifests.is_array() && manifests.size() == 1)
-        return base::json::get_string(manifests.front(), "digest");
+    const auto manifests = value.find("manifests");
+    if (manifests == value.end() || !manifests->is_array())
+        throw Error(ErrorKind::invalid_input, "the index.json of " + name + " lists no images");
+    if (manifests->size() == 1) return base::json::get_string(manifests->front(), "digest");
     const image::RawManifest raw{std::string(image::media_type::index), *index,
                                  image::Digest::of(*index)};
     return image::choose_from_index(raw, image::this_architecture())->render();
@@ -83,14 +95,20 @@ Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
     const registry::ImageStore images(store_.images(), settings);
     const auto pinned = images.read(reference, stop);
     auto root = root_of(pinned.image, reference.render());
-    return {std::move(root), images.unpack(pinned, stop), reference.render()};
+    check_size(pinned.image, settings_.access.most_bytes, reference.render());
+    image::UnpackLimits limits;
+    limits.bytes = settings_.access.most_bytes;
+    return {std::move(root), images.unpack(pinned, stop, limits), reference.render()};
 }
 
 Package Images::open(const fs::path& layout, const std::string& name,
                      const base::Stop& stop) const {
+    const auto manifest = manifest_in(layout, name);
+    // Opening it makes what is missing: in a stranger's tree, that may be a link to elsewhere.
+    if (!base::open_beneath(layout, "blobs/sha256", O_RDONLY | O_DIRECTORY))
+        throw Error(ErrorKind::invalid_input, name + " is an image layout without blobs");
     const auto blobs = image::open_oci_layout(layout);
-    const auto image = image::read_image(*blobs, manifest_in(layout, name),
-                                         image::this_architecture(), name, stop);
+    const auto image = image::read_image(*blobs, manifest, image::this_architecture(), name, stop);
     Package package{root_of(image, name), {}, name};
     for (const auto& layer : image.layers())
         package.layers.push_back(store_.obtain(

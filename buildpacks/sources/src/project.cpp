@@ -95,7 +95,8 @@ void read_environment(const Value& parent, const char* key, const std::string& n
                       Project& project) {
     for (const auto& table : list_of(parent, key, name)) {
         const auto variable = find_string(table, "name").value_or("");
-        if (variable.empty() ||
+        // It becomes the name of a file, too.
+        if (variable.empty() || variable.size() > 255 || variable.front() == '.' ||
             variable.find_first_of(std::string_view("=\0/", 3)) != variable.npos)
             refuse("[[" + name + "]]",
                    "has no name, or one that no variable has: " + base::quoted(variable));

@@ -105,6 +105,10 @@ std::string basic_authorization(std::string_view user_and_word) {
 }
 
 Remote remote_of(const GitUrl& git) {
+    // Of a .gitmodules file, for one, which nobody has looked at yet.
+    if (std::any_of(git.url.begin(), git.url.end(),
+                    [](unsigned char c) { return c <= ' ' || c == 0x7f; }))
+        refuse(git, "has a blank or a control character in it");
     Remote remote;
     auto parts = split(git.url, git);
     replace_scheme(parts, remote, git);

@@ -17,7 +17,7 @@ constexpr std::size_t longest_uri = 4096;
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why, std::string hint = {}) {
     throw Error(ErrorKind::invalid_input,
-                base::quoted(without_credentials(text.substr(0, 300))) +
+                base::quoted(without_credentials(text).substr(0, 300)) +
                     " cannot be the place of a buildpack: " + why,
                 std::move(hint));
 }
@@ -202,17 +202,19 @@ Uri parse_uri(std::string_view text, Dialect dialect) {
     return parse_plain(text, dialect);
 }
 
-std::string without_credentials(std::string_view url) {
-    const auto scheme = url.find("://");
-    if (scheme == url.npos) return std::string(url);
-    std::string shown(url);
-    if (const auto query = shown.find('?', scheme); query < shown.find('#'))
-        shown.replace(query + 1, std::min(shown.find('#'), shown.size()) - query - 1, "***");
+std::string without_credentials(std::string_view whole) {
+    const auto scheme = whole.find("://");
+    if (scheme == whole.npos) return std::string(whole);
+    // Signed addresses and tokens of code hosts stand in the query.
+    std::string url(whole);
+    const auto hash = std::min(url.find('#'), url.size());
+    if (const auto query = url.find('?'); query < hash && query + 1 < hash)
+        url.replace(query + 1, hash - query - 1, "***");
     const auto begin = scheme + 3;
-    const auto end = std::min(shown.find_first_of("/?#", begin), shown.size());
-    const auto at = shown.substr(begin, end - begin).rfind('@');
-    if (at != shown.npos) shown.replace(begin, at, "***");
-    return shown;
+    const auto end = std::min(url.find_first_of("/?#", begin), url.size());
+    const auto at = url.substr(begin, end - begin).rfind('@');
+    if (at == url.npos) return url;
+    return url.substr(0, begin) + "***@" + url.substr(begin + at + 1);
 }
 
 std::string shown(const Uri& uri) {

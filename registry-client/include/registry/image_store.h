@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "image/blob_store.h"
 #include "image/reference.h"
+#include "image/unpack.h"
 #include "registry/repository.h"
 
 #include <filesystem>
@@ -28,12 +29,13 @@ class ImageStore {
     // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
     PinnedImage read(const image::Reference& reference, const base::Stop& stop) const;
     // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
-    std::vector<std::filesystem::path> unpack(const PinnedImage& image,
-                                              const base::Stop& stop) const;
+    // limits: of each layer.
+    std::vector<std::filesystem::path> unpack(const PinnedImage& image, const base::Stop& stop,
+                                              const image::UnpackLimits& limits = {}) const;
 
   private:
-    void unpack_layer(image::BlobStore& store, const image::Layer& layer,
-                      const base::Stop& stop) const;
+    void unpack_layer(image::BlobStore& store, const image::Layer& layer, const base::Stop& stop,
+                      const image::UnpackLimits& limits) const;
     std::filesystem::path layer_path(const image::Layer& layer) const;
 
     std::filesystem::path directory_;

@@ -20,6 +20,7 @@ class Reporter {
     void step(std::string_view text);    // "-----> text"
     void body(std::string_view text);    // "       text"
     void problem(std::string_view text); // " !     text"
+    // Long sentences are cut; a record that is longer than the queue takes is left out.
     void send(const Event& event);
 
   private:

@@ -19,7 +19,10 @@ using buildpacks::OrderGroup;
 
 constexpr const char* procfile = "slipway/procfile";
 
-sources::FetcherSettings fetcher_settings(const ChooseInput& input) {
+// The app's files may be a stranger's on the machine of whoever builds them.
+enum class NamedBy { person, app };
+
+sources::FetcherSettings fetcher_settings(const ChooseInput& input, NamedBy who) {
     const auto& job = input.job;
     sources::FetcherSettings settings{.store = job.sources_directory,
                                       .app = input.workspace.app,
@@ -27,7 +30,8 @@ sources::FetcherSettings fetcher_settings(const ChooseInput& input) {
                                       .registry = input.registry};
     // A build without a server's directory keeps nothing.
     if (settings.store.empty()) settings.store = job.work_directory / "sources";
-    if (job.source_access.any_folder) settings.folders = sources::FetcherSettings::Folders::any;
+    if (job.source_access.any_folder && who == NamedBy::person)
+        settings.folders = sources::FetcherSettings::Folders::any;
     if (job.source_access.any_host) settings.access.hosts = sources::Access::Hosts::any;
     settings.access.allowed_private_hosts = job.source_access.allowed_private_hosts;
     settings.access.submodules = job.source_access.submodules;
@@ -113,12 +117,13 @@ sources::Choice choose_buildpacks(const ChooseInput& input, Catalog& catalog, Re
     for (const auto& warning : choice.warnings) report.body("Warning: " + base::printable(warning));
     const bool fetches = !choice.automatic() || !choice.pre.empty() || !choice.post.empty();
     if (fetches) {
-        sources::Fetcher fetcher(fetcher_settings(input), [&](const std::string& line) {
-            report.body(base::printable(line));
-        });
-        const auto pre = fetch_all(fetcher, choice.pre, "project.toml", catalog, report, stop);
-        const auto post = fetch_all(fetcher, choice.post, "project.toml", catalog, report, stop);
-        auto group = fetch_all(fetcher, choice.buildpacks, choice.rule, catalog, report, stop);
+        const auto tell = [&](const std::string& line) { report.body(base::printable(line)); };
+        sources::Fetcher apps(fetcher_settings(input, NamedBy::app), tell);
+        sources::Fetcher persons(fetcher_settings(input, NamedBy::person), tell);
+        const auto pre = fetch_all(apps, choice.pre, "project.toml", catalog, report, stop);
+        const auto post = fetch_all(apps, choice.post, "project.toml", catalog, report, stop);
+        auto group = fetch_all(job.buildpacks.uris.empty() ? apps : persons, choice.buildpacks,
+                               choice.rule, catalog, report, stop);
         if (!group.empty()) {
             add_procfile(group, input.workspace, catalog);
             catalog.set_order({std::move(group)});

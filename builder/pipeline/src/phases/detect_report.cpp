@@ -18,6 +18,7 @@ constexpr std::size_t most_lines = 8;           // of one buildpack's output in 
 constexpr std::size_t most_recorded_lines = 40; // of it in the record
 constexpr std::size_t most_recorded_groups = 200;
 constexpr std::size_t most_told_groups = 12;
+constexpr std::size_t largest_record = 900u << 10;
 
 std::string_view name_of(const Detections::Answer& answer) {
     if (!answer.reason.empty()) return "skipped";
@@ -143,13 +144,16 @@ std::string render_record(const DetectInput& input, const Detections& detections
     if (chosen)
         for (const auto* some : {&chosen->extensions, &chosen->buildpacks})
             for (const auto& member : *some) members.push_back(render_member(member));
-    return base::json::render({{"rule", input.rule},
-                               {"target", buildpacks::render(input.target)},
-                               {"passed", chosen != nullptr},
-                               {"chosen", members},
-                               {"buildpacks", answers},
-                               {"groups", groups},
-                               {"groups_tried", tried.size()}});
+    Value record{{"rule", input.rule},          {"target", buildpacks::render(input.target)},
+                 {"passed", chosen != nullptr}, {"chosen", members},
+                 {"buildpacks", answers},       {"groups", groups},
+                 {"groups_tried", tried.size()}};
+    auto rendered = base::json::render(record);
+    if (rendered.size() <= largest_record) return rendered;
+    for (auto& answer : record["buildpacks"]) answer["plan"] = Value::array(); // strangers' words
+    for (auto& member : record["chosen"]) member["plan"] = Value::array();
+    for (auto& group : record["groups"]) group["reasons"] = Value::array();
+    return base::json::render(record);
 }
 
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report) {

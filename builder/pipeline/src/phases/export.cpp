@@ -23,6 +23,7 @@ using base::ErrorKind;
 namespace fs = std::filesystem;
 
 constexpr const char* launcher_path = "/cnb/lifecycle/launcher";
+constexpr std::size_t most_processes = 256;
 
 // Everything the group said, in its order. Later buildpacks replace processes of the same type; of
 // those that name a set, the last speaks alone.
@@ -40,6 +41,10 @@ class Processes {
 
     // By type; the default one is marked.
     std::vector<NamedProcess> result() const {
+        if (named_.size() > most_processes)
+            throw Error(ErrorKind::buildpack_failed,
+                        "the buildpacks define " + std::to_string(named_.size()) +
+                            " process types; an image may have " + std::to_string(most_processes));
         std::vector<NamedProcess> list;
         for (const auto& [type, entry] : named_) {
             list.push_back(entry.named);

@@ -53,7 +53,7 @@ enum class Dialect { pack, classic };
 Uri parse_uri(std::string_view text, Dialect dialect);
 // For people and logs: credentials masked, control characters shown.
 std::string shown(const Uri& uri);
-// "https://user:word@host/x?signature" as "https://***@host/x?***".
+// "https://user:word@host/x?token=word" as "https://***@host/x?***".
 std::string without_credentials(std::string_view url);
 
 } // namespace sources
