@@ -97,7 +97,7 @@ TEST_CASE("a folder of buildpacks is told from a buildpack") {
     place.write_buildpack(place.app() / "bps/two");
     CHECK_THAT(place.refusal("./bps").hint(), Catch::EndsWith("have one: one, two."));
     base::write_file(place.app() / "bps/extension.toml", "");
-    CHECK_THAT(place.refusal("./bps").hint(), Catch::Contains("image extension"));
+    CHECK_THAT(place.refusal("./bps").hint(), Catch::Contains("Image extension"));
 }
 
 TEST_CASE("without a scheme a name is an id, then a folder") {
