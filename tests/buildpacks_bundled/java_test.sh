@@ -8,10 +8,10 @@ packages=(DEBIAN_PACKAGES_DIR= DEBIAN_BUILD_PACKAGES_DIR=)
 # What the machine has set for its own Java must not decide.
 unset JAVA_HOME JAVA_OPTS MAVEN_OPTS MAVEN_SETTINGS JAVA_TOOL_OPTIONS
 
-# decides VERSION-FACTS: what java_version.py makes of the files in the app.
+# What java_version.py makes of the files in the app. Refusing them is an answer too.
 decides() {
-    chosen=$(cd "$dir" && python3 -I -B "$bundled_dir/java/lib/java_version.py" facts 2>&1 |
-        tr '\n' ' ')
+    chosen=$(cd "$dir" && python3 -I -B "$bundled_dir/java/lib/java_version.py" facts 2>&1) || true
+    chosen=${chosen//$'\n'/ }
 }
 write_pom() { # PROPERTIES
     rm -rf "$dir"

@@ -46,15 +46,16 @@ started() {
             "$layers/node/bin/node" web.js 2>&1)
 }
 
-# keeps MANAGER: builds, and builds again from what it kept, without a network.
+# keeps MANAGER: builds, and builds again from what it kept, without a network. The layers of the
+# manager before it are there, as for an app that changes its manager; Node.js is fetched once.
 keeps() {
     local manager=$1 first
-    shift
-    forget_layers
+    keep_only_cached
     use_app "$app"
-    run build nodejs WORKSPACE=@own/web "$@"
+    run build nodejs WORKSPACE=@own/web
     equal "$manager: workspaces build" 0 "$status"
     ((status == 0)) || printf '%s\n' "$output"
+    holds "$manager: the packages are installed" "$output" "Installed "
     equal "$manager: the chosen one is built, and finds the other" "function 1s" "$(started)"
     equal "$manager: development packages are not in the image" "" \
         "$(find "$work_dir/workspace" -name 'isarray*' -print -quit)"
@@ -63,7 +64,7 @@ keeps() {
     first=$(image_hash)
     keep_only_cached
     use_app "$app"
-    run build nodejs WORKSPACE=packages/web "$@" "${offline[@]}"
+    run build nodejs WORKSPACE=packages/web "${offline[@]}"
     equal "$manager: they build again without the network" 0 "$status"
     holds "$manager: nothing is installed again" "$output" "from the cache: nothing they depend on"
     equal "$manager: the image is the same again" "$first" "$(image_hash)"

@@ -126,6 +126,7 @@ image_hash() {
 keep_only_cached() {
     local file name
     for file in "$work_dir"/layers/*.toml; do
+        if [[ ! -f $file ]]; then continue; fi
         name=$(basename "$file" .toml)
         if grep -q '^cache = true' "$file"; then
             sed -i '/^\[types\]/,/^$/d' "$file"

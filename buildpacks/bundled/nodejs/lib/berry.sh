@@ -33,19 +33,31 @@ provide_berry() {
     yarn_cache=${folder#"$app_dir"/}
 }
 
-# Yarn has one stream for progress and errors; it is worth reading when something went wrong. It
-# writes itself into a package.json without packageManager, which is the app's and stays as it was.
+# Yarn has one stream for progress and errors; it is worth reading when something went wrong.
 berry() {
     local status=0
-    cp package.json "$scratch_dir/package.json"
+    keep_manifests
     if [[ $fact_root_scripts == yes ]]; then
         yarn "$@" || status=$?
     else
         yarn "$@" >"$scratch_dir/yarn.log" 2>&1 || status=$?
         if ((status != 0)); then cat "$scratch_dir/yarn.log"; fi
     fi
-    cmp -s package.json "$scratch_dir/package.json" || cat "$scratch_dir/package.json" >package.json
+    return_manifests
     return "$status"
+}
+
+# Yarn lays out the package.json of each workspace anew when it writes a lock file, and writes itself
+# into the first one. They are the app's: with packages from the cache they stay as they are, so they
+# do after an installation.
+keep_manifests() {
+    find . '(' -name .git -o -name .yarn -o -name node_modules ')' -prune -o \
+        -name package.json -type f -print0 |
+        tar --create --null --files-from=- --file "$scratch_dir/manifests.tar"
+}
+
+return_manifests() {
+    tar --extract --preserve-permissions --file "$scratch_dir/manifests.tar"
 }
 
 # berry_install all|production: only an installation of everything compares the lock file, so

@@ -38,6 +38,8 @@ quieten_package_managers() {
             export "${prefix}_store_dir=$download_cache/store"
             export "${prefix}_cache_dir=$download_cache/metadata"
             export "${prefix}_package_import_method=copy"
+            # What nothing needs any more goes at once, not after a week.
+            export "${prefix}_modules_cache_max_age=0"
         done
     fi
     case $manager_kind in
