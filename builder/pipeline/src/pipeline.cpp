@@ -78,11 +78,12 @@ class Pipeline {
     // The table of contents.
     Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
-        const auto group = timed(Phase::detect, [&] {
+        const auto detected = timed(Phase::detect, [&] {
             choose();
             return detect_group();
         });
-        if (job_.mode == Mode::detect) return names_of(group);
+        if (job_.mode == Mode::detect) return names_of(detected);
+        const auto group = with_late_procfile(detected, *catalog_);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
