@@ -46,6 +46,7 @@ class Classic final : public Buildpack {
         std::erase_if(environment,
                       [](const auto& entry) { return entry.first.starts_with("CNB_"); });
         for (const auto& [name, value] : variables.classic) environment[name] = value;
+        modify(environment, variables.operators);
         return environment;
     }
 

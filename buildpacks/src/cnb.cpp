@@ -75,7 +75,8 @@ class Cnb final : public Buildpack {
     engine::Invocation detect(const Places& places, const std::string& slot,
                               Environment environment) const override {
         const auto plan = slot + "/plan.toml";
-        add_common(environment, places);
+        environment["CNB_BUILDPACK_DIR"] = mount_point();
+        add_api_variables(environment, info_, places);
         if (info_.has_api(8)) environment["CNB_BUILD_PLAN_PATH"] = plan;
         return {.argv = {mount_point() + "/bin/detect", places.platform, plan},
                 .environment = render(environment),
@@ -85,14 +86,7 @@ class Cnb final : public Buildpack {
 
     Detection read_detection(base::ExitStatus status, std::string output,
                              const std::filesystem::path& slot) const override {
-        Detection detection{.exit_code = status.code, .output = std::move(output)};
-        if (status.signal != 0) detection.exit_code = 128 + status.signal;
-        if (detection.exit_code == detect_pass) {
-            read_sections(slot, detection);
-        } else {
-            detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
-        }
-        return detection;
+        return read_cnb_detection(status, std::move(output), slot, "plan.toml", info_.full_name());
     }
 
     engine::Invocation build(const Places& places, const std::vector<PlanEntry>& plan,
@@ -105,7 +99,8 @@ class Cnb final : public Buildpack {
         base::write_all(file.get(), render_plan(plan));
         const auto own_layers = places.layers + "/" + info_.escaped_id();
         const auto plan_path = slot_inside + "/plan.toml";
-        add_common(environment, places);
+        environment["CNB_BUILDPACK_DIR"] = mount_point();
+        add_api_variables(environment, info_, places);
         if (info_.has_api(8)) {
             environment["CNB_LAYERS_DIR"] = own_layers;
             environment["CNB_BP_PLAN_PATH"] = plan_path;
@@ -121,29 +116,6 @@ class Cnb final : public Buildpack {
     }
 
   private:
-    // A plan that cannot be read is this buildpack's error: other groups may still pass without it.
-    void read_sections(const std::filesystem::path& slot, Detection& detection) const {
-        try {
-            detection.sections = read_build_plan(slot, "plan.toml", info_.full_name());
-            detection.verdict = Verdict::pass;
-        } catch (const Error& error) {
-            detection.verdict = Verdict::error;
-            detection.output +=
-                (detection.output.empty() || detection.output.ends_with('\n') ? "" : "\n") +
-                error.message() + "\n";
-        }
-    }
-
-    // Each API has its own variables; positional arguments are there for all of them.
-    void add_common(Environment& environment, const Places& places) const {
-        environment["CNB_BUILDPACK_DIR"] = mount_point();
-        if (info_.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
-        if (!info_.has_api(10))
-            std::erase_if(environment,
-                          [](const auto& entry) { return entry.first.starts_with("CNB_TARGET_"); });
-        if (!info_.has_api(12)) environment.erase("CNB_EXEC_ENV");
-    }
-
     Info info_;
     std::filesystem::path directory_;
     Mounting mounting_;
@@ -174,8 +146,10 @@ std::vector<std::string> read_execution_envs(const nlohmann::json& own) {
     return names;
 }
 
-Info read_info(const nlohmann::json& table) {
-    const auto own = table.value("buildpack", nlohmann::json::object());
+} // namespace
+
+Info read_info(const nlohmann::json& table, const char* what) {
+    const auto own = table.value(what, nlohmann::json::object());
     Info info{.id = base::json::get_string(own, "id"),
               .version = base::json::get_string(own, "version"),
               .name = base::json::find_string(own, "name").value_or(""),
@@ -193,6 +167,8 @@ Info read_info(const nlohmann::json& table) {
     return info;
 }
 
+namespace {
+
 // What is wrong in a file is told with its name.
 template <class F>
 auto of_file(const std::filesystem::path& file, F&& f) {
@@ -205,6 +181,36 @@ auto of_file(const std::filesystem::path& file, F&& f) {
 }
 
 } // namespace
+
+void add_api_variables(Environment& environment, const Info& info, const Places& places) {
+    if (info.has_api(8)) environment["CNB_PLATFORM_DIR"] = places.platform;
+    if (!info.has_api(10))
+        std::erase_if(environment,
+                      [](const auto& entry) { return entry.first.starts_with("CNB_TARGET_"); });
+    if (!info.has_api(12)) environment.erase("CNB_EXEC_ENV");
+}
+
+Detection read_cnb_detection(base::ExitStatus status, std::string output,
+                             const std::filesystem::path& root, const std::string& file,
+                             const std::string& whose) {
+    Detection detection{.exit_code = status.code, .output = std::move(output)};
+    if (status.signal != 0) detection.exit_code = 128 + status.signal;
+    if (detection.exit_code != detect_pass) {
+        detection.verdict = detection.exit_code == detect_fail ? Verdict::fail : Verdict::error;
+        return detection;
+    }
+    // A plan that cannot be read is this buildpack's error: other groups may still pass without it.
+    try {
+        detection.sections = read_build_plan(root, file, whose);
+        detection.verdict = Verdict::pass;
+    } catch (const Error& error) {
+        detection.verdict = Verdict::error;
+        detection.output +=
+            (detection.output.empty() || detection.output.ends_with('\n') ? "" : "\n") +
+            error.message() + "\n";
+    }
+    return detection;
+}
 
 bool Info::has_api(unsigned minor) const {
     const auto own = minor_of(api);
@@ -222,7 +228,7 @@ std::shared_ptr<const Buildpack> load_cnb(const std::filesystem::path& directory
     const auto file = directory / "buildpack.toml";
     const auto table = toml_to_json(base::read_file(file), file.string());
     return of_file(file, [&] {
-        auto info = read_info(table);
+        auto info = read_info(table, "buildpack");
         info.source = std::move(origin);
         return std::make_shared<const Cnb>(std::move(info), directory, mounting);
     });
@@ -234,7 +240,8 @@ std::optional<Composite> load_composite(const std::filesystem::path& directory) 
     auto order = parse_order(text, file.string());
     if (order.empty()) return std::nullopt;
     return of_file(file, [&] {
-        return Composite{read_info(toml_to_json(text, file.string())), std::move(order), directory};
+        return Composite{read_info(toml_to_json(text, file.string()), "buildpack"),
+                         std::move(order), directory};
     });
 }
 
@@ -245,6 +252,7 @@ Kind kind_of(const std::filesystem::path& directory) {
         // Classic buildpacks have a buildpack.toml too: without an API.
         if (table.contains("api")) return table.contains("order") ? Kind::composite : Kind::cnb;
     }
+    if (std::filesystem::exists(directory / "extension.toml")) return Kind::extension;
     return std::filesystem::exists(directory / "bin" / "compile") ? Kind::classic : Kind::neither;
 }
 

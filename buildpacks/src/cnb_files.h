@@ -15,6 +15,16 @@ namespace buildpacks {
 std::vector<PlanSection> read_build_plan(const std::filesystem::path& slot, const std::string& file,
                                          const std::string& whose);
 
+// buildpack.toml or extension.toml; `what` is the table that says which it is. Throws
+// Error{invalid_input} for an id or an API that cannot be.
+Info read_info(const nlohmann::json& table, const char* what);
+// Those that its API has; positional arguments are there for all of them.
+void add_api_variables(Environment& environment, const Info& info, const Places& places);
+// The exit code of bin/detect, and when it passed the plan in a file below `root`.
+Detection read_cnb_detection(base::ExitStatus status, std::string output,
+                             const std::filesystem::path& root, const std::string& file,
+                             const std::string& whose);
+
 // <layers>/<escaped id>: layers, launch.toml, build.toml, store.toml, bills of materials. Ignored
 // layers are renamed to <layer>.ignore, so that no later buildpack comes to depend on them.
 Built read_layers_directory(const std::filesystem::path& layers, const Info& info);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <array>
+#include <optional>
 #include <set>
 
 namespace buildpacks {
@@ -28,30 +29,30 @@ void prepend(std::string& value, const std::string& added, const std::string& de
     value = value.empty() ? added : added + delimiter + value;
 }
 
+std::optional<Modification::Action> action_of(const std::string& suffix) {
+    using Action = Modification::Action;
+    static const std::map<std::string, Action> known{{"override", Action::override_},
+                                                     {"default", Action::default_},
+                                                     {"append", Action::append},
+                                                     {"prepend", Action::prepend}};
+    const auto it = known.find(suffix);
+    return it == known.end() ? std::nullopt : std::optional(it->second);
+}
+
 void add_directory(Environment& environment, const std::filesystem::path& layers,
                    const std::string& directory) {
     std::size_t total = 0;
+    std::map<std::string, std::string> files;
     for (const auto& entry : base::list_beneath(layers, directory)) {
         if (entry.type != base::EntryType::file) continue;
-        const auto bytes = base::read_beneath(layers, directory + "/" + entry.name);
+        auto bytes = base::read_beneath(layers, directory + "/" + entry.name);
         if (!bytes) continue;
         if ((total += bytes->size()) > largest_directory)
             throw base::Error(base::ErrorKind::buildpack_failed,
                               base::quoted(directory) + " has more than 1 MiB of variables");
-        const auto dot = entry.name.find('.');
-        const auto name = entry.name.substr(0, dot);
-        const auto suffix = dot == std::string::npos ? std::string() : entry.name.substr(dot + 1);
-        if (name.empty()) continue;
-        static const std::set<std::string> known{"", "override", "default", "append", "prepend"};
-        if (!known.contains(suffix)) continue;
-        std::string& value = environment[name];
-        const auto delimiter =
-            base::read_beneath(layers, directory + "/" + name + ".delim").value_or("");
-        if (suffix.empty() || suffix == "override") value = *bytes;
-        if (suffix == "default" && value.empty()) value = *bytes;
-        if (suffix == "append") value = value.empty() ? *bytes : value + delimiter + *bytes;
-        if (suffix == "prepend") prepend(value, *bytes, delimiter);
+        files.emplace(entry.name, std::move(*bytes));
     }
+    modify(environment, read_modifications(files, Modification::Action::override_));
 }
 
 } // namespace
@@ -65,6 +66,34 @@ void add_build_layer(Environment& environment, const std::filesystem::path& laye
     }
     add_directory(environment, layers, relative + "/env");
     add_directory(environment, layers, relative + "/env.build");
+}
+
+std::vector<Modification> read_modifications(const std::map<std::string, std::string>& files,
+                                             Modification::Action plain) {
+    std::vector<Modification> modifications;
+    for (const auto& [file, value] : files) {
+        const auto dot = file.find('.');
+        const auto name = file.substr(0, dot);
+        const auto action =
+            dot == std::string::npos ? std::optional(plain) : action_of(file.substr(dot + 1));
+        if (name.empty() || !action) continue;
+        const auto delimiter = files.find(name + ".delim");
+        modifications.push_back(
+            {name, *action, value, delimiter == files.end() ? "" : delimiter->second});
+    }
+    return modifications;
+}
+
+void modify(Environment& environment, const std::vector<Modification>& modifications) {
+    using Action = Modification::Action;
+    for (const auto& [name, action, value, delimiter] : modifications) {
+        std::string& current = environment[name];
+        if (action == Action::override_) current = value;
+        if (action == Action::default_ && current.empty()) current = value;
+        if (action == Action::append)
+            current = current.empty() ? value : current + delimiter + value;
+        if (action == Action::prepend) prepend(current, value, delimiter);
+    }
 }
 
 Environment with_platform(Environment environment, const Environment& platform) {
@@ -81,7 +110,10 @@ Environment with_platform(Environment environment, const Environment& platform) 
 }
 
 Environment Buildpack::environment(const Variables& variables) const {
-    return info().clear_env ? variables.base : with_platform(variables.base, variables.platform);
+    auto environment =
+        info().clear_env ? variables.base : with_platform(variables.base, variables.platform);
+    modify(environment, variables.operators);
+    return environment;
 }
 
 std::vector<std::string> render(const Environment& environment) {

@@ -18,18 +18,20 @@ using base::ErrorKind;
 constexpr std::size_t most_groups = 10'000;
 constexpr std::size_t deepest_nesting = 64;
 
-bool contains(const OrderGroup& group, const std::string& id) {
-    return std::any_of(group.begin(), group.end(),
-                       [&](const OrderElement& element) { return element.id == id; });
+// Buildpacks and extensions may have the same ids.
+bool contains(const OrderGroup& group, const OrderElement& wanted) {
+    return std::any_of(group.begin(), group.end(), [&](const OrderElement& element) {
+        return element.id == wanted.id && element.extension == wanted.extension;
+    });
 }
 
 OrderGroup with_system(const OrderGroup& group, const SystemBuildpacks& system) {
     OrderGroup whole;
     for (const auto& element : system.pre)
-        if (!contains(group, element.id)) whole.push_back(element);
+        if (!contains(group, element)) whole.push_back(element);
     whole.insert(whole.end(), group.begin(), group.end());
     for (const auto& element : system.post)
-        if (!contains(group, element.id)) whole.push_back(element);
+        if (!contains(group, element)) whole.push_back(element);
     return whole;
 }
 
@@ -42,7 +44,7 @@ class Expansion {
     bool expand(const OrderGroup& done, const OrderGroup& rest, std::size_t depth) {
         OrderGroup plain = done;
         for (std::size_t i = 0; i < rest.size(); ++i) {
-            if (contains(plain, rest[i].id)) continue;
+            if (contains(plain, rest[i])) continue;
             const auto* order = order_of_(rest[i]);
             if (!order) {
                 plain.push_back(rest[i]);
@@ -77,13 +79,26 @@ class Expansion {
     std::size_t groups_ = 0;
 };
 
-OrderGroup read_group(const nlohmann::json& table) {
-    OrderGroup group;
-    for (const auto& element : table.value("group", nlohmann::json::array()))
-        group.push_back({base::json::get_string(element, "id"),
-                         base::json::find_string(element, "version").value_or(""),
-                         base::json::find_bool(element, "optional", false)});
-    return group;
+OrderElement read_element(const nlohmann::json& table) {
+    OrderElement element{base::json::get_string(table, "id"),
+                         base::json::find_string(table, "version").value_or(""),
+                         base::json::find_bool(table, "optional", false)};
+    if (table.contains("exec-env"))
+        element.execution_envs = base::json::get_strings(table, "exec-env");
+    return element;
+}
+
+Order read_order(std::string_view toml, std::string_view what, const char* name) {
+    const auto table = toml_to_json(toml, what);
+    return base::while_doing("reading " + std::string(what), [&] {
+        Order order;
+        for (const auto& group : table.value(name, nlohmann::json::array())) {
+            order.emplace_back();
+            for (const auto& element : group.value("group", nlohmann::json::array()))
+                order.back().push_back(read_element(element));
+        }
+        return order;
+    });
 }
 
 } // namespace
@@ -97,22 +112,14 @@ bool for_each_group(const Order& order, const SystemBuildpacks& system, const Or
 }
 
 Order parse_order(std::string_view toml, std::string_view what) {
-    const auto table = toml_to_json(toml, what);
-    return base::while_doing("reading " + std::string(what), [&] {
-        // Left out in silence, the buildpacks that count on them would not pass, and nobody knew
-        // why.
-        if (table.contains("order-extensions"))
-            throw base::Error(base::ErrorKind::invalid_input,
-                              std::string(what) +
-                                  " has image extensions ([[order-extensions]]), which are not "
-                                  "applied",
-                              "Take a builder without extensions, or put what they install into a "
-                              "stack of your own (slipway stack create).");
-        Order order;
-        for (const auto& group : table.value("order", nlohmann::json::array()))
-            order.push_back(read_group(group));
-        return order;
-    });
+    return read_order(toml, what, "order");
+}
+
+Order parse_extension_order(std::string_view toml, std::string_view what) {
+    auto order = read_order(toml, what, "order-extensions");
+    for (auto& group : order)
+        for (auto& element : group) element.extension = element.optional = true;
+    return order;
 }
 
 } // namespace buildpacks

@@ -32,7 +32,10 @@ bool satisfies(const Target& image, const Info& buildpack) {
 }
 
 bool works_in(const std::string& execution_env, const Info& buildpack) {
-    const auto& envs = buildpack.execution_envs;
+    return works_in(execution_env, buildpack.execution_envs);
+}
+
+bool works_in(const std::string& execution_env, const std::vector<std::string>& envs) {
     return envs.empty() || std::find(envs.begin(), envs.end(), "*") != envs.end() ||
            std::find(envs.begin(), envs.end(), execution_env) != envs.end();
 }

@@ -4,6 +4,7 @@
 #include "images.h"
 #include "order_tree.h"
 
+#include "image/image.h"
 #include "packages/inspect.h"
 #include "sources/fetcher.h"
 
@@ -33,9 +34,9 @@ void create(const Context& context, const std::string& name, const std::string& 
     const base::TempDir scratch("slipway-builder-");
     for (const auto& note : toml.notes) say(context, "       " + note);
     say(context, "-----> Fetching the build image " + base::printable(toml.build_image));
-    const auto base_image =
-        read_registry_image(context, toml.build_image, server,
-                            packages::choose_architecture(toml.targets, this_architecture()));
+    const auto base_image = read_registry_image(
+        context, toml.build_image, server,
+        packages::choose_architecture(toml.targets, image::this_architecture()));
     say(context, "-----> Fetching buildpacks");
     const auto gathered = gather(context, toml.buildpacks, fs::absolute(config).parent_path(),
                                  scratch.path(), server);

@@ -3,6 +3,7 @@
 #include "images.h"
 #include "order_tree.h"
 
+#include "image/image.h"
 #include "packages/inspect.h"
 
 #include "base/temp_dir.h"
@@ -94,7 +95,7 @@ void package(const Context& context, Options options) {
     const auto gathered = gather(context, sources, folder, scratch.path(), server);
     const auto written = packages::write_buildpackage(
         packages::contents_of(gathered.catalog), gathered.main,
-        packages::choose_architecture(toml.targets, this_architecture()), scratch.path());
+        packages::choose_architecture(toml.targets, image::this_architecture()), scratch.path());
     std::string reference;
     if (!goal.file.empty())
         packages::write_cnb_file(written, goal.file, scratch.path(), context.interrupted);
@@ -111,7 +112,7 @@ Value describe(const Context& context, const std::string& name, const fs::path& 
     }
     if (is_cnb_file(name) || fs::is_regular_file(name)) {
         const auto file =
-            packages::read_cnb_file(name, scratch, this_architecture(), context.interrupted);
+            packages::read_cnb_file(name, scratch, image::this_architecture(), context.interrupted);
         auto described = packages::describe_buildpackage(file.image);
         described["digest"] = file.digest.render();
         return described;

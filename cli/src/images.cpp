@@ -8,8 +8,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <sys/utsname.h>
-
 namespace cli {
 
 registry::Settings registry_settings(const base::json::Value& server_info,
@@ -45,17 +43,9 @@ RegistryImage read_registry_image(const Context& context, const std::string& nam
     const auto pinned = image::Reference::parse(pin(name, settings, context.interrupted));
     const auto store = registry::open_repository(pinned.registry, pinned.repository, settings);
     return {image::read_image(*store, pinned.digest->render(),
-                              architecture.empty() ? this_architecture() : architecture,
+                              architecture.empty() ? image::this_architecture() : architecture,
                               pinned.render(), context.interrupted),
             *pinned.digest, pinned.render()};
-}
-
-std::string this_architecture() {
-    utsname machine{};
-    ::uname(&machine);
-    const std::string name = machine.machine;
-    if (name == "x86_64") return "amd64";
-    return name == "aarch64" ? "arm64" : name;
 }
 
 } // namespace cli

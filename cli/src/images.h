@@ -18,9 +18,6 @@ registry::Settings registry_settings(const base::json::Value& server_info,
 std::string pin(const std::string& reference, const registry::Settings& settings,
                 const base::Stop& stop);
 
-// "amd64", "arm64".
-std::string this_architecture();
-
 // An image for this machine, or for `architecture`, as its registry has it.
 struct RegistryImage {
     image::Image image;

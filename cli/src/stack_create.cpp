@@ -146,7 +146,7 @@ image::ContainerConfig configuration(const Recipe& recipe) {
 
 image::Image push(const Recipe& recipe, image::BlobStore& store, const fs::path& directory,
                   const image::WrittenLayer& layer, const base::Stop& stop) {
-    const auto made = image::Image(this_architecture())
+    const auto made = image::Image(image::this_architecture())
                           .with_layers({layer.layer}, {{"slipway stack create", false}})
                           .with_config(configuration(recipe));
     const auto config_bytes = made.render_config();

@@ -145,6 +145,16 @@ std::string dump(const ordered_json& value) {
 
 } // namespace
 
+std::string this_architecture() {
+#if defined(__aarch64__)
+    return "arm64";
+#elif defined(__x86_64__)
+    return "amd64";
+#else
+#error "name this architecture as Go does: images say so"
+#endif
+}
+
 Descriptor parse_descriptor(const json& value) {
     if (!value.is_object()) refuse("a descriptor is not an object");
     Descriptor parsed;

@@ -1,9 +1,11 @@
 #include "registry/image_store.h"
 
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/temp_dir.h"
+#include "image/image.h"
 #include "image/unpack.h"
 
 #include <nlohmann/json.hpp>
@@ -11,23 +13,17 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <set>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace registry {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string architecture() {
-#if defined(__aarch64__)
-    return "arm64";
-#else
-    return "amd64";
-#endif
-}
 
 // Held until it goes out of scope, or its process ends in whatever way.
 base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
@@ -40,6 +36,22 @@ base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
             stop.throw_if_over("waiting for another build to unpack the stack");
     }
     return file;
+}
+
+// Whether the layers below this one do not count there: something else took the directory's place,
+// or it began anew.
+bool hides_below(const fs::path& layer, const fs::path& path) {
+    auto place = layer;
+    for (const auto& part : path) {
+        place /= part;
+        struct stat status {};
+        if (::lstat(place.c_str(), &status) != 0) return false;
+        char opaque = 0;
+        if (!S_ISDIR(status.st_mode) ||
+            (::lgetxattr(place.c_str(), "user.overlay.opaque", &opaque, 1) == 1 && opaque == 'y'))
+            return true;
+    }
+    return false;
 }
 
 } // namespace
@@ -68,7 +80,7 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
         }
     const auto store =
         registry::open_repository(reference.registry, reference.repository, settings_);
-    auto image = image::read_image(*store, reference.digest->render(), architecture(),
+    auto image = image::read_image(*store, reference.digest->render(), image::this_architecture(),
                                    reference.render(), stop);
     base::replace_file(kept, base::json::render({{"manifest", image.render_manifest()},
                                                  {"config", image.render_config()}}));
@@ -139,6 +151,21 @@ std::string read_image_file(const std::vector<fs::path>& layers, const std::stri
             return base::read_to_end(file.get(), 64u << 20);
     }
     return {};
+}
+
+std::map<std::string, std::string> read_image_directory(const std::vector<fs::path>& layers,
+                                                        const std::string& path) {
+    std::map<std::string, std::string> files;
+    std::set<std::string> seen; // in a layer above, be it as a whiteout
+    for (const auto& layer : layers) {
+        for (const auto& entry : base::list_beneath(layer, path)) {
+            if (!seen.insert(entry.name).second || entry.type != base::EntryType::file) continue;
+            if (auto bytes = base::read_beneath(layer, path + "/" + entry.name))
+                files.emplace(entry.name, std::move(*bytes));
+        }
+        if (hides_below(layer, path)) break;
+    }
+    return files;
 }
 
 } // namespace registry

@@ -40,8 +40,11 @@ TEST_CASE("manifests of the folders above are answered, the nearest first") {
         .file("a/app.json", "middle")
         .file("a/b/scalingo.json", "own");
     source.file("a/scalingo.json", "first");
-    CHECK(enter_project_directory(source.app, "a/b") ==
-          std::vector<std::string>{"first", "middle", "root"});
+    std::vector<std::string> found;
+    for (const auto& [file, text] : enter_project_directory(source.app, "a/b"))
+        found.push_back(file + " " + text);
+    CHECK(found == std::vector<std::string>{"a/scalingo.json first", "a/app.json middle",
+                                            "scalingo.json root"});
 }
 
 TEST_CASE("the root itself is no change") {

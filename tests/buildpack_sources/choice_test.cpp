@@ -21,12 +21,14 @@ struct App {
 
     Choice choose(std::map<std::string, std::string> environment = {},
                   std::vector<std::string> given = {},
-                  std::vector<std::string> parents = {}) const {
+                  const std::vector<std::string>& parents = {}) const {
+        std::vector<ParentJson> parents_json;
+        for (const auto& text : parents) parents_json.push_back({"above/app.json", text});
         return sources::choose({.app = directory.path(),
                                 .given = std::move(given),
                                 .given_by = "the push option",
                                 .environment = std::move(environment),
-                                .parents_json = std::move(parents)});
+                                .parents_json = std::move(parents_json)});
     }
 
     base::Error refusal() const {

@@ -81,7 +81,8 @@ value = "-Xmx1g"
     CHECK(project.pre.front().id == "pre/one");
     CHECK(project.post.front().id == "post/one");
     CHECK(project.build_environment.at("JAVA_OPTS") == "-Xmx1g");
-    CHECK(project.warnings.empty());
+    REQUIRE(project.warnings.size() == 1); // the builder is the server's to choose
+    CHECK(contains(project.warnings.front(), "slipway builder use"));
 }
 
 TEST_CASE("schema 0.1 is read, with a warning") {

@@ -1,3 +1,4 @@
+#include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 
 #include "base/fd.h"
@@ -79,4 +80,36 @@ TEST_CASE("the user's variables override, and stand in front of paths") {
     const auto environment =
         with_platform({{"PATH", "/usr/bin"}, {"A", "a"}}, {{"PATH", "/mine"}, {"A", "b"}});
     CHECK(environment == Environment{{"PATH", "/mine:/usr/bin"}, {"A", "b"}});
+}
+
+TEST_CASE(
+    "the operator's variables are applied last, for clear-env too, a plain name as a default") {
+    const auto operators = read_modifications({{"A", "operator"},
+                                               {"B", "operator"},
+                                               {"B.delim", ","},
+                                               {"GIVEN.override", "operator"},
+                                               {"LIST.append", "two"},
+                                               {"LIST.delim", ":"},
+                                               {"X.unknown", "?"}},
+                                              Modification::Action::default_);
+    const Variables variables{.base = {{"A", "layer"}, {"LIST", "one"}},
+                              .platform = {{"GIVEN", "user"}, {"MINE", "user"}},
+                              .classic = {},
+                              .operators = operators};
+    base::TempDir tree("slipway-test");
+    const auto pack = [&](const std::string& name, const std::string& more) {
+        fs::create_directories(tree.path() / name);
+        base::write_file(tree.path() / name / "buildpack.toml",
+                         "api = \"0.12\"\n[buildpack]\nid = \"" + name + "\"\nversion = \"1\"\n" +
+                             more);
+        return load_cnb(tree.path() / name);
+    };
+    CHECK(pack("open", "")->environment(variables) == Environment{{"A", "layer"},
+                                                                  {"B", "operator"},
+                                                                  {"GIVEN", "operator"},
+                                                                  {"LIST", "one:two"},
+                                                                  {"MINE", "user"}});
+    CHECK(
+        pack("clear", "clear-env = true\n")->environment(variables) ==
+        Environment{{"A", "layer"}, {"B", "operator"}, {"GIVEN", "operator"}, {"LIST", "one:two"}});
 }

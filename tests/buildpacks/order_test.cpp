@@ -146,10 +146,37 @@ TEST_CASE("an order is read from TOML with its versions and its optional ones") 
                       Catch::Contains("id"));
 }
 
-TEST_CASE("an order with image extensions is refused") {
-    CHECK_THROWS_WITH(parse_order("[[order]]\n[[order-extensions]]\n[[order-extensions.group]]\n"
-                                  "id = \"a\"\nversion = \"1\"",
-                                  "/cnb/order.toml"),
-                      Catch::Contains("/cnb/order.toml") &&
-                          Catch::Contains("[[order-extensions]]"));
+TEST_CASE(
+    "an order of image extensions is read beside that of the buildpacks, all of them optional") {
+    const std::string text = R"(
+        [[order]]
+        [[order.group]]
+        id = "a"
+        exec-env = ["test"]
+        [[order-extensions]]
+        [[order-extensions.group]]
+        id = "a"
+        version = "1"
+    )";
+    const auto order = parse_order(text, "order.toml");
+    REQUIRE(order.size() == 1);
+    CHECK_FALSE(order[0][0].extension);
+    CHECK(order[0][0].execution_envs == std::vector<std::string>{"test"});
+    const auto extensions = parse_extension_order(text, "order.toml");
+    REQUIRE(extensions.size() == 1);
+    CHECK(extensions[0][0].extension);
+    CHECK(extensions[0][0].optional);
+    CHECK(parse_extension_order("", "order.toml").empty());
+}
+
+TEST_CASE("a buildpack and an image extension of the same id stand in one group") {
+    const OrderElement extension{.id = "a", .version = "", .optional = true, .extension = true};
+    OrderGroup seen;
+    for_each_group(
+        {{extension, {"a"}}}, {}, [](const OrderElement&) { return nullptr; },
+        [&](const OrderGroup& group) {
+            seen = group;
+            return true;
+        });
+    CHECK(seen.size() == 2);
 }

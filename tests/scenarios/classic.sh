@@ -29,9 +29,19 @@ tiny_pack procfile-group <<'PACK'
 mkdir -p "$1/.profile.d"
 echo 'export FROM_PROFILE="it is sourced"' >"$1/.profile.d/tiny.sh"
 PACK
+tiny_pack counted <<'PACK'
+#!/bin/bash
+echo run >>"$2/runs"
+echo "counted $(wc -l <"$2/runs") runs"
+PACK
+tiny_pack shaky <<'PACK'
+#!/bin/bash
+[ ! -f break ]
+PACK
 tiny_pack slug <<'PACK'
 #!/bin/bash
 echo "before the build: $(ls | tr '\n' ' ')"
+echo "secret in the environment: ${SECRET:-none}"
 mkdir tmp && touch tmp/made
 PACK
 tiny_pack subfolder <<'PACK'
@@ -45,6 +55,7 @@ PACK
     group procfile-group slipway/procfile
     group slug
     group subfolder
+    group counted shaky
     group runtime framework plain
     group runtime refuses
 } >"$buildpacks/order.toml"
@@ -104,6 +115,11 @@ check 'bin/compile gets its three directories and what the API says about the en
     expect "secret of 8 bytes" "$log"
     refute "this is never shown" "$log"
 '
+check 'what bin/report told of a build is kept with it' '
+    slipway builds report "$(last_build two .build)" >"$work/reported"
+    expect "runtime_version.*1\.2\.3" "$work/reported"
+    refute "this is never shown" "$work/reported"
+'
 check 'the file export reaches the buildpack after it' '
     expect "runtime at /workspace/.heroku/runtime: /workspace/.heroku/runtime/bin/serve" "$work/two.push"
 '
@@ -145,10 +161,12 @@ check 'the same tree again has the same digest' '
 
 app_with broken failing-group
 commit broken first
-check 'a buildpack that fails is named with its words and exit code' '
+check 'a buildpack that fails is named with its words, its exit code and its report' '
     refused_push broken
     expect "^remote:        the dependency left-pad is missing" "$work/broken.push"
     expect "^remote:  !     .*fails.*exit code 7" "$work/broken.push"
+    slipway builds report "$(last_build broken .build)" >"$work/reported"
+    expect "failure_reason.*left-pad" "$work/reported"
 '
 
 app_with evil hostile-group
@@ -195,6 +213,36 @@ check '.slugignore keeps files out of the image after the build, and tells of a 
     [ -e "$root/app/slug" ]
     for name in docs.psd spec tmp; do [ ! -e "$root/app/$name" ]; done
 '
+check 'a folder that the build made and .slugignore removed leaves no empty layer' '
+    refute "has no files" "$work/slugged.push"
+    inspect slugged --config >"$work/config"
+    jq -e ".config.Labels[\"io.buildpacks.lifecycle.metadata\"] | fromjson | .app | length == 1" "$work/config"
+'
+
+app_with later counted shaky break
+commit later first
+check 'what a buildpack kept in CACHE_DIR is there again after one behind it failed' '
+    refused_push later
+    expect "counted 1 runs" "$work/later.push"
+    git -C "$work/later" rm -q break
+    commit later second
+    push later
+    expect "counted 2 runs" "$work/later.push"
+'
+
+mkdir -p "$work/monorepo/apps/web"
+touch "$work/monorepo/apps/web/runtime.txt" "$work/monorepo/elsewhere"
+printf '{"buildpacks": [{"url": "%s/git/runtime"}]}' "$url" >"$work/monorepo/scalingo.json"
+check 'with PROJECT_DIR a folder is the app, and scalingo.json of a folder above names its buildpacks' '
+    slipway build "$work/monorepo" --env PROJECT_DIR=apps/web --output "oci:$work/project:app" >"$work/said" 2>&1 ||
+        { cat "$work/said"; exit 1; }
+    expect "The app is its folder apps/web" "$work/said"
+    expect "Buildpacks: from the file scalingo.json above PROJECT_DIR" "$work/said"
+    expect "Runtime app detected" "$work/said"
+    umoci unpack --image "$work/project:app" "$work/project.bundle" >"$work/umoci.log" 2>&1
+    [ -e "$work/project.bundle/rootfs/app/runtime.txt" ]
+    [ -z "$(find "$work/project.bundle/rootfs/app" -name elsewhere -o -name scalingo.json -o -name apps)" ]
+'
 
 app_with named runtime.txt
 printf '# my buildpacks\r\n%s/git/runtime\r\n\r\n%s/git/framework#main\r\n' "$url" "$url" \
@@ -214,6 +262,20 @@ check 'a listed buildpack that refuses ends the build with its name and what it 
     refused_push named
     expect "^remote:  !     .*git/runtime@.* cannot build this app" "$work/named.push"
     expect "no runtime.txt among: other.txt" "$work/named.push"
+'
+
+stop_server
+configure 'build.classic_variables = "environment"'
+configure 'build.slugignore = "before"'
+start_server
+check 'the operator may have .slugignore before the build, and variables in the environment' '
+    expect "secret in the environment: none" "$work/slugged.push"
+    commit slugged second
+    push slugged
+    expect "before the build: slug *$" "$work/slugged.push"
+    expect "secret in the environment: 12345678" "$work/slugged.push"
+    unpack slugged
+    [ -e "$root/app/tmp/made" ]
 '
 
 finish

@@ -31,6 +31,11 @@ $(requires nothing-here | sed 's/\[\[requires/[[or.requires/')
 detect='echo asked >"$CNB_BUILD_PLAN_PATH.asked"' toml='[[targets]]
 os = "linux"
 arch = "sparc"' buildpack other acme/other-machine
+toml='[[targets]]
+os = "linux"
+[[targets.distros]]
+name = "debian"
+version = "12"' buildpack other-distribution acme/other-distribution
 detect=$(plan "$(provides unused)") buildpack tool acme/tool
 build='printf "[[processes]]\ntype = \"web\"\ncommand = [\"httpd\", \"-f\", \"-p\", \"8080\"]\ndefault = true\n" >"$CNB_LAYERS_DIR/launch.toml"' \
     buildpack last acme/last
@@ -71,16 +76,25 @@ optional = true
 id = "acme/other-machine"
 [[order]]
 [[order.group]]
+id = "acme/last"
+[[order.group]]
+id = "acme/other-distribution"
+[[order]]
+[[order.group]]
 id = "acme/tool"
 optional = true
 [[order.group]]
+id = "acme/fails"
+exec-env = ["test"]
+[[order.group]]
 id = "acme/last"
+exec-env = ["test", "production"]
 TOML
 start_server
 use_tiny_stack
 
 app() { # NAME FILE...
-    rm -rf "$work/$1"
+    rm -rf "${work:?}/$1"
     mkdir "$work/$1"
     local name
     for name in "${@:2}"; do echo content >"$work/$1/$name"; done
@@ -113,7 +127,7 @@ check 'the record of it is kept, and can be asked for later' '
     jq -e ".buildpacks[] | select(.id == \"acme/fails\") | .exit_code == 3 and .verdict == \"error\"" "$work/record"
     jq -e ".buildpacks[] | select(.id == \"acme/says-no\") | .output == [\"first line\", \"second line\"]" "$work/record"
     jq -e ".buildpacks[] | select(.id == \"acme/other-machine\") | .verdict == \"skipped\" and has(\"exit_code\") == false" "$work/record"
-    jq -e ".groups_tried == 6" "$work/record"
+    jq -e ".groups_tried == 7" "$work/record"
 '
 check 'a composite buildpack stands for its groups; an optional one whose plan works out stays' '
     app java jdk.txt
@@ -125,6 +139,14 @@ check 'an optional buildpack whose plan does not work out leaves the group' '
     app last last.txt
     slipway --json detect "$work/last" >"$work/record"
     jq -e "[.chosen[].id] == [\"acme/last\"]" "$work/record"
+'
+check 'a group whose required buildpack targets another distribution fails, and the next is tried' '
+    jq -e ".groups[] | select(.group[1].id == \"acme/other-distribution\") | .passed == false and
+        .reasons == [\"acme/other-distribution@1.0.0 is not for \" + \"linux/\" + (\"$(uname -m)\" | sub(\"x86_64\"; \"amd64\") | sub(\"aarch64\"; \"arm64\")) + \" (busybox 1)\"]" "$work/record"
+    jq -e ".groups[-1].passed and .groups_tried == 7" "$work/record"
+'
+check 'a buildpack that a group names for another execution environment leaves it' '
+    jq -e "[.groups[-1].group[].id] == [\"acme/tool\", \"acme/last\"]" "$work/record"
 '
 check 'slipway detect builds nothing, stores nothing and says why for people' '
     slipway detect "$work/last" >"$work/told"

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "buildpacks/environment.h"
 
 #include <charconv>
 #include <set>
@@ -107,6 +108,13 @@ buildpacks::Environment base_environment(const StackImagesRead& images, const Jo
                                  "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"})
             environment[name] = workspace.ca_file_inside;
     return environment;
+}
+
+std::vector<buildpacks::Modification>
+operator_variables(const std::vector<std::filesystem::path>& root_layers) {
+    return buildpacks::read_modifications(
+        registry::read_image_directory(root_layers, "cnb/build-config/env"),
+        buildpacks::Modification::Action::default_);
 }
 
 void write_platform(const Job& job, const Workspace& workspace) {

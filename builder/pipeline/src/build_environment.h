@@ -29,6 +29,11 @@ struct StackImagesRead {
 buildpacks::Environment base_environment(const StackImagesRead& images, const Job& job,
                                          const Workspace& workspace);
 
+// platform.md, "Operator-Defined Variables": /cnb/build-config/env of the build image, a plain name
+// being a default.
+std::vector<buildpacks::Modification>
+operator_variables(const std::vector<std::filesystem::path>& root_layers);
+
 // One file for each of the user's variables (platform.md, "User-Provided Variables"), and the
 // service bindings: bindings/<name>/<file>.
 void write_platform(const Job& job, const Workspace& workspace);

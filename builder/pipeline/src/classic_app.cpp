@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
+#include "slug_ignore.h"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -83,6 +84,34 @@ std::string export_line(const std::string& name, const std::string& value) {
     return line + "\"\n";
 }
 
+void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& workspace) {
+    const buildpacks::Environment* variables = nullptr;
+    for (const auto& member : built)
+        if (!member.built.process_set.empty()) variables = &member.built.config_vars;
+    if (!variables || variables->empty()) return;
+    const auto folder = make_directory(workspace.app, "", ".profile.d");
+    if (!folder)
+        throw Error(ErrorKind::buildpack_failed,
+                    ".profile.d in the app is not a folder: the variables of bin/release have no "
+                    "place");
+    ::unlinkat(folder.get(), "00_config_vars.sh", 0);
+    const auto file = base::create_beneath(workspace.app, ".profile.d/00_config_vars.sh");
+    std::string text;
+    for (const auto& [name, value] : *variables) text += export_line(name, value);
+    base::write_all(file.get(), text);
+}
+
+// Each is one folder that its buildpack added (buildpacks/src/classic_files.cpp); .slugignore or a
+// buildpack after it may have taken it away.
+void drop_slices_without_folder(std::vector<BuiltMember>& built, const Workspace& workspace) {
+    for (auto& [buildpack, what] : built) {
+        if (buildpack->app_directory() != AppDirectory::app) continue;
+        std::erase_if(what.slices, [&](const buildpacks::Slice& slice) {
+            return !base::open_beneath(workspace.app, slice.paths.front(), O_RDONLY | O_DIRECTORY);
+        });
+    }
+}
+
 } // namespace
 
 buildpacks::Environment classic_environment(const Job& job, const buildpacks::Environment& base) {
@@ -153,21 +182,11 @@ Group with_late_procfile(Group group, const buildpacks::Catalog& catalog) {
     return group;
 }
 
-void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& workspace) {
-    const buildpacks::Environment* variables = nullptr;
-    for (const auto& member : built)
-        if (!member.built.process_set.empty()) variables = &member.built.config_vars;
-    if (!variables || variables->empty()) return;
-    const auto folder = make_directory(workspace.app, "", ".profile.d");
-    if (!folder)
-        throw Error(ErrorKind::buildpack_failed,
-                    ".profile.d in the app is not a folder: the variables of bin/release have no "
-                    "place");
-    ::unlinkat(folder.get(), "00_config_vars.sh", 0);
-    const auto file = base::create_beneath(workspace.app, ".profile.d/00_config_vars.sh");
-    std::string text;
-    for (const auto& [name, value] : *variables) text += export_line(name, value);
-    base::write_all(file.get(), text);
+void finish_classic_app(std::vector<BuiltMember>& built, const Workspace& workspace,
+                        SlugIgnore moment, Reporter& report) {
+    write_config_vars(built, workspace);
+    if (moment == SlugIgnore::after) apply_slug_ignore(workspace.app, report);
+    drop_slices_without_folder(built, workspace);
 }
 
 void link_direct_processes(const std::vector<BuiltMember>& built,

@@ -29,8 +29,10 @@ bool has_classic(const Group& group);
 // folder of the repository. The group, with the Procfile's buildpack for that case.
 Group with_late_procfile(Group group, const buildpacks::Catalog& catalog);
 
-// After the last buildpack: .profile.d/00_config_vars.sh by the last bin/release.
-void write_config_vars(const std::vector<BuiltMember>& built, const Workspace& workspace);
+// After the last buildpack: .profile.d/00_config_vars.sh by the last bin/release; .slugignore, when
+// this is its moment; and no slices of folders that are not there any more.
+void finish_classic_app(std::vector<BuiltMember>& built, const Workspace& workspace,
+                        SlugIgnore moment, Reporter& report);
 // Direct processes get what .profile.d sets by an exec.d program of their own type.
 void link_direct_processes(const std::vector<BuiltMember>& built,
                            const std::vector<NamedProcess>& processes, const Workspace& workspace);

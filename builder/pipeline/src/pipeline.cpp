@@ -9,11 +9,13 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "classic_app.h"
+#include "outcome.h"
 #include "phases/build.h"
 #include "phases/choose.h"
 #include "phases/detect.h"
 #include "phases/export.h"
 #include "phases/fetch.h"
+#include "phases/generate.h"
 #include "phases/project_dir.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
@@ -80,10 +82,12 @@ class Pipeline {
         timed(Phase::fetch, [&] { fetch_source(); });
         const auto detected = timed(Phase::detect, [&] {
             choose();
-            return detect_group();
+            auto groups = detect_group();
+            if (job_.mode == Mode::build && !groups.extensions.empty()) generate_run_image(groups);
+            return groups;
         });
-        if (job_.mode == Mode::detect) return names_of(detected);
-        const auto group = with_late_procfile(detected, *catalog_);
+        if (job_.mode == Mode::detect) return names_of(detected.buildpacks);
+        const auto group = with_late_procfile(detected.buildpacks, *catalog_);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
@@ -153,27 +157,41 @@ class Pipeline {
         rule_ = choice.rule;
     }
 
-    Group detect_group() {
+    DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
+        const auto seen = variables();
         return detect({.catalog = *catalog_,
                        .sandbox = *sandbox_,
                        .workspace = workspace_,
                        .user = user_,
-                       .base = environment_,
-                       .platform = platform(),
-                       .classic = classic_environment(job_, environment_),
+                       .variables = seen,
                        .target = run_target(),
                        .rule = rule_,
                        .order = order_},
                       report_, stop_);
     }
 
-    void start_sandbox() {
-        const auto layers = images_.unpack(*build_image_, stop_);
+    void generate_run_image(DetectedGroup& detected) {
+        BuildPhase phase(job_.limits, workspace_, user_, variables(), report_);
+        auto chosen = generate(detected, phase, *sandbox_, {images_, settings_}, stop_);
+        if (!chosen) return;
+        run_image_ = std::move(*chosen);
+        report_.body("The run image is " + run_image_->reference.render());
+        describe_target(images_.unpack(*build_image_, stop_));
+    }
+
+    // What buildpacks are told about the run image.
+    void describe_target(const std::vector<std::filesystem::path>& layers) {
         distribution_ = distribution_of(*run_image_, layers);
         environment_ =
             base_environment({*build_image_, *run_image_, distribution_}, job_, workspace_);
+    }
+
+    void start_sandbox() {
+        const auto layers = images_.unpack(*build_image_, stop_);
+        describe_target(layers);
+        operators_ = operator_variables(layers);
         write_platform(job_, workspace_);
         engine::SandboxSpec spec{.runtime = job_.runtime,
                                  .init = job_.launcher_directory / "slipway-init",
@@ -208,7 +226,10 @@ class Pipeline {
         return target;
     }
 
-    const buildpacks::Environment& platform() const { return job_.environment; }
+    buildpacks::Variables variables() const {
+        return {environment_, job_.environment, classic_environment(job_, environment_),
+                operators_};
+    }
 
     void restore_layers(const Group& group) {
         cache_.emplace(
@@ -266,8 +287,7 @@ class Pipeline {
         if (has_classic(group) && job_.slug_ignore == SlugIgnore::before)
             for (const auto& source : {workspace_.app, workspace_.classic_home})
                 apply_slug_ignore(source, report_);
-        BuildPhase phase(job_.limits, workspace_, user_, environment_, platform(),
-                         classic_environment(job_, environment_), report_);
+        BuildPhase phase(job_.limits, workspace_, user_, variables(), report_);
         try {
             phase.run(group, *sandbox_, finished, stop_);
         } catch (...) {
@@ -276,9 +296,7 @@ class Pipeline {
             throw;
         }
         sandbox_.reset();
-        if (!has_classic(group)) return finished;
-        write_config_vars(finished, workspace_);
-        if (job_.slug_ignore == SlugIgnore::after) apply_slug_ignore(workspace_.app, report_);
+        if (has_classic(group)) finish_classic_app(finished, workspace_, job_.slug_ignore, report_);
         return finished;
     }
 
@@ -343,10 +361,11 @@ class Pipeline {
     Workspace workspace_;
     BuildUser user_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
-    std::vector<std::string> parents_json_; // manifests above PROJECT_DIR
+    std::vector<sources::ParentJson> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
     std::optional<buildpacks::Distribution> distribution_;
     buildpacks::Environment environment_;
+    std::vector<buildpacks::Modification> operators_;
     std::string rule_ = "the order of the bundled buildpacks";
     DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
@@ -354,23 +373,6 @@ class Pipeline {
     std::optional<PreviousImage> previous_;
     Phase phase_ = Phase::fetch;
 };
-
-// Whose it is to mend: the pusher's or the operator's.
-bool is_refusal(Phase phase, ErrorKind kind) {
-    if (kind == ErrorKind::buildpack_failed) return true;
-    if (phase == Phase::restore || phase == Phase::publish) return false;
-    return kind == ErrorKind::invalid_input || kind == ErrorKind::limit_exceeded ||
-           kind == ErrorKind::timed_out;
-}
-
-Outcome outcome_of(const Error& error, Phase phase, const base::Stop& stop) {
-    if (error.kind() == ErrorKind::cancelled && stop.requested())
-        return Cancelled{"the build was cancelled"};
-    if (is_refusal(phase, error.kind()))
-        return Refused{phase, error.kind(), error.message(), error.hint()};
-    base::log::error("the build broke", {{"phase", to_string(phase)}, {"error", error.describe()}});
-    return Broken{phase, error.kind(), error.message(), error.hint()};
-}
 
 } // namespace
 

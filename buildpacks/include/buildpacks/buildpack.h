@@ -1,7 +1,8 @@
 // What a buildpack is, for the phases that use it: something that detects and something that
 // builds, in a sandbox. Cloud Native buildpacks are one kind, classic ones another (catalog.h loads
-// both); after detect nobody asks which. Values and const interfaces: any thread.
-// Cloud Native Buildpacks, Buildpack API 0.12 (buildpack.md).
+// both); after detect nobody asks which. Image extensions are a third: their bin/generate stands
+// for bin/build, before all of them. Values and const interfaces: any thread. Cloud Native
+// Buildpacks, Buildpack API 0.12 (buildpack.md, image_extension.md).
 #pragma once
 
 #include "buildpacks/plan.h"
@@ -51,6 +52,16 @@ struct Info {
 // An environment under construction; ordered by name.
 using Environment = std::map<std::string, std::string>;
 
+// A file of an environment directory: <name> or <name>.<action> (buildpack.md, "Environment
+// Variable Modification Rules").
+struct Modification {
+    enum class Action { override_, default_, append, prepend };
+    std::string name;
+    Action action = Action::override_;
+    std::string value;
+    std::string delimiter; // of append and prepend
+};
+
 // Where things lie inside the sandbox.
 struct Places {
     std::string app = "/workspace";
@@ -74,6 +85,9 @@ struct Variables {
     Environment base;     // the build image's, with what the buildpacks before added
     Environment platform; // the user's; they are files in <platform>/env besides
     Environment classic;  // STACK, REQUEST_ID, SOURCE_VERSION, ...: of classic buildpacks
+    // The operator's (<build-config>/env of a builder), over all of these: for every kind, and with
+    // clear-env too.
+    std::vector<Modification> operators;
 };
 
 enum class Verdict { pass, fail, error };
@@ -152,10 +166,14 @@ struct Built {
     // (process_set), and the services that it would like to have.
     Environment config_vars;
     std::vector<std::string> addons;
+    // Of an image extension: the run image that it switches to, as written. Empty: as it was.
+    std::string run_image;
 };
 
 // Where the app lies in the image when this buildpack took part. One `app` moves the whole image.
 enum class AppDirectory { workspace, app };
+
+enum class Role { buildpack, extension };
 
 class Buildpack {
   public:
@@ -169,8 +187,13 @@ class Buildpack {
     enum class Mounting { none, read_only, read_write };
     virtual Mounting mounting() const { return Mounting::read_only; }
     virtual AppDirectory app_directory() const { return AppDirectory::workspace; }
+    virtual Role role() const { return Role::buildpack; }
+    // Extensions alone may lack either program: then it is not run, and what read_detection or
+    // read_build answers is what the extension brought ready-made.
+    virtual bool has_detect() const { return true; }
+    virtual bool has_build() const { return true; }
 
-    // Of Cloud Native buildpacks: `base`, and `platform` unless clear-env.
+    // Of Cloud Native buildpacks: `base`, and `platform` unless clear-env; then `operators`.
     virtual Environment environment(const Variables& variables) const;
 
     // `slot`: a directory of its own below Places::scratch, made by the caller.

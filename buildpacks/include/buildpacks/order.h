@@ -1,6 +1,6 @@
-// Orders: lists of groups of buildpacks, some of which are composites with orders of their own
-// (buildpack.md, "Order Resolution"; platform.md, order.toml and system.toml). Pure values; any
-// thread.
+// Orders: lists of groups of buildpacks (or of image extensions), some of which are composites with
+// orders of their own (buildpack.md, "Order Resolution"; platform.md, order.toml and system.toml).
+// Pure values; any thread.
 #pragma once
 
 #include <functional>
@@ -15,6 +15,8 @@ struct OrderElement {
     std::string id;
     std::string version; // empty: whichever is there
     bool optional = false;
+    bool extension = false;                    // an image extension, always optional
+    std::vector<std::string> execution_envs{}; // exec-env; empty: any
     std::string full_name() const { return version.empty() ? id : id + "@" + version; }
 };
 using OrderGroup = std::vector<OrderElement>;
@@ -38,8 +40,9 @@ using OrderOf = std::function<const Order*(const OrderElement&)>;
 bool for_each_group(const Order& order, const SystemBuildpacks& system, const OrderOf& order_of,
                     const std::function<bool(const OrderGroup&)>& try_group);
 
-// order.toml, builder.toml's or a composite's [[order]] as JSON (toml_text.h) is read by these.
-// `what` names the file in errors. Throws Error{invalid_input}.
+// The [[order]] of order.toml, builder.toml or a composite, and its [[order-extensions]]. `what`
+// names the file in errors. Throws Error{invalid_input}.
 Order parse_order(std::string_view toml, std::string_view what);
+Order parse_extension_order(std::string_view toml, std::string_view what);
 
 } // namespace buildpacks

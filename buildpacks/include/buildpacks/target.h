@@ -12,6 +12,7 @@ bool satisfies(const Target& image, const Target& wanted);
 // Any of the buildpack's targets; one without targets works everywhere.
 bool satisfies(const Target& image, const Info& buildpack);
 // [buildpack] exec-env: empty and "*" mean any (API 0.12).
+bool works_in(const std::string& execution_env, const std::vector<std::string>& execution_envs);
 bool works_in(const std::string& execution_env, const Info& buildpack);
 
 // "linux/amd64 (debian 12)".

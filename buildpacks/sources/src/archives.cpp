@@ -163,8 +163,8 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
         [&](const fs::path& tree) {
             rewind(file);
             try {
-                const auto bytes = [&](char* buffer, std::size_t most) {
-                    return base::read_some(file, buffer, most);
+                const auto bytes = [&](char* into, std::size_t most) {
+                    return base::read_some(file, into, most);
                 };
                 const image::UnpackLimits limits{.bytes = access_.most_bytes,
                                                  .entries = most_entries};

@@ -32,7 +32,10 @@ void add_builder(const std::vector<std::filesystem::path>& layers, buildpacks::C
     if (order.empty())
         throw base::Error(base::ErrorKind::invalid_input, "the builder has no /cnb/order.toml");
     add_buildpacks_of_layers(layers, buildpacks::Buildpack::Mounting::none, "", catalog);
+    add_extensions_of_layers(layers, catalog);
     catalog.set_order(buildpacks::parse_order(order, "the builder's order.toml"));
+    catalog.set_extension_order(
+        buildpacks::parse_extension_order(order, "the builder's order.toml"));
     const auto system = registry::read_image_file(layers, "/cnb/system.toml");
     if (system.empty()) return;
     const auto table = buildpacks::toml_to_json(system, "the builder's system.toml");

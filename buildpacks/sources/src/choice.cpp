@@ -88,8 +88,8 @@ void from_json_files(const Question& question, Choice& choice) {
         if (text) from_json(*text, file, choice);
         if (!choice.automatic()) return;
     }
-    for (const auto& text : question.parents_json) {
-        from_json(text, "app.json of a parent directory", choice);
+    for (const auto& [file, text] : question.parents_json) {
+        from_json(text, file + " above PROJECT_DIR", choice);
         if (!choice.automatic()) return;
     }
 }

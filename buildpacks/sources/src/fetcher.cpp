@@ -230,6 +230,9 @@ Fetched Fetcher::State::add_directory(const fs::path& directory, const std::stri
     case Kind::classic:
         catalog.add(buildpacks::load_classic(directory, id, version, pinned));
         return {{id, version, false}, pinned};
+    case Kind::extension:
+        throw Error(ErrorKind::invalid_input, pinned + " is an image extension, not a buildpack",
+                    "Image extensions come with a builder; they cannot be chosen one by one.");
     case Kind::neither:
         break;
     }

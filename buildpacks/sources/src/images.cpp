@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "image/image.h"
 #include "image/oci_layout.h"
 #include "image/unpack.h"
 
@@ -21,14 +22,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr const char* package_label = "io.buildpacks.buildpackage.metadata";
-
-std::string architecture() {
-#if defined(__aarch64__)
-    return "arm64";
-#else
-    return "amd64";
-#endif
-}
 
 buildpacks::OrderElement root_of(const image::Image& image, const std::string& name) {
     const auto& labels = image.config().labels;
@@ -54,7 +47,20 @@ std::string manifest_in(const fs::path& layout, const std::string& name) {
         return base::json::get_string(manifests.front(), "digest");
     const image::RawManifest raw{std::string(image::media_type::index), *index,
                                  image::Digest::of(*index)};
-    return image::choose_from_index(raw, architecture())->render();
+    return image::choose_from_index(raw, image::this_architecture())->render();
+}
+
+// `use` takes each directory <root>/<id>/<version> that has the descriptor.
+template <class Use>
+void for_each_directory(const std::vector<fs::path>& layers, const std::string& root,
+                        const std::string& descriptor, Use&& use) {
+    for (const auto& layer : layers)
+        for (const auto& id : base::list_beneath(layer, root))
+            for (const auto& version : base::list_beneath(layer, root + "/" + id.name)) {
+                const auto relative = root + "/" + id.name + "/" + version.name;
+                // Else a link's place, or a layer that says it is gone.
+                if (base::read_beneath(layer, relative + "/" + descriptor)) use(layer / relative);
+            }
 }
 
 } // namespace
@@ -83,8 +89,8 @@ Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
 Package Images::open(const fs::path& layout, const std::string& name,
                      const base::Stop& stop) const {
     const auto blobs = image::open_oci_layout(layout);
-    const auto image =
-        image::read_image(*blobs, manifest_in(layout, name), architecture(), name, stop);
+    const auto image = image::read_image(*blobs, manifest_in(layout, name),
+                                         image::this_architecture(), name, stop);
     Package package{root_of(image, name), {}, name};
     for (const auto& layer : image.layers())
         package.layers.push_back(store_.obtain(
@@ -113,21 +119,20 @@ Package Images::open(const fs::path& layout, const std::string& name,
 void add_buildpacks_of_layers(const std::vector<fs::path>& layers,
                               buildpacks::Buildpack::Mounting mounting, const std::string& origin,
                               buildpacks::Catalog& catalog) {
-    const std::string root = "cnb/buildpacks";
-    for (const auto& layer : layers)
-        for (const auto& id : base::list_beneath(layer, root))
-            for (const auto& version : base::list_beneath(layer, root + "/" + id.name)) {
-                const auto relative = root + "/" + id.name + "/" + version.name;
-                // A link's place, or a layer that says the buildpack is gone.
-                if (!base::read_beneath(layer, relative + "/buildpack.toml")) continue;
-                const auto directory = layer / relative;
-                if (auto composite = buildpacks::load_composite(directory)) {
-                    composite->info.source = origin;
-                    catalog.add(std::move(*composite));
-                } else {
-                    catalog.add(buildpacks::load_cnb(directory, mounting, origin));
-                }
-            }
+    for_each_directory(layers, "cnb/buildpacks", "buildpack.toml", [&](const fs::path& directory) {
+        if (auto composite = buildpacks::load_composite(directory)) {
+            composite->info.source = origin;
+            catalog.add(std::move(*composite));
+        } else {
+            catalog.add(buildpacks::load_cnb(directory, mounting, origin));
+        }
+    });
+}
+
+void add_extensions_of_layers(const std::vector<fs::path>& layers, buildpacks::Catalog& catalog) {
+    for_each_directory(layers, "cnb/extensions", "extension.toml", [&](const fs::path& directory) {
+        catalog.add(buildpacks::load_extension(directory, buildpacks::Buildpack::Mounting::none));
+    });
 }
 
 } // namespace sources

@@ -40,4 +40,8 @@ void add_buildpacks_of_layers(const std::vector<std::filesystem::path>& layers,
                               buildpacks::Buildpack::Mounting mounting, const std::string& origin,
                               buildpacks::Catalog& catalog);
 
+// Image extensions in a builder's /cnb/extensions, where they lie.
+void add_extensions_of_layers(const std::vector<std::filesystem::path>& layers,
+                              buildpacks::Catalog& catalog);
+
 } // namespace sources

@@ -171,6 +171,10 @@ Project read(const Value& root) {
         refuse("[_] schema-version", base::quoted(version) + " is not supported",
                "Supported are 0.1, 0.2 and 0.3.");
     }
+    if (!project.builder.empty())
+        project.warnings.push_back("project.toml: builder " + base::quoted(project.builder) +
+                                   " is not used; the server's or the app's own builder is. Choose "
+                                   "it with: slipway builder use IMAGE --app APP");
     return project;
 }
 

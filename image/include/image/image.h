@@ -56,6 +56,9 @@ struct ContainerConfig {
     std::map<std::string, std::string> labels;
 };
 
+// This machine's, as images name it: "amd64", "arm64".
+std::string this_architecture();
+
 // What a registry holds for one platform: parsed, validated, immutable.
 class Image {
   public:

@@ -11,6 +11,7 @@
 #include "registry/repository.h"
 
 #include <filesystem>
+#include <map>
 #include <vector>
 
 namespace registry {
@@ -43,5 +44,10 @@ class ImageStore {
 // followed as the image means them; empty when it is not there.
 std::string read_image_file(const std::vector<std::filesystem::path>& layers,
                             const std::string& path);
+
+// The regular files of a directory of such an image, by name, as overlayfs shows it, links not
+// followed. Throws Error{limit_exceeded} for a file above 1 MiB.
+std::map<std::string, std::string>
+read_image_directory(const std::vector<std::filesystem::path>& layers, const std::string& path);
 
 } // namespace registry

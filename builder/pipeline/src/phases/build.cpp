@@ -98,8 +98,9 @@ std::optional<Failure> failure_of(const Watchdog& watchdog, const base::Stop& jo
     throw Error(failure.kind, name + " " + failure.reason, failure.hint);
 }
 
-std::string slot_of(std::size_t index) {
-    return "build-" + std::to_string(index);
+std::string slot_of(const Member& member, std::size_t index) {
+    const bool extension = member.buildpack->role() == buildpacks::Role::extension;
+    return (extension ? "generate-" : "build-") + std::to_string(index);
 }
 
 std::string listed(const std::vector<std::string>& words) {
@@ -124,10 +125,9 @@ bool names(const std::vector<std::string>& list, const std::string& name) {
 } // namespace
 
 BuildPhase::BuildPhase(const JobLimits& limits, const Workspace& workspace, BuildUser user,
-                       buildpacks::Environment base, const buildpacks::Environment& platform,
-                       buildpacks::Environment classic, Reporter& report)
-    : limits_(limits), workspace_(workspace), user_(user), environment_(std::move(base)),
-      platform_(platform), classic_(std::move(classic)), report_(report) {}
+                       buildpacks::Variables variables, Reporter& report)
+    : limits_(limits), workspace_(workspace), user_(user), variables_(std::move(variables)),
+      report_(report) {}
 
 void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
                      std::vector<BuiltMember>& finished, const base::Stop& stop) {
@@ -146,9 +146,11 @@ void BuildPhase::run_members(const Group& group, engine::Sandbox& sandbox,
         const auto* needed = group[i].only_with;
         if (needed && !base::open_beneath(workspace_.app, needed, O_RDONLY)) continue;
         const auto& info = group[i].buildpack->info();
-        report_.step("Building with " + info.id + " " + info.version);
+        const bool extension = group[i].buildpack->role() == buildpacks::Role::extension;
+        report_.step((extension ? "Generating with " : "Building with ") + info.id + " " +
+                     info.version);
         try {
-            run_member(group[i], i, sandbox, stop);
+            if (group[i].buildpack->has_build()) run_member(group[i], i, sandbox, stop);
         } catch (...) {
             keep_report(group[i], i);
             throw;
@@ -158,12 +160,12 @@ void BuildPhase::run_members(const Group& group, engine::Sandbox& sandbox,
     }
 }
 
-buildpacks::HostPlaces BuildPhase::places(std::size_t index) const {
-    return {workspace_.app, workspace_.layers, workspace_.plans / slot_of(index)};
+buildpacks::HostPlaces BuildPhase::places(const Member& member, std::size_t index) const {
+    return {workspace_.app, workspace_.layers, workspace_.plans / slot_of(member, index)};
 }
 
 void BuildPhase::keep_report(const Member& member, std::size_t index) {
-    const auto report = member.buildpack->read_report(places(index));
+    const auto report = member.buildpack->read_report(places(member, index));
     if (!report) return;
     const auto& info = member.buildpack->info();
     reports_.push_back(base::json::render({{"buildpack", info.id},
@@ -172,11 +174,11 @@ void BuildPhase::keep_report(const Member& member, std::size_t index) {
 }
 
 engine::Invocation BuildPhase::prepare(const Member& member, std::size_t index) const {
-    const auto slot = slot_of(index);
+    const auto slot = slot_of(member, index);
     std::filesystem::create_directory(workspace_.plans / slot);
     auto plan = member.plan;
     std::erase_if(plan, [&](const auto& entry) { return names(met_, entry.name); });
-    auto environment = member.buildpack->environment({environment_, platform_, classic_});
+    auto environment = member.buildpack->environment(variables_);
     auto invocation =
         member.buildpack->build(workspace_.inside, plan, workspace_.plans / slot,
                                 workspace_.inside.scratch + "/" + slot, std::move(environment));
@@ -227,7 +229,7 @@ void BuildPhase::settle_plan(const Member& member, const buildpacks::Built& buil
 
 buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
     const auto& info = member.buildpack->info();
-    auto built = member.buildpack->read_build(places(index));
+    auto built = member.buildpack->read_build(places(member, index));
     if (!built.addons.empty())
         report_.body("It would like these services: " + listed(built.addons));
     for (const auto& warning : built.warnings) report_.body("Warning: " + warning);
@@ -236,10 +238,10 @@ buildpacks::Built BuildPhase::accept(const Member& member, std::size_t index) {
     for (const auto& layer : built.layers) {
         if (!layer.types.build) continue;
         const auto relative = info.escaped_id() + "/" + layer.name;
-        buildpacks::add_build_layer(environment_, workspace_.layers, relative,
+        buildpacks::add_build_layer(variables_.base, workspace_.layers, relative,
                                     workspace_.inside.layers + "/" + relative);
     }
-    for (const auto& [name, value] : built.exported) environment_[name] = value;
+    for (const auto& [name, value] : built.exported) variables_.base[name] = value;
     return built;
 }
 

@@ -20,7 +20,7 @@ struct ChooseInput {
     const Job& job; // its environment: BUILDPACK_URL, BUILDPACK_NAME
     const Workspace& workspace;
     const registry::Settings& registry;
-    std::vector<std::string> parents_json; // sources::Question
+    std::vector<sources::ParentJson> parents_json; // sources::Question
 };
 
 // Says in the log which rule decided. Takes the files out of the app that project.toml excludes.

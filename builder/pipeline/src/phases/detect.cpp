@@ -5,10 +5,14 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <algorithm>
+
 namespace builder {
 namespace {
 
+using buildpacks::OrderElement;
 using buildpacks::OrderGroup;
+using buildpacks::Role;
 using buildpacks::Verdict;
 
 // So many buildpacks are asked at once, beyond the end of a group: a sandbox command costs a
@@ -16,17 +20,33 @@ using buildpacks::Verdict;
 // buildpacks is asked in waves.
 constexpr std::size_t wave = 24;
 
+// The order of the extensions is prepended to that of the buildpacks (buildpack.md, "Order
+// Resolution"): at the head of each group stands what is like an optional composite.
+const OrderElement extensions{.id = "", .version = "", .optional = true, .extension = true};
+
+buildpacks::Order whole_order(const buildpacks::Catalog& catalog) {
+    auto order = catalog.order();
+    if (!catalog.extension_order().empty())
+        for (auto& group : order) group.insert(group.begin(), extensions);
+    return order;
+}
+
 // All groups, composites expanded, without the buildpacks that are for another execution
 // environment (platform.md: those leave the group).
 std::vector<OrderGroup> expand(const DetectInput& input) {
     std::vector<OrderGroup> groups;
+    const auto& catalog = input.catalog;
     buildpacks::for_each_group(
-        input.catalog.order(), input.catalog.system(),
-        [&](const buildpacks::OrderElement& element) { return input.catalog.order_of(element); },
+        whole_order(catalog), catalog.system(),
+        [&](const OrderElement& element) {
+            const bool stands_for_all = element.extension && element.id.empty();
+            return stands_for_all ? &catalog.extension_order() : catalog.order_of(element);
+        },
         [&](const OrderGroup& group) {
             OrderGroup here;
             for (const auto& element : group)
-                if (buildpacks::works_in(input.execution_env, input.catalog.find(element).info()))
+                if (buildpacks::works_in(input.execution_env, element.execution_envs) &&
+                    buildpacks::works_in(input.execution_env, catalog.find(element).info()))
                     here.push_back(element);
             groups.push_back(std::move(here));
             return false;
@@ -40,22 +60,31 @@ class GroupTrial {
         : input_(input), detections_(detections), tried_(tried) {}
 
     // Empty when the group does not pass; tried_.reasons then says why.
-    std::optional<Group> run() {
+    std::optional<DetectedGroup> run() {
         for (const auto& element : tried_.elements) take(element);
-        if (tried_.reasons.empty() && passed_.empty())
+        const bool passed = std::any_of(passed_.begin(), passed_.end(), is_buildpack);
+        if (tried_.reasons.empty() && !passed)
             tried_.reasons.push_back("none of its buildpacks passed");
         if (!tried_.reasons.empty()) return failed(TriedGroup::Failed::buildpacks);
         const auto trial = buildpacks::resolve(candidates_, tried_.reasons);
         if (!trial) return failed(TriedGroup::Failed::plan);
+        DetectedGroup group;
+        for (std::size_t i = 0; i < passed_.size(); ++i) {
+            if (!trial->plans[i]) continue;
+            auto& members = is_buildpack(passed_[i]) ? group.buildpacks : group.extensions;
+            members.push_back({passed_[i], *trial->plans[i]});
+        }
+        if (group.buildpacks.empty()) return failed(TriedGroup::Failed::plan);
         tried_.reasons.clear(); // of what only left the group
-        Group group;
-        for (std::size_t i = 0; i < passed_.size(); ++i)
-            if (trial->plans[i]) group.push_back({passed_[i], *trial->plans[i]});
         return group;
     }
 
   private:
-    std::optional<Group> failed(TriedGroup::Failed why) {
+    static bool is_buildpack(const buildpacks::Buildpack* one) {
+        return one->role() == Role::buildpack;
+    }
+
+    std::optional<DetectedGroup> failed(TriedGroup::Failed why) {
         tried_.failed = why;
         return std::nullopt;
     }
@@ -105,7 +134,8 @@ void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Repor
                        const std::vector<TriedGroup>& tried) {
     if (input.order == DetectInput::Order::given)
         for (const auto& answer : detections.all())
-            if (answer.detection.verdict != Verdict::pass || !answer.reason.empty())
+            if (answer.buildpack->role() == Role::buildpack &&
+                (answer.detection.verdict != Verdict::pass || !answer.reason.empty()))
                 throw base::Error(base::ErrorKind::invalid_input,
                                   "the buildpack " + answer.buildpack->info().full_name() +
                                       " cannot build this app",
@@ -126,7 +156,7 @@ void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Repor
 
 } // namespace
 
-Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop) {
+DetectedGroup detect(const DetectInput& input, Reporter& report, const base::Stop& stop) {
     const auto groups = expand(input);
     Detections detections(input);
     std::vector<TriedGroup> tried;
@@ -140,8 +170,10 @@ Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop)
         tried.push_back({.elements = groups[i]});
         if (auto group = GroupTrial(input, detections, tried.back()).run()) {
             report.send(Record{"detection", render_record(input, detections, tried, &*group)});
-            for (const auto& member : *group)
-                tell(*member.buildpack, detections.of(*member.buildpack).detection.name, report);
+            for (const auto* members : {&group->extensions, &group->buildpacks})
+                for (const auto& member : *members)
+                    tell(*member.buildpack, detections.of(*member.buildpack).detection.name,
+                         report);
             return *group;
         }
     }

@@ -25,21 +25,25 @@ struct Member {
 };
 using Group = std::vector<Member>;
 
+// What passed: image extensions and buildpacks, each in order.
+struct DetectedGroup {
+    Group extensions;
+    Group buildpacks;
+};
+
 struct DetectInput {
     const buildpacks::Catalog& catalog;
     engine::Sandbox& sandbox;
     const Workspace& workspace;
     BuildUser user;
-    const buildpacks::Environment& base;     // without the user's variables
-    const buildpacks::Environment& platform; // those, which clear-env keeps from a buildpack
-    buildpacks::Environment classic;         // buildpacks::Variables
-    buildpacks::Target target;               // of the run image
+    const buildpacks::Variables& variables;
+    buildpacks::Target target; // of the run image
     std::string execution_env = "production";
     std::string rule; // who decided about the order, for the record
     enum class Order { automatic, given } order = Order::automatic; // given: one group, by name
 };
 
 // Throws Error{invalid_input} when no group passes, the table of reasons being in the log then.
-Group detect(const DetectInput& input, Reporter& report, const base::Stop& stop);
+DetectedGroup detect(const DetectInput& input, Reporter& report, const base::Stop& stop);
 
 } // namespace builder

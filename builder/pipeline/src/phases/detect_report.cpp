@@ -43,6 +43,11 @@ std::vector<std::string> lines_of(const std::string& output) {
     return lines;
 }
 
+// Extensions may have the id of a buildpack.
+void mark(const buildpacks::Buildpack& one, Value& value) {
+    if (one.role() == buildpacks::Role::extension) value["extension"] = true;
+}
+
 Value render_sections(const Detection& detection) {
     Value list = Value::array();
     for (const auto& section : detection.sections) {
@@ -57,6 +62,7 @@ Value render_answer(const Detections::Answer& answer) {
     const auto& info = answer.buildpack->info();
     const auto lines = lines_of(answer.detection.output);
     Value value{{"id", info.id}, {"version", info.version}, {"verdict", name_of(answer)}};
+    mark(*answer.buildpack, value);
     if (!info.source.empty()) value["source"] = info.source;
     if (!answer.reason.empty()) {
         value["reason"] = answer.reason;
@@ -72,9 +78,11 @@ Value render_answer(const Detections::Answer& answer) {
 
 Value render_group(const TriedGroup& tried) {
     Value elements = Value::array();
-    for (const auto& element : tried.elements)
+    for (const auto& element : tried.elements) {
         elements.push_back(
             {{"id", element.id}, {"version", element.version}, {"optional", element.optional}});
+        if (element.extension) elements.back()["extension"] = true;
+    }
     return {{"group", elements},
             {"passed", tried.failed == TriedGroup::Failed::no},
             {"reasons", tried.reasons}};
@@ -83,9 +91,11 @@ Value render_group(const TriedGroup& tried) {
 Value render_member(const Member& member) {
     Value plan = Value::array();
     for (const auto& entry : member.plan) plan.push_back(entry.name);
-    return {{"id", member.buildpack->info().id},
-            {"version", member.buildpack->info().version},
-            {"plan", plan}};
+    Value value{{"id", member.buildpack->info().id},
+                {"version", member.buildpack->info().version},
+                {"plan", plan}};
+    mark(*member.buildpack, value);
+    return value;
 }
 
 std::string padded(std::string text, std::size_t width) {
@@ -125,13 +135,14 @@ std::string names_of(const TriedGroup& tried) {
 } // namespace
 
 std::string render_record(const DetectInput& input, const Detections& detections,
-                          const std::vector<TriedGroup>& tried, const Group* chosen) {
+                          const std::vector<TriedGroup>& tried, const DetectedGroup* chosen) {
     Value answers = Value::array(), groups = Value::array(), members = Value::array();
     for (const auto& answer : detections.all()) answers.push_back(render_answer(answer));
     for (const auto& group : tried)
         if (groups.size() < most_recorded_groups) groups.push_back(render_group(group));
     if (chosen)
-        for (const auto& member : *chosen) members.push_back(render_member(member));
+        for (const auto* some : {&chosen->extensions, &chosen->buildpacks})
+            for (const auto& member : *some) members.push_back(render_member(member));
     return base::json::render({{"rule", input.rule},
                                {"target", buildpacks::render(input.target)},
                                {"passed", chosen != nullptr},

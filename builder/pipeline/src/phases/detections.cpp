@@ -27,15 +27,16 @@ void Detections::ask(const std::vector<buildpacks::OrderGroup>& groups, const ba
             Answer answer{&buildpack, {}, {}};
             if (!buildpacks::satisfies(input_.target, buildpack.info()))
                 answer.reason = "is not for " + buildpacks::render(input_.target);
-            else
+            else if (buildpack.has_detect())
                 asked.push_back(answers_.size());
+            else
+                answer.detection = buildpack.read_detection({}, {}, {});
             answers_.push_back(std::move(answer));
         }
     if (!asked.empty()) run(asked, stop);
 }
 
 void Detections::run(const std::vector<std::size_t>& asked, const base::Stop& stop) {
-    const buildpacks::Variables variables{input_.base, input_.platform, input_.classic};
     const auto& places = input_.workspace;
     std::vector<engine::Invocation> invocations;
     for (const auto number : asked) {
@@ -44,7 +45,7 @@ void Detections::run(const std::vector<std::size_t>& asked, const base::Stop& st
         give_to(places.plans / slot, input_.user);
         const auto& buildpack = *answers_[number].buildpack;
         invocations.push_back(buildpack.detect(places.inside, places.inside.scratch + "/" + slot,
-                                               buildpack.environment(variables)));
+                                               buildpack.environment(input_.variables)));
     }
     std::vector<std::string> outputs(asked.size());
     const auto results = input_.sandbox.run_all(

@@ -40,7 +40,7 @@ struct TriedGroup {
 
 // The record as JSON, and the same for a person after no group passed.
 std::string render_record(const DetectInput& input, const Detections& detections,
-                          const std::vector<TriedGroup>& tried, const Group* chosen);
+                          const std::vector<TriedGroup>& tried, const DetectedGroup* chosen);
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report);
 
 } // namespace builder

@@ -26,20 +26,21 @@ fs::path normalized(const std::string& project) {
     return path == "." ? fs::path() : path;
 }
 
-std::vector<std::string> read_parents(const fs::path& app, fs::path folder) {
-    std::vector<std::string> found;
+std::vector<sources::ParentJson> read_parents(const fs::path& app, fs::path folder) {
+    std::vector<sources::ParentJson> found;
     do {
         folder = folder.parent_path();
         for (const char* name : {"scalingo.json", "app.json"})
             if (auto text = base::read_beneath(app, (folder / name).string()))
-                found.push_back(std::move(*text));
+                found.push_back({(folder / name).string(), std::move(*text)});
     } while (!folder.empty());
     return found;
 }
 
 } // namespace
 
-std::vector<std::string> enter_project_directory(const fs::path& app, const std::string& project) {
+std::vector<sources::ParentJson> enter_project_directory(const fs::path& app,
+                                                         const std::string& project) {
     const auto folder = normalized(project);
     if (folder.empty()) return {};
     if (!base::open_beneath(app, folder.string(), O_RDONLY | O_DIRECTORY))

@@ -33,13 +33,18 @@ struct Choice {
     bool automatic() const { return buildpacks.empty(); }
 };
 
+// scalingo.json or app.json above a PROJECT_DIR.
+struct ParentJson {
+    std::string file; // from the root of the source
+    std::string text;
+};
+
 struct Question {
     std::filesystem::path app;                      // the source, below which all paths lie
     std::vector<std::string> given;                 // rules 1 and 2, in order; empty: none
     std::string given_by;                           // "the push option", "the app's list"
     std::map<std::string, std::string> environment; // BUILDPACK_URL, BUILDPACK_NAME
-    // Contents of scalingo.json and app.json of parents of a PROJECT_DIR, nearest first.
-    std::vector<std::string> parents_json;
+    std::vector<ParentJson> parents_json;           // nearest first
 };
 
 // Throws Error{invalid_input} that names the file and the line.
