@@ -91,6 +91,15 @@ TEST_CASE("programs of a buildpack are executable, even when the bit was lost") 
     CHECK(mode("./mine.tgz") == fs::perms(0755));
 }
 
+TEST_CASE("the source tree of a compiled buildpack is refused with a way out") {
+    Place place;
+    place.write_buildpack(place.app() / "bp");
+    fs::remove(place.app() / "bp/bin/build");
+    const auto error = place.refusal("./bp");
+    CHECK_THAT(error.message(), Catch::EndsWith("it has no bin/build"));
+    CHECK_THAT(error.hint(), Catch::Contains("docker://"));
+}
+
 TEST_CASE("a folder of buildpacks is told from a buildpack") {
     Place place;
     place.write_buildpack(place.app() / "bps/one");

@@ -44,11 +44,17 @@ echo "before the build: $(ls | tr '\n' ' ')"
 echo "secret in the environment: ${SECRET:-none}"
 mkdir tmp && touch tmp/made
 PACK
+tiny_pack subfolder <<'PACK'
+#!/bin/bash
+cp -a "$1/service/." "$1/" # a Procfile too
+printf '\033[1;33mcoloured\033[0m\n'
+PACK
 {
     group failing-group fails
     group hostile-group hostile
     group procfile-group slipway/procfile
     group slug
+    group subfolder
     group counted shaky
     group runtime framework plain
     group runtime refuses
@@ -182,6 +188,16 @@ commit mixed first
 check 'a Procfile by a Cloud Native buildpack sees what .profile.d and .profile set' '
     push mixed
     answers mixed "^it is sourced and this HOME=/app"
+'
+
+app_with inner subfolder
+mkdir "$work/inner/service"
+printf 'worker: exec sleep 9\n' >"$work/inner/service/Procfile"
+commit inner first
+check 'a Procfile that a buildpack brought from a folder counts, and its colours are not shown' '
+    push inner
+    expect "^remote:        coloured *$" "$work/inner.push"
+    expect "process worker: " "$work/inner.push"
 '
 
 app_with slugged slug docs.psd

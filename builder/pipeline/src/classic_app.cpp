@@ -1,5 +1,7 @@
 #include "classic_app.h"
 
+#include "phases/choose.h"
+
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/process.h"
@@ -168,6 +170,16 @@ bool has_classic(const Group& group) {
     return std::any_of(group.begin(), group.end(), [](const Member& member) {
         return member.buildpack->app_directory() == AppDirectory::app;
     });
+}
+
+Group with_late_procfile(Group group, const buildpacks::Catalog& catalog) {
+    const buildpacks::OrderElement procfile{procfile_buildpack, {}, true};
+    const bool chosen = std::any_of(group.begin(), group.end(), [&](const Member& member) {
+        return member.buildpack->info().id == procfile.id;
+    });
+    if (!chosen && has_classic(group) && catalog.contains(procfile))
+        group.push_back({&catalog.find(procfile), {}, "Procfile"});
+    return group;
 }
 
 void finish_classic_app(std::vector<BuiltMember>& built, const Workspace& workspace,

@@ -25,6 +25,9 @@ std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
 // Where the app lies in the image.
 buildpacks::AppDirectory app_directory_of(const std::vector<BuiltMember>& built);
 bool has_classic(const Group& group);
+// Classic platforms read the Procfile after the build: a buildpack may have brought it from a
+// folder of the repository. The group, with the Procfile's buildpack for that case.
+Group with_late_procfile(Group group, const buildpacks::Catalog& catalog);
 
 // After the last buildpack: .profile.d/00_config_vars.sh by the last bin/release; .slugignore, when
 // this is its moment; and no slices of folders that are not there any more.

@@ -86,8 +86,8 @@ class Pipeline {
             if (job_.mode == Mode::build && !groups.extensions.empty()) generate_run_image(groups);
             return groups;
         });
-        const auto& group = detected.buildpacks;
-        if (job_.mode == Mode::detect) return names_of(group);
+        if (job_.mode == Mode::detect) return names_of(detected.buildpacks);
+        const auto group = with_late_procfile(detected.buildpacks, *catalog_);
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });

@@ -38,6 +38,15 @@ std::string what_else_it_is(const fs::path& directory) {
     return names.empty() ? "" : " Folders in it have one: " + names + ".";
 }
 
+// Repositories of compiled buildpacks hold their source alone.
+void check_programs(const fs::path& directory, const std::string& pinned) {
+    for (const char* program : {"bin/detect", "bin/build"})
+        if (!fs::exists(fs::symlink_status(directory / program)))
+            throw Error(ErrorKind::invalid_input, pinned + " cannot be run: it has no " + program,
+                        "Where a buildpack has to be compiled first, name its image "
+                        "(docker://host/name) or the archive of a release.");
+}
+
 } // namespace
 
 struct Fetcher::State {
@@ -203,6 +212,7 @@ Fetched Fetcher::State::add_directory(const fs::path& directory, const std::stri
                                       Catalog& catalog) {
     switch (buildpacks::kind_of(directory)) {
     case Kind::cnb: {
+        check_programs(directory, pinned);
         auto buildpack =
             buildpacks::load_cnb(directory, buildpacks::Buildpack::Mounting::read_only, pinned);
         const auto& info = buildpack->info();

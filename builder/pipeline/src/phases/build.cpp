@@ -2,6 +2,7 @@
 
 #include "bills_of_materials.h"
 
+#include "base/beneath.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <fcntl.h>
 
 namespace builder {
 namespace {
@@ -141,6 +143,8 @@ void BuildPhase::run(const Group& group, engine::Sandbox& sandbox,
 void BuildPhase::run_members(const Group& group, engine::Sandbox& sandbox,
                              std::vector<BuiltMember>& finished, const base::Stop& stop) {
     for (std::size_t i = 0; i < group.size(); ++i) {
+        const auto* needed = group[i].only_with;
+        if (needed && !base::open_beneath(workspace_.app, needed, O_RDONLY)) continue;
         const auto& info = group[i].buildpack->info();
         const bool extension = group[i].buildpack->role() == buildpacks::Role::extension;
         report_.step((extension ? "Generating with " : "Building with ") + info.id + " " +

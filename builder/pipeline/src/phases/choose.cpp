@@ -17,8 +17,6 @@ using buildpacks::Catalog;
 using buildpacks::OrderElement;
 using buildpacks::OrderGroup;
 
-constexpr const char* procfile = "slipway/procfile";
-
 // The app's files may be a stranger's on the machine of whoever builds them.
 enum class NamedBy { person, app };
 
@@ -89,11 +87,11 @@ OrderGroup fetch_all(sources::Fetcher& fetcher, const std::vector<sources::Wante
 // A Procfile means something whichever buildpacks were chosen.
 void add_procfile(OrderGroup& group, const Workspace& workspace, const Catalog& catalog) {
     const bool chosen = std::any_of(group.begin(), group.end(), [](const OrderElement& element) {
-        return element.id == procfile;
+        return element.id == procfile_buildpack;
     });
-    if (chosen || !catalog.contains({procfile, {}, true})) return;
+    if (chosen || !catalog.contains({procfile_buildpack, {}, true})) return;
     if (base::open_beneath(workspace.app, "Procfile", O_RDONLY))
-        group.push_back({procfile, {}, true});
+        group.push_back({procfile_buildpack, {}, true});
 }
 
 void add_around(const OrderGroup& pre, const OrderGroup& post, Catalog& catalog) {

@@ -14,6 +14,8 @@
 
 namespace builder {
 
+inline constexpr const char* procfile_buildpack = "slipway/procfile";
+
 struct ChooseInput {
     const Job& job; // its environment: BUILDPACK_URL, BUILDPACK_NAME
     const Workspace& workspace;

@@ -20,6 +20,8 @@ namespace builder {
 struct Member {
     const buildpacks::Buildpack* buildpack; // owned by the catalog
     std::vector<buildpacks::PlanEntry> plan;
+    // A file of the app without which it does not build; null: it builds in any case.
+    const char* only_with = nullptr;
 };
 using Group = std::vector<Member>;
 
