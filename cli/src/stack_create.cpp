@@ -73,6 +73,12 @@ struct Recipe {
         packages.insert(packages.end(), more.begin(), more.end());
         return packages;
     }
+    // What classic buildpacks know this stack by, where they know it; else empty.
+    std::string classic_name() const {
+        const auto file = directory / "classic.stack";
+        const auto lines = fs::exists(file) ? read_packages(file) : std::vector<std::string>();
+        return lines.empty() ? "" : lines.front();
+    }
     const char* image() const { return is_build ? "build" : "run"; }
 };
 
@@ -136,6 +142,8 @@ image::ContainerConfig configuration(const Recipe& recipe) {
         config.environment.push_back("CNB_USER_ID=1000");
         config.environment.push_back("CNB_GROUP_ID=1000");
         config.environment.push_back("CNB_STACK_ID=slipway." + recipe.stack);
+        if (const auto classic = recipe.classic_name(); !classic.empty())
+            config.environment.push_back("STACK=" + classic);
     }
     config.labels = {{"io.buildpacks.stack.id", "slipway." + recipe.stack},
                      {"io.buildpacks.base.distro.name", recipe.distribution.name},

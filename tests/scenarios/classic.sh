@@ -110,7 +110,7 @@ check 'two classic buildpacks and a third without bin/release build one image' '
 check 'bin/compile gets its three directories and what the API says about the environment' '
     log=$work/two.push
     expect "arguments: /workspace /layers/runtime/cache /platform/env in /workspace" "$log"
-    expect "HOME=/app APP_DIR=/app STACK=[a-z0-9.-]+ REQUEST_ID=[^ ]+ SOURCE_VERSION=$(git -C "$work/two" rev-parse main)" "$log"
+    expect "HOME=/app APP_DIR=/app STACK=heroku-22 REQUEST_ID=[^ ]+ SOURCE_VERSION=$(git -C "$work/two" rev-parse main)" "$log"
     expect "CURL_TIMEOUT=[0-9]+ secret in the environment: none" "$log"
     expect "secret of 8 bytes" "$log"
     refute "this is never shown" "$log"

@@ -30,7 +30,7 @@ check 'the images name their user and their distribution' '
         jq -e ".config.User == \"1000:1000\"" "$work/config"
         jq -e ".config.Labels[\"io.buildpacks.base.distro.name\"] == \"debian\"" "$work/config"
     done
-    skopeo inspect --config "oci:$shared/debian-12:build" | jq -e ".config.Env | index(\"CNB_USER_ID=1000\")"
+    skopeo inspect --config "oci:$shared/debian-12:build" | jq -e ".config.Env | index(\"CNB_USER_ID=1000\") and index(\"STACK=heroku-22\")"
 '
 check 'the run image is small and holds no compiler' '
     size=$(skopeo inspect "oci:$shared/debian-12:run" | jq "[.LayersData[]?.Size] | add // 0")
