@@ -25,7 +25,7 @@ quieten_package_managers() {
     export npm_config_cache=$download_cache npm_config_logs_max=0
     export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false
     export npm_config_progress=false
-    # npm's own pauses between tries are 10 and 60 seconds.
+    # npm's and pnpm's own pauses between tries are 10 and 60 seconds.
     export npm_config_fetch_retry_mintimeout=${npm_config_fetch_retry_mintimeout:-1000}
     export npm_config_fetch_retry_maxtimeout=${npm_config_fetch_retry_maxtimeout:-10000}
     export npm_config_loglevel=${NPM_CONFIG_LOGLEVEL:-${npm_config_loglevel:-error}}
@@ -40,6 +40,8 @@ quieten_package_managers() {
             export "${prefix}_package_import_method=copy"
             # What nothing needs any more goes at once, not after a week.
             export "${prefix}_modules_cache_max_age=0"
+            export "${prefix}_fetch_retry_mintimeout=$npm_config_fetch_retry_mintimeout"
+            export "${prefix}_fetch_retry_maxtimeout=$npm_config_fetch_retry_maxtimeout"
         done
     fi
     case $manager_kind in
