@@ -26,7 +26,7 @@ LayerStream::LayerStream(std::filesystem::path path, Compression compression)
     auto queue = queue_.lock();
     // One byte over: a read that asks for it notices a file that has grown.
     for (std::size_t i = 0; i < blocks; ++i)
-        queue->empty.push_back({std::vector<char>(block_size + 1), 0, false});
+        queue->empty.push_back({std::make_unique_for_overwrite<char[]>(block_size + 1), 0, false});
     block_ = std::move(queue->empty.front());
     queue->empty.pop_front();
     compressor_.start([this](const base::Stop&) { consume(); });
@@ -46,7 +46,7 @@ std::size_t LayerStream::room() const {
 void LayerStream::write(std::string_view bytes) {
     while (!bytes.empty()) {
         const std::size_t n = std::min(bytes.size(), room());
-        std::memcpy(block_.bytes.data() + block_.used, bytes.data(), n);
+        std::memcpy(block_.bytes.get() + block_.used, bytes.data(), n);
         block_.used += n;
         bytes.remove_prefix(n);
         if (room() == 0) hand_over(false);
@@ -71,8 +71,8 @@ void LayerStream::write_file(int fd, std::uint64_t size, std::string_view name) 
     bool seen_end = false; // a read that asked for more than was left came back short
     while (left > 0) {
         const auto wanted = std::min<std::uint64_t>(left + 1, room() + 1);
-        const auto n = base::read_some(fd, block_.bytes.data() + block_.used,
-                                       static_cast<std::size_t>(wanted));
+        const auto n =
+            base::read_some(fd, block_.bytes.get() + block_.used, static_cast<std::size_t>(wanted));
         if (n == 0 || n > left) changed();
         seen_end = n == left && n < wanted;
         const auto taken = std::min<std::size_t>(n, room());
@@ -90,7 +90,7 @@ void LayerStream::write_file(int fd, std::uint64_t size, std::string_view name) 
 }
 
 void LayerStream::write_rest(int fd, const base::Stop& stop) {
-    while (const auto n = base::read_some(fd, block_.bytes.data() + block_.used, room())) {
+    while (const auto n = base::read_some(fd, block_.bytes.get() + block_.used, room())) {
         block_.used += n;
         if (room() > 0) continue;
         stop.throw_if_over("writing a layer");
@@ -100,7 +100,7 @@ void LayerStream::write_rest(int fd, const base::Stop& stop) {
 
 // diff id, then to the other thread; comes back with an empty block.
 void LayerStream::hand_over(bool last) {
-    diff_id_.update({block_.bytes.data(), block_.used});
+    diff_id_.update({block_.bytes.get(), block_.used});
     uncompressed_ += block_.used;
     block_.last = last;
     bool broken;
@@ -137,7 +137,7 @@ void LayerStream::consume() {
                 queue->full.pop_front();
             }
             last = block.last;
-            compressor->feed({block.bytes.data(), block.used}, last, sink);
+            compressor->feed({block.bytes.get(), block.used}, last, sink);
             block.used = 0;
             queue_.lock()->empty.push_back(std::move(block));
             queue_.notify_all();

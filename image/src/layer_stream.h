@@ -31,7 +31,7 @@ class LayerStream {
 
   private:
     struct Block {
-        std::vector<char> bytes;
+        std::unique_ptr<char[]> bytes; // not zeroed: a small layer touches few pages of it
         std::size_t used = 0;
         bool last = false;
     };

@@ -19,6 +19,7 @@
 #include "phases/project_dir.h"
 #include "phases/publish.h"
 #include "phases/restore.h"
+#include "previous_image.h"
 #include "registry/image_store.h"
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
@@ -133,6 +134,7 @@ class Pipeline {
     void open_stack() {
         build_image_.emplace(images_.read(image::Reference::parse(job_.stack.build), stop_));
         run_image_.emplace(images_.read(image::Reference::parse(job_.stack.run), stop_));
+        reader_.emplace(job_, build_image_->image.architecture(), settings_, stop_);
         user_ = build_user(*build_image_);
         make_directories(workspace_, user_);
         catalog_.emplace(buildpacks::Catalog::load(job_.buildpack_directories));
@@ -235,7 +237,7 @@ class Pipeline {
         cache_.emplace(
             job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
             job_.cache_bytes);
-        read_previous();
+        previous_ = reader_->take(report_);
         const RestoreInput input{.group = group,
                                  .previous = previous_ ? &previous_->metadata : nullptr,
                                  .image_bills = previous_bills(),
@@ -245,23 +247,6 @@ class Pipeline {
         if (restored.layers.empty()) return;
         report_.step("Restored from the last build");
         for (const auto& layer : restored.layers) report_.body(layer);
-    }
-
-    void read_previous() {
-        const auto* target = std::get_if<RegistryTarget>(&job_.target);
-        if (!target || job_.previous.empty()) return;
-        try {
-            const auto store =
-                registry::open_repository(target->registry, target->repository, settings_);
-            const auto image =
-                image::read_image(*store, job_.previous, build_image_->image.architecture(),
-                                  target->repository, stop_);
-            if (auto metadata = LifecycleMetadata::parse(image))
-                previous_.emplace(PreviousImage{image, *metadata});
-        } catch (const Error& error) {
-            if (error.kind() == ErrorKind::cancelled) throw;
-            report_.body("The last image cannot be read; building without it.");
-        }
     }
 
     // The last image's bills of materials: from the cache when it is that image's, else from the
@@ -371,6 +356,7 @@ class Pipeline {
     std::unique_ptr<engine::Sandbox> sandbox_;
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;
+    std::optional<PreviousImageReader> reader_;
     Phase phase_ = Phase::fetch;
 };
 
