@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,13 @@ Container::Container(const std::string& runtime, const fs::path& directory,
     output_ = std::move(out.read);
     errors_ = std::move(err.read);
     for (const auto* fd : {&input_, &output_, &errors_}) set_nonblocking(fd->get());
+}
+
+// A pid namespace's first process is a zombie only once all others in it are gone.
+void Container::end() noexcept {
+    kill();
+    pollfd ended{init_.get(), POLLIN, 0};
+    if (!init_ || ::poll(&ended, 1, 5000) != 1) kill_all(cgroups_);
 }
 
 Container::~Container() {

@@ -37,6 +37,8 @@ class Container {
     void remember_init() noexcept;
     // Ends everything in the container at once.
     void kill() noexcept;
+    // The same, and waits until it is so.
+    void end() noexcept;
 
   private:
     std::filesystem::path pid_file_;

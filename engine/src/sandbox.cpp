@@ -94,6 +94,11 @@ class RunningSandbox final : public Sandbox {
         return results;
     }
 
+    void end() override {
+        usable_ = false;
+        container_->end();
+    }
+
   private:
     using IndexedOutput = std::function<void(std::size_t, std::string_view)>;
 

@@ -142,7 +142,9 @@ TEST_CASE("a buildpack that could not run is refused when it is packaged") {
     CHECK_THROWS_WITH(folders::contents({folder}), Contains("bin/build that is not executable"));
     fs::remove(folder / "bin/build");
     CHECK_THROWS_WITH(folders::contents({folder}), Contains("has no bin/build"));
-    const auto odd = folders::make(directory.path() / "odd", "a/odd", "../../etc");
+    const auto outside = folders::make(directory.path() / "outside", "a/odd", "../../etc");
+    CHECK_THROWS_WITH(folders::contents({outside}), Contains("cannot be the version of a/odd"));
+    const auto odd = folders::make(directory.path() / "odd", "a/odd", "{{.version}}");
     CHECK_THROWS_WITH(folders::contents({odd}), Contains("not of the form X.Y.Z"));
     base::write_file(odd / "buildpack.toml",
                      "api = \"0.99\"\n[buildpack]\nid = \"a/new\"\nversion = \"1.0.0\"\n");

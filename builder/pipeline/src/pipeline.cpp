@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/task_group.h"
 #include "base/text.h"
 #include "bills_of_materials.h"
 #include "build_environment.h"
@@ -267,6 +268,13 @@ class Pipeline {
         }
     }
 
+    // Nothing may write any more; its mounts and its network are put away beside what follows.
+    void end_sandbox() {
+        sandbox_->end();
+        putting_away_.start([sandbox = std::shared_ptr<engine::Sandbox>(std::move(sandbox_))](
+                                const base::Stop&) mutable { sandbox.reset(); });
+    }
+
     std::vector<BuiltMember> build(const Group& group) {
         std::vector<BuiltMember> finished;
         if (has_classic(group) && job_.slug_ignore == SlugIgnore::before)
@@ -276,11 +284,11 @@ class Pipeline {
         try {
             phase.run(group, *sandbox_, finished, stop_);
         } catch (...) {
-            sandbox_.reset(); // nothing may write any more
+            end_sandbox();
             keep_cache([&] { keep_after_failure(*cache_, group, finished, workspace_); });
             throw;
         }
-        sandbox_.reset();
+        end_sandbox();
         if (has_classic(group)) finish_classic_app(finished, workspace_, job_.slug_ignore, report_);
         return finished;
     }
@@ -354,6 +362,7 @@ class Pipeline {
     std::string rule_ = "the order of the bundled buildpacks";
     DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
+    base::TaskGroup putting_away_;
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;
     std::optional<PreviousImageReader> reader_;

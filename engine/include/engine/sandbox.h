@@ -84,6 +84,10 @@ class Sandbox {
     run_all(const std::vector<Invocation>& invocations,
             const std::function<void(std::size_t index, std::string_view bytes)>& output,
             const base::Stop& stop) = 0;
+
+    // Every process in it is dead when this returns. It is then only good for destroying, in any
+    // thread: that takes the mounts and the network away, which nobody need wait for.
+    virtual void end() = 0;
 };
 
 } // namespace engine
