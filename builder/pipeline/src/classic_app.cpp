@@ -114,14 +114,16 @@ void drop_slices_without_folder(std::vector<BuiltMember>& built, const Workspace
 
 } // namespace
 
-buildpacks::Environment classic_environment(const Job& job, const buildpacks::Environment& base) {
+buildpacks::Environment classic_environment(const Job& job,
+                                            const std::vector<std::string>& build_image) {
     buildpacks::Environment environment;
     if (job.variables_in_environment)
         for (const auto& [name, value] : job.environment)
             if (!never_exported().contains(name)) environment[name] = value;
-    const auto own = [&](const char* name) {
-        const auto it = base.find(name);
-        return it == base.end() ? std::string() : it->second;
+    const auto own = [&](const std::string& name) {
+        for (const auto& entry : build_image)
+            if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+        return std::string();
     };
     auto& stack = environment["STACK"];
     stack = job.stack.classic_name;

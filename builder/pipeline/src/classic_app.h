@@ -13,8 +13,9 @@
 namespace builder {
 
 // STACK, REQUEST_ID, SOURCE_VERSION, ...; with job.variables_in_environment the user's variables
-// too, but those that no buildpack exports. base: the build image's environment.
-buildpacks::Environment classic_environment(const Job& job, const buildpacks::Environment& base);
+// too, but those that no buildpack exports. build_image: NAME=VALUE of its configuration.
+buildpacks::Environment classic_environment(const Job& job,
+                                            const std::vector<std::string>& build_image);
 
 // Every buildpack of the catalog at its mount point: those that may write into themselves as a copy
 // of this build's own. With a classic one among them, a second copy of the source too.

@@ -230,8 +230,8 @@ class Pipeline {
     }
 
     buildpacks::Variables variables() const {
-        return {environment_, job_.environment, classic_environment(job_, environment_),
-                operators_};
+        return {environment_, job_.environment,
+                classic_environment(job_, build_image_->image.config().environment), operators_};
     }
 
     void restore_layers(const Group& group) {
