@@ -116,10 +116,13 @@ std::shared_ptr<const Buildpack> load_extension(const std::filesystem::path& dir
         throw base::Error(base::ErrorKind::invalid_input,
                           directory.string() + " has no file extension.toml");
     const auto table = toml_to_json(*text, file.string());
-    return base::while_doing("loading " + file.string(), [&] {
+    try {
         return std::make_shared<const Extension>(read_info(table, "extension"), directory,
                                                  mounting);
-    });
+    } catch (const nlohmann::json::exception&) {
+        throw base::Error(base::ErrorKind::invalid_input,
+                          file.string() + " has a value of the wrong type");
+    }
 }
 
 } // namespace buildpacks

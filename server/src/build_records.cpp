@@ -37,8 +37,12 @@ base::json::Value read_records(const std::filesystem::path& logs, const std::str
     const auto file = file_of(logs, build, name);
     if (!std::filesystem::exists(file)) return records;
     std::istringstream lines(base::read_file(file, largest_file));
-    for (std::string line; std::getline(lines, line);)
-        records.push_back(base::json::parse(line, file.string()));
+    for (std::string line; std::getline(lines, line);) {
+        try {
+            records.push_back(base::json::parse(line, file.string()));
+        } catch (const base::Error&) { // a full disk tore it; the others are whole
+        }
+    }
     return records;
 }
 

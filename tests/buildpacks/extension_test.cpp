@@ -48,6 +48,13 @@ TEST_CASE("an image extension without programs brings its plan and its Dockerfil
     CHECK(run_image("FROM registry/run:1\n") == "registry/run:1");
 }
 
+TEST_CASE("a wrong type in an extension.toml is its author's mistake") {
+    Folder folder;
+    folder.file("extension.toml", "api = \"0.10\"\ntargets = [1]\n[extension]\nid = \"test/ext\"\n"
+                                  "version = \"1\"\n");
+    CHECK_THROWS_AS(folder.load(), base::Error);
+}
+
 TEST_CASE("an image extension that requires something is an error that names it") {
     Folder folder;
     folder.file("detect/plan.toml", "[[requires]]\nname = \"curl\"\n");
