@@ -9,8 +9,8 @@
 namespace apps {
 namespace {
 
-constexpr std::array state_names{"queued",  "running", "published",
-                                 "refused", "broken",  "cancelled"};
+constexpr std::array state_names{"received", "queued", "running",   "exporting",  "published",
+                                 "refused",  "broken", "cancelled", "superseded", "lost"};
 // In the order of their bytes, so that ids sort as the numbers do; no vowels, no look-alikes.
 constexpr std::string_view alphabet = "0123456789bcdfghjkmnpqrstvwxyz";
 
@@ -34,10 +34,10 @@ std::int64_t now_milliseconds() {
 }
 
 // Nine characters of milliseconds (30^9 ms reach past the year 2590), three of chance.
-std::string new_build_id() {
+std::string new_id(char letter) {
     thread_local std::random_device chance;
     const auto base = alphabet.size();
-    std::string id(13, 'b');
+    std::string id(13, letter);
     auto time = static_cast<std::uint64_t>(now_milliseconds());
     for (std::size_t i = 9; i >= 1; --i, time /= base) id[i] = alphabet[time % base];
     std::uniform_int_distribution<std::size_t> pick(0, base - 1);

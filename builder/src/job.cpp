@@ -13,21 +13,55 @@ using base::json::find_string;
 using base::json::get_string;
 using base::json::Value;
 
-Value render_source(const Source& source) {
+enum class Secrets { leave_out, reveal };
+
+Value render_commit(const RemoteCommit& commit, Secrets secrets) {
+    Value value{{"kind", "commit"},
+                {"url", commit.url},
+                {"commit", commit.commit},
+                {"ref", commit.ref},
+                {"known_hosts", commit.known_hosts}};
+    if (secrets == Secrets::reveal) {
+        value["token"] = commit.token.reveal();
+        value["ssh_key"] = commit.ssh_key.reveal();
+    }
+    return value;
+}
+
+Value source_as_json(const Source& source, Secrets secrets) {
     if (const auto* tree = std::get_if<GitTree>(&source))
         return {{"kind", "git"},
                 {"repository", tree->repository.string()},
                 {"commit", tree->commit},
                 {"quarantine", tree->quarantine.string()}};
-    return {{"kind", "archive"}, {"file", std::get<Archive>(source).file.string()}};
+    if (const auto* archive = std::get_if<Archive>(&source))
+        return {{"kind", "archive"},
+                {"file", archive->file.string()},
+                {"strip_single_root", archive->strip_single_root}};
+    if (const auto* remote = std::get_if<RemoteArchive>(&source))
+        return {{"kind", "url"}, {"url", remote->url}, {"checksum", remote->checksum}};
+    return render_commit(std::get<RemoteCommit>(source), secrets);
 }
 
-Source parse_source(const Value& value) {
+Source source_from_json(const Value& value) {
     const auto kind = get_string(value, "kind");
-    if (kind == "archive") return Archive{get_string(value, "file")};
+    const auto text = [&](std::string_view name) {
+        return find_string(value, name).value_or("");
+    };
+    if (kind == "archive")
+        return Archive{get_string(value, "file"),
+                       base::json::find_bool(value, "strip_single_root", false)};
     if (kind == "git")
         return GitTree{get_string(value, "repository"), get_string(value, "commit"),
-                       find_string(value, "quarantine").value_or("")};
+                       text("quarantine")};
+    if (kind == "url") return RemoteArchive{get_string(value, "url"), text("checksum")};
+    if (kind == "commit")
+        return RemoteCommit{.url = get_string(value, "url"),
+                            .commit = get_string(value, "commit"),
+                            .ref = text("ref"),
+                            .token = base::Secret(text("token")),
+                            .ssh_key = base::Secret(text("ssh_key")),
+                            .known_hosts = text("known_hosts")};
     throw base::Error(base::ErrorKind::invalid_input, "there is no source kind \"" + kind + "\"");
 }
 
@@ -127,7 +161,7 @@ std::string Job::render() const {
     return base::json::render(
         {{"id", id},
          {"app", app},
-         {"source", render_source(source)},
+         {"source", source_as_json(source, Secrets::reveal)},
          {"stack",
           {{"name", stack.name},
            {"build", stack.build},
@@ -135,6 +169,8 @@ std::string Job::render() const {
            {"classic_name", stack.classic_name}}},
          {"target", render_target(target)},
          {"mode", mode == Mode::detect ? "detect" : "build"},
+         {"no_cache", no_cache},
+         {"verbose", verbose},
          {"previous", previous},
          {"revision", revision},
          {"buildpacks", {{"uris", buildpacks.uris}, {"by", buildpacks.by}}},
@@ -159,16 +195,31 @@ std::string Job::render() const {
          {"registry_credentials", render_credentials(*this)}});
 }
 
+std::string render_source(const Source& source) {
+    return base::json::render(source_as_json(source, Secrets::leave_out));
+}
+
+Source parse_source(std::string_view json) {
+    return source_from_json(base::json::parse(json, "a build's source"));
+}
+
+std::string_view kind_of(const Source& source) noexcept {
+    constexpr std::string_view kinds[] = {"git", "archive", "url", "commit"};
+    return kinds[source.index()];
+}
+
 Job Job::parse(std::string_view json) {
     const Value value = base::json::parse(json, "a job");
     Job job;
     job.id = get_string(value, "id");
     job.app = get_string(value, "app");
-    job.source = parse_source(value.at("source"));
+    job.source = source_from_json(value.at("source"));
     const Value& stack = value.at("stack");
     job.stack = {get_string(stack, "name"), get_string(stack, "build"), get_string(stack, "run"),
                  find_string(stack, "classic_name").value_or("")};
     job.target = parse_target(value.at("target"));
+    job.no_cache = base::json::find_bool(value, "no_cache", false);
+    job.verbose = base::json::find_bool(value, "verbose", false);
     job.previous = find_string(value, "previous").value_or("");
     parse_buildpacks(value, job);
     for (auto& directory : base::json::get_strings(value, "buildpack_directories"))

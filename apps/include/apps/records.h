@@ -13,6 +13,7 @@ namespace apps {
 struct App {
     std::string name;
     std::int64_t created = 0;
+    std::string owner = {}; // whose share of the workers it uses; empty: its own
 };
 
 struct Key {
@@ -24,11 +25,25 @@ struct Key {
     std::int64_t added = 0;
 };
 
-enum class BuildState { queued, running, published, refused, broken, cancelled };
+// received: its source is not ours yet (a detached push whose ref git has not moved). exporting:
+// the buildpacks have ended. superseded: a newer push of the ref took its turn. lost: its source
+// died with the server, or it took its worker down too often.
+enum class BuildState {
+    received,
+    queued,
+    running,
+    exporting,
+    published,
+    refused,
+    broken,
+    cancelled,
+    superseded,
+    lost
+};
 std::string_view to_string(BuildState state) noexcept;
 BuildState parse_build_state(std::string_view name); // throws Error{invalid_input}
 inline bool is_over(BuildState state) noexcept {
-    return state > BuildState::running;
+    return state > BuildState::exporting;
 }
 
 struct ProcessType {
@@ -41,10 +56,21 @@ struct Build {
     std::string id; // new_build_id()
     std::string app;
     BuildState state = BuildState::queued;
-    std::string source_kind; // "git"
-    std::string commit;
+    std::string source_kind; // "git", "archive", "url", "commit"
+    std::string commit;      // or the version that an upload's sender gave
     std::string ref;
-    std::string pushed_by; // name of the key
+    std::string pushed_by; // name of the key or the token
+    std::string door = {}; // "git", "api", "webhook"
+    std::string owner = {};
+    int priority = 0;        // 0: somebody waits; 1: a webhook
+    std::string source = {}; // builder::render_source: without secrets
+    bool durable = false;    // the source outlives the server: queued again after a crash
+    std::string options = {}; // JSON of what was asked of this build, without secrets
+    std::string sealed = {};  // its environment, sealed (context "build/ID"); empty: none
+    std::string hook = {};    // the webhook that it came from
+    std::string previous = {}; // where the ref stood when the push began
+    int attempt = 0;
+    std::string worker = {}; // who holds it
     std::int64_t created = 0;
     std::int64_t started = 0;
     std::int64_t finished = 0;
@@ -65,8 +91,11 @@ struct Stack {
     bool current = false;
 };
 
-// "b" and 12 lower-case characters; ids sort by the time they were made at.
-std::string new_build_id();
+// A letter and 12 lower-case characters; ids sort by the time they were made at.
+std::string new_id(char letter);
+inline std::string new_build_id() {
+    return new_id('b');
+}
 std::int64_t now_milliseconds();
 
 } // namespace apps

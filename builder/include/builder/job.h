@@ -26,9 +26,42 @@ struct GitTree {
 // An archive (tar, gzip, ...) in a file of ours, as `slipway build DIR` makes one.
 struct Archive {
     std::filesystem::path file;
+    bool strip_single_root = false; // an upload may hold its files in one directory
 };
 
-using Source = std::variant<GitTree, Archive>;
+// An archive that the worker downloads. A stranger may have named the URL (http/address.h).
+struct RemoteArchive {
+    std::string url;
+    std::string checksum; // "sha256:<hex>"; empty: whatever comes
+};
+
+// A commit that the worker fetches, shallowly, from a repository that the app's owner configured.
+struct RemoteCommit {
+    std::string url;        // "https://..." or "ssh://git@host/path"
+    std::string commit;     // 40 hex digits
+    std::string ref;        // where it was seen: for servers that hand out no bare commits
+    base::Secret token;     // of HTTPS; goes to the URL's own host alone
+    base::Secret ssh_key;   // private, OpenSSH's format
+    std::string known_hosts; // lines; of an SSH URL these hosts alone are trusted
+};
+
+using Source = std::variant<GitTree, Archive, RemoteArchive, RemoteCommit>;
+
+// Where a source can be had again after a crash: what a build's row keeps. Without secrets: whoever
+// makes the job adds them. parse_source is the inverse.
+std::string render_source(const Source& source);
+Source parse_source(std::string_view json);
+// "git", "archive", "url", "commit".
+std::string_view kind_of(const Source& source) noexcept;
+
+// What somebody asked of one build (push options, the API's "options").
+struct BuildOptions {
+    std::vector<std::string> buildpacks; // instead of every other choice
+    std::map<std::string, base::Secret> environment; // for this build alone, over the app's
+    bool no_cache = false;               // neither read nor kept
+    bool dry_run = false;                // stop after detection
+    bool verbose = false;                // log what detection said, and the environment's names
+};
 
 struct StackImages {
     std::string name;         // "debian-12"
@@ -93,6 +126,8 @@ struct Job {
     StackImages stack;
     Target target;
     Mode mode = Mode::build;
+    bool no_cache = false; // neither restored nor kept
+    bool verbose = false;
     std::string previous; // digest of the app's image before this one; empty for the first
     std::string revision; // SOURCE_VERSION: the commit, or a name of the archive
     GivenBuildpacks buildpacks;

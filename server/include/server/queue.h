@@ -61,11 +61,18 @@ struct Submission {
     std::string app;
     std::string ref;
     std::string commit;
-    std::string pushed_by;
+    std::string pushed_by; // name of the key or the token
     builder::Source source;
     // Where the ref stood when the push began; empty: it does not matter. Once another push has
     // moved the ref git refuses this one, so that its build is not begun.
     std::string previous = {};
+    std::string door = "git"; // "git", "api", "webhook"
+    int priority = 0;         // 0: somebody waits; 1: a webhook
+    bool durable = false;     // the source outlives the server: queued again after a crash
+    builder::BuildOptions options = {};
+    std::string hook = {}; // id of the webhook that it came from
+    std::string once = {}; // asked again with the same key: the build that is there
+    bool hold = false;     // received only, until accept()
 };
 
 struct QueueSettings {

@@ -12,10 +12,13 @@ namespace fs = std::filesystem;
 
 Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
               BuildUser user, const base::Stop& stop) {
-    const auto fetched =
-        std::holds_alternative<GitTree>(source)
-            ? fetch_git_tree(std::get<GitTree>(source), limits, workspace.app, user, stop)
-            : fetch_archive(std::get<Archive>(source), limits, workspace.app, user, stop);
+    Fetched fetched;
+    if (const auto* tree = std::get_if<GitTree>(&source))
+        fetched = fetch_git_tree(*tree, limits, workspace.app, user, stop);
+    else if (const auto* archive = std::get_if<Archive>(&source))
+        fetched = fetch_archive(*archive, limits, workspace.app, user, stop);
+    else
+        throw base::Error(base::ErrorKind::invalid_input, "this source cannot be fetched yet");
     if (fetched.files == 0)
         throw base::Error(base::ErrorKind::invalid_input,
                           "there is not a single file in the source",
@@ -31,7 +34,9 @@ Fetched fetch_archive(const Archive& archive, const JobLimits& limits, const fs:
     caps.entries = limits.source_entries;
     image::unpack_source(
         [&](char* buffer, std::size_t size) { return base::read_some(file.get(), buffer, size); },
-        target, caps, image::RootDirectory::keep, stop);
+        target, caps,
+        archive.strip_single_root ? image::RootDirectory::strip_single : image::RootDirectory::keep,
+        stop);
     Fetched fetched;
     for (const auto& entry : fs::recursive_directory_iterator(target)) {
         give_to(entry.path(), user);

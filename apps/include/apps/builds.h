@@ -1,0 +1,104 @@
+// The builds' table: the durable queue and its history. A row is written before each side effect;
+// a published row is the commit point. Whoever works on a build holds a lease on its row and says
+// its fence with every write: a worker that was given up on cannot write over its successor.
+// Times of leases are the database's own clock. Any thread, any process on one database.
+#pragma once
+
+#include "apps/records.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace apps {
+
+class Database;
+
+// A build that a worker holds.
+struct Claim {
+    Build build;             // running, its attempt counted
+    std::int64_t fence = 0;  // grows with each claim of the row
+};
+
+struct QueuePlace {
+    std::int64_t ahead = 0;   // builds that would start or end before it: running ones included
+    std::int64_t queued = 0;  // all that wait
+};
+
+struct BuildFilter {
+    std::string app; // empty: of every app
+    std::vector<std::string> apps = {}; // when not empty: of these alone (a token's)
+    std::optional<BuildState> state = {};
+    int limit = 50; // the newest ones
+    int offset = 0;
+};
+
+struct RecoverSettings {
+    int most_attempts = 3;
+    std::string lost_reason;    // of a build whose source died with its server
+    std::string poison_reason;  // of one that took its worker down each time
+};
+
+class Builds {
+  public:
+    explicit Builds(Database& database) : database_(database) {}
+
+    // State received or queued. Throws Error{not_found} for an unknown app, Error{limit_exceeded}
+    // when `most_queued` (0: no limit) wait already, counting `most_of_owner` of this owner.
+    void add(const Build& build, std::int64_t most_queued = 0, std::int64_t most_of_owner = 0);
+    // received -> queued; false when it is not received any more.
+    bool enqueue(std::string_view id);
+    // The same tree asked twice by a door that may not build twice: adds the build unless one with
+    // this `once` key exists; returns the id of the one that is there.
+    std::string add_once(const Build& build, std::string_view once);
+
+    // Queued builds of the same app and ref that are older than `by` become superseded. Their ids.
+    std::vector<std::string> supersede(const Build& by, std::string_view reason);
+
+    // The next one, if any: of an app of which none runs. In this order: people before webhooks
+    // (after `aging` of waiting a webhook's counts as a person's), the owner of whom fewest run,
+    // the owner whose last start is longest ago, the oldest. One transaction: two workers never
+    // get the same row.
+    std::optional<Claim> claim(std::string_view worker, std::chrono::milliseconds lease,
+                               std::chrono::milliseconds aging = std::chrono::minutes(10));
+    // False: the lease is lost, the worker must stop at once.
+    bool renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease);
+    // Phases and the state running or exporting. Throws Error{denied} when the lease is lost.
+    void note(const Build& build, std::int64_t fence);
+    // A final state. Throws Error{denied} when the lease is lost or the row is final already.
+    void finish(const Build& build, std::int64_t fence);
+    // Of one that nobody holds (received, queued): cancelled, superseded, refused. False when
+    // somebody holds it or it is over.
+    bool close(const Build& build);
+
+    // Anybody: asks whoever holds it to stop; renew() of the holder says so by wants_cancel().
+    bool request_cancel(std::string_view id, std::string_view why); // false: it is over
+    std::optional<std::string> wants_cancel(std::string_view id);
+
+    // Leases that ran out (`every`: all leases of this worker, after its restart): queued again
+    // where the source is durable and attempts are left, else lost. Received rows of a dead server
+    // are the caller's to judge: list them. Returns what changed.
+    std::vector<Build> recover(const RecoverSettings& settings, std::string_view every_of = {});
+
+    QueuePlace place(std::string_view id);
+    // The mean of the last (at most 20) builds of the app that ran, in milliseconds; empty: none.
+    std::optional<std::int64_t> usual_duration(std::string_view app);
+
+    std::optional<Build> find(std::string_view id);
+    std::vector<Build> list(const BuildFilter& filter); // newest first
+    std::int64_t count(const BuildFilter& filter);
+    std::optional<Build> last_published(std::string_view app);
+    std::vector<std::pair<BuildState, std::int64_t>> count_by_state();
+    // Retention: rows that are over and older than `before`, but not the newest `keep` of each app
+    // nor its last published one. The caller removes what belongs to them first.
+    std::vector<Build> list_expired(std::int64_t before, int keep);
+    void remove(std::string_view id);
+
+  private:
+    Database& database_;
+};
+
+} // namespace apps

@@ -1,0 +1,41 @@
+// One database: SQLite in a file, or PostgreSQL. It runs transactions, translates errors to
+// base::Error and knows where the two dialects differ; what the tables mean is for the classes
+// above it, whose SQL is the same for both. Any thread.
+// Writes of several threads that wait at once may share one commit (SQLite); each is durable when
+// its call returns, and one that throws undoes itself alone.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace soci {
+class session;
+}
+
+namespace apps {
+
+class Database {
+  public:
+    virtual ~Database() = default;
+
+    using Work = std::function<void(soci::session& sql)>;
+    virtual void read(const Work& work) = 0;
+    virtual void write(const Work& work) = 0;
+    // An SQL expression: milliseconds since 1970 by the database's clock.
+    virtual std::string now() const = 0;
+    // "sqlite" or "postgresql".
+    virtual std::string kind() const = 0;
+    // Throws Error{unavailable} when it does not answer: for /readyz.
+    virtual void check() = 0;
+};
+
+// Opens or makes the database (mode 0600) and brings its schema to this program's version; one of a
+// newer program is refused. WAL, synchronous=FULL, waits 5 s for a lock.
+std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file);
+// connection: libpq's URI or key=value form; a password belongs into PGPASSFILE or `password`.
+std::unique_ptr<Database> open_postgresql(const std::string& connection,
+                                          const std::string& password = {});
+
+} // namespace apps
