@@ -1,0 +1,30 @@
+// From a build's row to what a forge is told of it. Pure functions.
+#pragma once
+
+#include "apps/builds.h"
+#include "apps/hooks.h"
+#include "forges/report.h"
+
+#include <string>
+#include <vector>
+
+namespace server {
+
+// The kinds of notices that this webhook's forge wants: "status", "deployment" (GitHub alone).
+std::vector<std::string> forge_notices(const apps::Hook& hook);
+
+forges::Report report_of(const apps::Build& build, const apps::Hook& hook,
+                         const std::string& public_url);
+
+// As a notice's payload; parse_report is the inverse.
+std::string render_report(const forges::Report& report);
+forges::Report parse_report(const std::string& payload);
+
+// The deployment that an earlier notice about this build made; empty: none.
+void note_deployment(apps::Notice& notice, const std::string& deployment);
+std::string find_deployment(const std::vector<apps::Notice>& notices, const std::string& build);
+
+// What the forge's token is sealed for (base::KeyRing).
+std::string context_of_token(const std::string& hook);
+
+} // namespace server

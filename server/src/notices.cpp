@@ -1,0 +1,263 @@
+#include "notices.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/task_group.h"
+#include "forges/event.h"
+#include "forges/report.h"
+#include "http/address.h"
+#include "http/client.h"
+
+#include "build_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace server {
+namespace {
+
+using base::Error;
+using base::json::Value;
+using forges::Ending;
+using forges::Verdict;
+
+constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
+constexpr int most_due = 64;
+constexpr auto longest_call = std::chrono::seconds(60);
+
+http::ClientOptions client_options(const std::string& ca_file) {
+    http::ClientOptions options;
+    options.ca_file = ca_file;
+    options.connect_timeout = std::chrono::seconds(10);
+    options.stall_timeout = std::chrono::seconds(30);
+    return options;
+}
+
+http::ClientOptions guarded_options(const std::string& ca_file) {
+    auto options = client_options(ca_file);
+    options.allow_address = [](const std::string& address) {
+        return http::is_public_address(address);
+    };
+    return options;
+}
+
+} // namespace
+
+struct NoticeSender::Clients {
+    explicit Clients(const std::string& ca_file)
+        : guarded(guarded_options(ca_file)), trusted(client_options(ca_file)) {}
+    http::Client guarded; // for every host but those that the operator allowed
+    http::Client trusted;
+};
+
+NoticeSender::NoticeSender(apps::Store& store, const base::KeyRing& keys, NoticeSettings settings)
+    : store_(store), keys_(keys), settings_(std::move(settings)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      clients_(std::make_unique<Clients>(settings_.ca_file)) {
+    if (!wake_) base::throw_errno("could not make an event");
+}
+
+NoticeSender::~NoticeSender() = default;
+
+void NoticeSender::on_change(const apps::Build& build) noexcept {
+    try {
+        add_for_forge(build);
+        add_for_subscribers(build);
+        wake();
+    } catch (const std::exception& error) {
+        base::log::warning("a notice about a build could not be kept",
+                           {{"build", build.id}, {"reason", error.what()}});
+    }
+}
+
+void NoticeSender::add_for_forge(const apps::Build& build) {
+    if (build.hook.empty()) return;
+    const auto hook = store_.hooks().find(build.hook);
+    if (!hook || hook->api_url.empty() || hook->sealed_token.empty()) return;
+    for (const auto& kind : forge_notices(*hook)) {
+        apps::Notice notice;
+        notice.kind = kind;
+        notice.app = build.app;
+        notice.target = hook->id;
+        notice.subject = build.id;
+        notice.payload = render_report(report_of(build, *hook, settings_.public_url));
+        notice.state = "open";
+        notice.created = notice.due = apps::now_milliseconds();
+        store_.notices().add(notice);
+    }
+}
+
+void NoticeSender::add_for_subscribers(const apps::Build& build) {
+    const auto type = "build." + std::string(apps::to_string(build.state));
+    for (const auto& subscription : store_.notices().list_subscriptions(build.app)) {
+        const auto& wanted = subscription.events;
+        if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end())
+            continue;
+        apps::Notice notice;
+        notice.kind = "event";
+        notice.app = build.app;
+        notice.target = subscription.id;
+        notice.subject = build.id;
+        notice.payload =
+            base::json::render({{"type", type},
+                                {"timestamp", render_time(apps::now_milliseconds())},
+                                {"data", {{"build", settings_.render_build(build)}}}});
+        notice.state = "open";
+        notice.created = notice.due = apps::now_milliseconds();
+        store_.notices().add(notice);
+    }
+}
+
+void NoticeSender::run(const base::Stop& stop) {
+    base::TaskGroup threads;
+    const auto start = [&](apps::Notice notice) {
+        threads.start([this, stop, notice = std::move(notice)](const base::Stop&) {
+            say(notice, stop);
+            shared_.lock()->busy.erase(notice.target);
+            wake();
+        });
+    };
+    while (!stop.requested()) {
+        std::uint64_t count = 0;
+        [[maybe_unused]] const auto cleared = ::read(wake_.get(), &count, sizeof count);
+        int patience = 1000; // the database is away: ask again
+        try {
+            patience = start_due(start) ? -1 : wait_until_due();
+        } catch (const Error& error) {
+            base::log::warning("notices cannot be read", {{"reason", error.describe()}});
+        }
+        pollfd fds[] = {{wake_.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
+        ::poll(fds, 2, patience);
+    }
+    threads.join();
+}
+
+// True when as many targets as may be are talked to: one that ends wakes us.
+bool NoticeSender::start_due(const std::function<void(apps::Notice)>& start) {
+    for (auto& notice : store_.notices().list_due(apps::now_milliseconds(), most_due)) {
+        {
+            auto shared = shared_.lock();
+            if (shared->busy.size() >= most_at_once) return true;
+            if (!shared->busy.insert(notice.target).second) continue;
+        }
+        start(std::move(notice));
+    }
+    return !shared_.lock()->busy.empty();
+}
+
+int NoticeSender::wait_until_due() {
+    const auto next = store_.notices().next_due();
+    if (!next) return -1;
+    constexpr std::int64_t an_hour = 3'600'000;
+    return static_cast<int>(std::clamp<std::int64_t>(*next - apps::now_milliseconds(), 0, an_hour));
+}
+
+void NoticeSender::say(apps::Notice notice, const base::Stop& stop) {
+    try {
+        if (is_overtaken(notice)) {
+            notice.state = "sent";
+            notice.reason = "a newer state was told instead";
+            return store_.notices().update(notice);
+        }
+        const auto verdict = send(notice, stop.within(longest_call));
+        base::failpoint("notice_sent");
+        settle(std::move(notice), verdict);
+        stop.wait(settings_.gap);
+    } catch (const Error& error) {
+        if (stop.requested()) return;
+        base::log::warning("a notice could not be sent", {{"reason", error.describe()}});
+        stop.wait(std::chrono::seconds(1)); // the database is away, or the row is not to be read
+    }
+}
+
+// Forges show the last state alone; a subscriber gets every event.
+bool NoticeSender::is_overtaken(const apps::Notice& notice) {
+    if (notice.kind == "event") return false;
+    const auto others = store_.notices().list(notice.target, 100);
+    return std::any_of(others.begin(), others.end(), [&](const apps::Notice& other) {
+        return other.number > notice.number && other.subject == notice.subject &&
+               other.kind == notice.kind;
+    });
+}
+
+Verdict NoticeSender::send(apps::Notice& notice, const base::Stop& stop) {
+    try {
+        return notice.kind == "event" ? send_event(notice, stop) : send_to_forge(notice, stop);
+    } catch (const Error& error) {
+        if (error.kind() == base::ErrorKind::cancelled || stop.requested()) throw;
+        return {Ending::never, error.message(), {}};
+    }
+}
+
+Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop) {
+    const auto hook = store_.hooks().find(notice.target);
+    if (!hook) return {Ending::never, "the webhook is no more", {}};
+    const forges::Forge forge{hook->kind, hook->api_url, hook->repository,
+                              keys_.unseal(hook->sealed_token, context_of_token(hook->id))};
+    auto& client = client_for(hook->api_url);
+    const auto report = parse_report(notice.payload);
+    if (notice.kind == "status")
+        return forges::tell(client, forges::render_status(forge, report), stop).verdict;
+    auto deployment = find_deployment(store_.notices().list(notice.target, 100), notice.subject);
+    if (deployment.empty()) {
+        const auto made = forges::tell(client, forges::render_deployment(forge, report), stop);
+        if (made.verdict.ending != Ending::done) return made.verdict;
+        deployment = forges::parse_deployment(made.body);
+        note_deployment(notice, deployment);
+        store_.notices().update(notice); // a crash after this makes no second deployment
+    }
+    return forges::tell(client, forges::render_deployment_status(forge, report, deployment), stop)
+        .verdict;
+}
+
+Verdict NoticeSender::send_event(const apps::Notice& notice, const base::Stop& stop) {
+    const auto subscription = store_.notices().find_subscription(notice.target);
+    if (!subscription) return {Ending::never, "the subscription is no more", {}};
+    const auto secret =
+        keys_.unseal(subscription->sealed_secret, "subscription/" + subscription->id);
+    // The same id each time: whoever gets it twice can tell.
+    const auto request = forges::render_event(
+        subscription->url, secret, subscription->id + "_" + std::to_string(notice.number),
+        apps::now_milliseconds() / 1000, notice.payload);
+    return forges::tell(client_for(subscription->url), request, stop).verdict;
+}
+
+void NoticeSender::settle(apps::Notice notice, const Verdict& verdict) {
+    ++notice.attempts;
+    notice.reason = verdict.reason;
+    if (verdict.ending == Ending::done) {
+        notice.state = "sent";
+    } else if (verdict.ending == Ending::never || notice.attempts >= settings_.most_attempts) {
+        notice.state = "failed";
+        base::log::warning("a notice was given up", {{"app", notice.app},
+                                                     {"build", notice.subject},
+                                                     {"kind", notice.kind},
+                                                     {"reason", notice.reason}});
+    } else {
+        auto wait = settings_.first_retry;
+        for (int i = 1; i < notice.attempts && wait < settings_.longest_retry; ++i) wait *= 4;
+        wait = std::max<std::chrono::milliseconds>(std::min(wait, settings_.longest_retry),
+                                                   verdict.after);
+        notice.due = apps::now_milliseconds() + wait.count();
+    }
+    store_.notices().update(notice);
+}
+
+http::Client& NoticeSender::client_for(const std::string& url) {
+    const auto host = http::parse_url(url).host;
+    const auto& allowed = settings_.allowed_private_hosts;
+    return std::find(allowed.begin(), allowed.end(), host) == allowed.end() ? clients_->guarded
+                                                                            : clients_->trusted;
+}
+
+void NoticeSender::wake() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+} // namespace server
