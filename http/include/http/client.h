@@ -50,8 +50,6 @@ struct ClientOptions {
     // Asked with each numeric address before a connection is made to it, whatever its name was
     // resolved to; false: Error{denied}. For URLs of strangers (address.h). Empty: all are allowed.
     std::function<bool(const std::string& address)> allow_address;
-    // All requests go to the server at this local socket, whatever host their URL names.
-    std::string unix_socket = {};
 };
 
 class Client {
