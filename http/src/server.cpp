@@ -170,11 +170,10 @@ void Server::State::serve(Guest guest, const base::Stop& stop, const base::Stop&
     try {
         Stream stream(std::move(guest.connection), settings.limits, end);
         RequestReader reader(stream, settings.limits);
-        bool first = true;
-        // The first request is waited for with the patience for a head, not for an idle client.
-        while (first || reader.has_more() || stream.wait_for_request(stop)) {
-            first = false;
+        auto patience = settings.limits.header_time;
+        while (reader.has_more() || stream.wait_for_request(stop.within(patience))) {
             if (!answer_one(stream, reader, guest, stop, end)) return;
+            patience = settings.limits.idle_time;
         }
     } catch (const std::exception& failure) {
         base::log::warning("a connection ended by a failure", {{"reason", failure.what()}});
@@ -190,7 +189,7 @@ bool Server::State::answer_one(Stream& stream, RequestReader& reader, const Gues
     head.peer_uid = guest.uid;
     head.tls = settings.tls.has_value();
     try {
-        if (!reader.read_head(head, stop.requested() ? stop : end)) return false;
+        if (!reader.read_head(head, end)) return false;
     } catch (const BadRequest& error) {
         answer_bad_request(stream, error, head);
         return false;

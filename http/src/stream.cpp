@@ -20,7 +20,7 @@ Stream::Stream(std::unique_ptr<Connection> connection, const ServerLimits& limit
 bool Stream::wait_for_request(const base::Stop& stop) noexcept {
     if (may_hold_more_) return true;
     try {
-        return stop.within(limits_.idle_time).wait_for(connection_->fd(), POLLIN);
+        return stop.wait_for(connection_->fd(), POLLIN);
     } catch (const base::Error&) {
         return false;
     }
