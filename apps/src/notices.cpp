@@ -93,8 +93,9 @@ std::optional<std::int64_t> Notices::next_due() {
 void Notices::update(const Notice& notice) {
     database_.write([&](soci::session& sql) {
         Query(sql,
-              "UPDATE notices SET state = ?, reason = ?, attempts = ?, due = ? WHERE number = ?",
-              notice.state, notice.reason, notice.attempts, notice.due, notice.number)
+              "UPDATE notices SET payload = ?, state = ?, reason = ?, attempts = ?, due = ?"
+              " WHERE number = ?",
+              notice.payload, notice.state, notice.reason, notice.attempts, notice.due, notice.number)
             .execute();
     });
 }
@@ -104,6 +105,16 @@ std::vector<Notice> Notices::list(std::string_view target, int limit) {
     database_.read([&](soci::session& sql) {
         Query query(sql, select_notices + " WHERE target = ? ORDER BY number DESC LIMIT ?", target,
                     limit);
+        found = read_all(query);
+    });
+    return found;
+}
+
+std::vector<Notice> Notices::list_of(std::string_view target, std::string_view subject) {
+    std::vector<Notice> found;
+    database_.read([&](soci::session& sql) {
+        Query query(sql, select_notices + " WHERE target = ? AND subject = ? ORDER BY number",
+                    target, subject);
         found = read_all(query);
     });
     return found;

@@ -111,9 +111,9 @@ void note_deployment(apps::Notice& notice, const std::string& deployment) {
     notice.payload = base::json::render(value);
 }
 
-std::string find_deployment(const std::vector<apps::Notice>& notices, const std::string& build) {
+std::string find_deployment(const std::vector<apps::Notice>& notices) {
     for (const auto& notice : notices) {
-        if (notice.kind != "deployment" || notice.subject != build) continue;
+        if (notice.kind != "deployment") continue;
         const auto value = base::json::parse(notice.payload, "a notice");
         if (const auto deployment = find_string(value, "deployment")) return *deployment;
     }

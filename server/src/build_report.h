@@ -20,9 +20,9 @@ forges::Report report_of(const apps::Build& build, const apps::Hook& hook,
 std::string render_report(const forges::Report& report);
 forges::Report parse_report(const std::string& payload);
 
-// The deployment that an earlier notice about this build made; empty: none.
+// The deployment that one of the notices about a build made; empty: none.
 void note_deployment(apps::Notice& notice, const std::string& deployment);
-std::string find_deployment(const std::vector<apps::Notice>& notices, const std::string& build);
+std::string find_deployment(const std::vector<apps::Notice>& notices);
 
 // What the forge's token is sealed for (base::KeyRing).
 std::string context_of_token(const std::string& hook);

@@ -28,6 +28,8 @@ using forges::Verdict;
 
 constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
 constexpr int most_due = 64;
+constexpr int most_recovered = 500;
+constexpr std::chrono::milliseconds remembered = std::chrono::hours(24);
 constexpr auto longest_call = std::chrono::seconds(60);
 
 http::ClientOptions client_options(const std::string& ca_file) {
@@ -113,6 +115,34 @@ void NoticeSender::add_for_subscribers(const apps::Build& build) {
     }
 }
 
+// Between a build's last write and its notice a server may die.
+void NoticeSender::recover() {
+    const auto since = apps::now_milliseconds() - remembered.count();
+    apps::BuildFilter newest;
+    newest.limit = most_recovered;
+    for (const auto& build : store_.builds().list(newest)) {
+        if (!apps::is_over(build.state) || build.finished < since) continue;
+        if (!is_told(build)) on_change(build);
+    }
+}
+
+// By whether the last state stands in the table for the first who would be told.
+bool NoticeSender::is_told(const apps::Build& build) {
+    const auto type = "build." + std::string(apps::to_string(build.state));
+    if (!build.hook.empty())
+        if (const auto hook = store_.hooks().find(build.hook); hook && !forge_notices(*hook).empty())
+            for (const auto& notice : store_.notices().list_of(hook->id, build.id))
+                if (parse_report(notice.payload).progress ==
+                    report_of(build, *hook, settings_.public_url).progress)
+                    return true;
+    for (const auto& subscription : store_.notices().list_subscriptions(build.app))
+        for (const auto& notice : store_.notices().list_of(subscription.id, build.id))
+            if (base::json::find_string(base::json::parse(notice.payload, "a notice"), "type") ==
+                type)
+                return true;
+    return false;
+}
+
 void NoticeSender::run(const base::Stop& stop) {
     base::TaskGroup threads;
     const auto start = [&](apps::Notice notice) {
@@ -166,8 +196,9 @@ void NoticeSender::say(apps::Notice notice, const base::Stop& stop) {
         }
         const auto verdict = send(notice, stop.within(longest_call));
         base::failpoint("notice_sent");
+        const bool is_event = notice.kind == "event";
         settle(std::move(notice), verdict);
-        stop.wait(settings_.gap);
+        if (!is_event) stop.wait(settings_.gap);
     } catch (const Error& error) {
         if (stop.requested()) return;
         base::log::warning("a notice could not be sent", {{"reason", error.describe()}});
@@ -178,10 +209,9 @@ void NoticeSender::say(apps::Notice notice, const base::Stop& stop) {
 // Forges show the last state alone; a subscriber gets every event.
 bool NoticeSender::is_overtaken(const apps::Notice& notice) {
     if (notice.kind == "event") return false;
-    const auto others = store_.notices().list(notice.target, 100);
+    const auto others = store_.notices().list_of(notice.target, notice.subject);
     return std::any_of(others.begin(), others.end(), [&](const apps::Notice& other) {
-        return other.number > notice.number && other.subject == notice.subject &&
-               other.kind == notice.kind;
+        return other.number > notice.number && other.kind == notice.kind;
     });
 }
 
@@ -203,7 +233,7 @@ Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop
     const auto report = parse_report(notice.payload);
     if (notice.kind == "status")
         return forges::tell(client, forges::render_status(forge, report), stop).verdict;
-    auto deployment = find_deployment(store_.notices().list(notice.target, 100), notice.subject);
+    auto deployment = find_deployment(store_.notices().list_of(notice.target, notice.subject));
     if (deployment.empty()) {
         const auto made = forges::tell(client, forges::render_deployment(forge, report), stop);
         if (made.verdict.ending != Ending::done) return made.verdict;

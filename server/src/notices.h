@@ -47,6 +47,8 @@ class NoticeSender {
     // Writes what is to be said about this state of the build. Does not throw: a build never fails
     // for its notices.
     void on_change(const apps::Build& build) noexcept;
+    // At the start: the ends of builds that a server which is no more could not write down here.
+    void recover();
     // Says what is due until the stop.
     void run(const base::Stop& stop);
 
@@ -56,6 +58,7 @@ class NoticeSender {
     };
     void add_for_forge(const apps::Build& build);
     void add_for_subscribers(const apps::Build& build);
+    bool is_told(const apps::Build& build);
     bool start_due(const std::function<void(apps::Notice)>& start);
     void say(apps::Notice notice, const base::Stop& stop);
     bool is_overtaken(const apps::Notice& notice);
