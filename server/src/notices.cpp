@@ -9,6 +9,7 @@
 #include "http/address.h"
 #include "http/client.h"
 
+#include "api/answers.h"
 #include "build_report.h"
 
 #include <nlohmann/json.hpp>
@@ -97,6 +98,8 @@ void NoticeSender::add_for_forge(const apps::Build& build) {
 void NoticeSender::add_for_subscribers(const apps::Build& build) {
     const auto type = "build." + std::string(apps::to_string(build.state));
     for (const auto& subscription : store_.notices().list_subscriptions(build.app)) {
+        const bool before_it = apps::is_over(build.state) && build.finished < subscription.created;
+        if (before_it) continue; // told again after a restart
         const auto& wanted = subscription.events;
         if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end())
             continue;
@@ -107,7 +110,7 @@ void NoticeSender::add_for_subscribers(const apps::Build& build) {
         notice.subject = build.id;
         notice.payload =
             base::json::render({{"type", type},
-                                {"timestamp", render_time(apps::now_milliseconds())},
+                                {"timestamp", api::time_or_null(apps::now_milliseconds())},
                                 {"data", {{"build", settings_.render_build(build)}}}});
         notice.state = "open";
         notice.created = notice.due = apps::now_milliseconds();
