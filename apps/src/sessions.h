@@ -15,9 +15,7 @@ namespace apps {
 class Sessions {
   public:
     using Open = std::function<std::unique_ptr<soci::session>()>;
-    Sessions(std::size_t most, Open open) : open_(std::move(open)) {
-        places_.lock()->resize(most);
-    }
+    Sessions(std::size_t most, Open open) : open_(std::move(open)) { places_.lock()->resize(most); }
 
     // Waits for a free place; connects when nobody is connected there. A borrower that met a fault
     // does not give its connection back.

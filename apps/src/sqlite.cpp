@@ -25,6 +25,8 @@ using base::ErrorKind;
 
 [[noreturn]] void rethrow(const soci::sqlite3_soci_error& error) {
     const std::string why = error.get_error_message();
+    if (why.find("FOREIGN KEY") != std::string::npos)
+        throw Error(ErrorKind::not_found, "what it belongs to is not there");
     switch (error.result() & 0xff) {
     case SQLITE_CONSTRAINT:
         throw Error(ErrorKind::already_exists, "it is there already: " + why);
