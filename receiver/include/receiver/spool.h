@@ -18,7 +18,7 @@ namespace receiver {
 
 // Names in messages are the configuration's: whoever runs the server can change what was hit.
 struct SpoolLimits {
-    std::uint64_t bytes = 1ull << 30; // "upload.size"
+    std::uint64_t bytes = 2ull << 30; // "upload.size"
     std::chrono::seconds time{900};   // "upload.time", of one whole body
 };
 
