@@ -191,11 +191,18 @@ class Attempts {
             if (error.kind() != ErrorKind::unavailable && error.kind() != ErrorKind::timed_out)
                 throw;
             stop_.throw_if_over("asking the server");
-            if (lost_ || error.kind() == ErrorKind::timed_out) throw ConnectionLost(error);
+            if (lost_ || error.kind() == ErrorKind::timed_out)
+                throw ConnectionLost(endpoint_.is_remote() ? error : without_host(error));
             lost_ = true;
             pause(pause_);
             return std::nullopt;
         }
+    }
+
+    // Of a local socket the client names a host that nobody meant.
+    Error without_host(const Error& error) const {
+        return {error.kind(), "the server does not answer at " + endpoint_.name(),
+                "Is slipwayd running? Its log says why it ended."};
     }
 
     bool may_wait(const http::Response& response) {

@@ -15,11 +15,12 @@ namespace {
 struct Place {
     std::string path;               // "", "config", "config set"
     std::vector<std::string> words; // subcommands, then options
+    bool is_leaf = true;            // files may follow
 };
 
 void collect(const CLI::App& command, const std::string& path, std::vector<Place>& places) {
-    Place place{path, {}};
     const auto below = command.get_subcommands([](const CLI::App*) { return true; });
+    Place place{path, {}, below.empty()};
     for (const auto* child : below) place.words.push_back(child->get_name());
     for (const auto* option : command.get_options())
         for (const auto& name : option->get_lnames()) place.words.push_back("--" + name);
@@ -30,17 +31,17 @@ void collect(const CLI::App& command, const std::string& path, std::vector<Place
 
 std::string bash_script(const std::vector<Place>& places) {
     std::string script = "_slipway() {\n"
-                         "    local path= word i\n"
+                         "    local place= word i\n"
                          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
                          "        word=${COMP_WORDS[i]}\n"
-                         "        case \"${path:+$path }$word\" in\n";
+                         "        case \"${place:+$place }$word\" in\n";
     for (const auto& place : places)
         if (!place.path.empty())
-            script += "        '" + place.path + "') path='" + place.path + "' ;;\n";
+            script += "        '" + place.path + "') place='" + place.path + "' ;;\n";
     script += "        esac\n"
               "    done\n"
               "    local words=\n"
-              "    case \"$path\" in\n";
+              "    case \"$place\" in\n";
     for (const auto& place : places)
         script += "    '" + place.path + "') words='" + join(place.words, " ") + "' ;;\n";
     return script + "    esac\n"
@@ -58,7 +59,7 @@ std::string fish_script(const std::vector<Place>& places) {
     std::string script = "function __slipway_path\n"
                          "    set -l path\n"
                          "    for word in (commandline -opc)[2..-1]\n"
-                         "        set -l next (string join ' ' $path $word)\n"
+                         "        set -l next (string join -- ' ' $path $word)\n"
                          "        switch \"$next\"\n"
                          "            case";
     for (const auto& place : places)
@@ -66,11 +67,12 @@ std::string fish_script(const std::vector<Place>& places) {
     script += "\n                set path (string split ' ' $next)\n"
               "        end\n"
               "    end\n"
-              "    string join ' ' $path\n"
+              "    string join -- ' ' $path\n"
               "end\n";
     for (const auto& place : places)
-        script += "complete -c slipway -n 'test (__slipway_path | string collect -a) = \"" +
-                  place.path + "\"' -a '" + join(place.words, " ") + "'\n";
+        script += "complete -c slipway" + std::string(place.is_leaf ? "" : " -f") +
+                  " -n 'test (__slipway_path | string collect -a) = \"" + place.path + "\"' -a '" +
+                  join(place.words, " ") + "'\n";
     return script;
 }
 

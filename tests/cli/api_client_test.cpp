@@ -83,7 +83,7 @@ TEST_CASE("parts of a path cannot change the path") {
 
 TEST_CASE("all pages of a list are read, and no more than wanted") {
     FakeServer server([](const auto& request) {
-        if (request.target.find("page=3") != std::string::npos)
+        if (request.target.find("&page=3") != std::string::npos)
             return json(200, page({"e"}, nullptr));
         if (request.target.find("&page=2") != std::string::npos)
             return json(200, page({"c", "d"}, 3));

@@ -89,9 +89,9 @@ TEST_CASE("logging out of the default leaves the only other one as the default")
 }
 
 TEST_CASE("a flag beats a variable, a variable the default login, the login the local socket") {
-    const EndpointWish base{.control = "/run/control.sock"};
-    CHECK(choose(base).url == "https://two:443");
-    auto wish = base;
+    const EndpointWish nothing{.control = "/run/control.sock"};
+    CHECK(choose(nothing).url == "https://two:443");
+    auto wish = nothing;
     wish.state_variable = true;
     CHECK(choose(wish).socket == "/run/control.sock");
     wish.server_variable = "https://one";
@@ -100,7 +100,8 @@ TEST_CASE("a flag beats a variable, a variable the default login, the login the 
     CHECK(choose(wish).socket == "/run/control.sock");
     wish.server = "https://two";
     CHECK(choose(wish).url == "https://two:443");
-    CHECK(cli::choose_endpoint(base, [] { return Credentials(); }).socket == "/run/control.sock");
+    CHECK(cli::choose_endpoint(nothing, [] { return Credentials(); }).socket ==
+          "/run/control.sock");
     wish.server = "local";
     CHECK(choose(wish).socket == "/run/control.sock");
 }
