@@ -53,14 +53,13 @@ check 'a log can be read from an offset' '
     slipway builds log "$build" --offset 20 >"$work/rest"
     tail -c +21 "$work/whole" | cmp - "$work/rest"
 '
-check 'builds follow ends with the digest, and builds retry needs no commit' '
+check 'builds follow ends with the digest' '
     id=$(slipway --json builds list --app hello --state published | jq -r ".builds[0].id")
     slipway builds follow "$id" >"$work/out"
-    digest=$(tail -n 1 "$work/out")
-    same "$digest" "$(slipway --json builds info "$id" | jq -r .digest)"
-    same "$(slipway builds retry "$id" | tail -n 1)" "$digest"
-    same "$(last_build hello .state)" published
-    [ "$(last_build hello .id)" != "$id" ]
+    expect "fine" "$work/out"
+    digest=$(slipway --json builds info "$id" | jq -r .digest)
+    [ "$digest" != null ]
+    same "$(tail -n 1 "$work/out")" "$digest"
 '
 check 'noun:verb and -a are as good as noun verb APP' '
     same "$(slipway apps:info -a hello)" "$(slipway apps info hello)"
