@@ -241,8 +241,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                       [&](auto&... arguments) { return door.answer(arguments...); }),
         LocalListener(wire::listen_at(state.control_socket(), 0600), {},
                       [&](auto&... arguments) { return control.answer(arguments...); }),
-        HttpListeners(config, api, std::move(http),
-                      wire::listen_at(state.api_socket(), 0600)),
+        HttpListeners(config, api, std::move(http), wire::listen_at(state.api_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
     write_addresses(site, metrics_address);

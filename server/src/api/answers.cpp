@@ -136,8 +136,7 @@ Page parse_page(const http::RequestHead& head) {
     return page;
 }
 
-http::Reply list_reply(const std::string& name, Value items, const Page& page,
-                       std::int64_t total) {
+http::Reply list_reply(const std::string& name, Value items, const Page& page, std::int64_t total) {
     const auto pages = std::max<std::int64_t>(1, (total + page.size - 1) / page.size);
     const auto neighbour = [&](int number) {
         return number >= 1 && number <= pages ? Value(number) : Value(nullptr);

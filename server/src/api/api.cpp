@@ -37,14 +37,13 @@ bool only_reads(const std::string& method) {
 }
 
 [[noreturn]] void deny(const Principal& principal, const std::string& needed) {
-    throw Error(ErrorKind::denied,
-                "the token " + base::quoted(principal.name) + " may not do this",
+    throw Error(ErrorKind::denied, "the token " + base::quoted(principal.name) + " may not do this",
                 "It needs the scope " + needed + ".");
 }
 
 void log_answer(const Call& call, const std::string& pattern, std::chrono::microseconds time) {
     // Those who look every few seconds whether we live would be most of the log.
-    const bool quiet = pattern == "/livez" || pattern == "/readyz";
+    const bool quiet = pattern == "/livez" || pattern == "/readyz" || pattern == "/metrics";
     const auto& head = call.head();
     // Without the query: it may carry the proof of a pre-authenticated URL.
     base::log::write(quiet ? base::log::Level::debug : base::log::Level::info, "a request",
@@ -76,8 +75,7 @@ std::string_view to_string(Access access) noexcept {
 }
 
 Api::Api(const Site& site, Metrics& metrics)
-    : site_(site),
-      metrics_(metrics),
+    : site_(site), metrics_(metrics),
       authentication_(site.store.tokens(), site.config.http.max_failed_logins),
       requests_(site.config.http.max_requests) {}
 

@@ -41,9 +41,8 @@ void check_owner(const std::string& owner) {
 void list_apps(Api& api, Call& call) {
     const auto& principal = call.principal();
     auto apps = api.site().store.list_apps();
-    std::erase_if(apps, [&](const apps::App& app) {
-        return !principal.may(app.name, apps::Right::read);
-    });
+    std::erase_if(
+        apps, [&](const apps::App& app) { return !principal.may(app.name, apps::Right::read); });
     const auto page = parse_page(call.head());
     Value list = Value::array();
     const auto begin = std::min(apps.size(), static_cast<std::size_t>(page.offset()));
@@ -76,8 +75,9 @@ http::Reply create_app(Api& api, const Value& wanted) {
 
 void check_uri(const std::string& uri) {
     if (uri.empty() || uri.size() > longest_uri || base::printable(uri) != uri)
-        throw FieldError("buildpacks", base::quoted(uri) + " names no buildpack",
-                         "Give an id, a git or archive URL, or an image: docs/buildpacks/choice.md");
+        throw FieldError(
+            "buildpacks", base::quoted(uri) + " names no buildpack",
+            "Give an id, a git or archive URL, or an image: docs/buildpacks/choice.md");
     // Everybody who may push sees the list and the log.
     const auto scheme = uri.find("://");
     const auto at = uri.find('@');
@@ -105,8 +105,7 @@ void change_app(Api& api, Call& call) {
     if (wanted.contains("buildpacks"))
         site.store.set_app_setting(app.name, "buildpacks", uris.empty() ? "" : Value(uris).dump());
     // null and "" both mean: the server's own choice again.
-    if (wanted.contains("stack"))
-        site.store.set_app_setting(app.name, "stack", stack.value_or(""));
+    if (wanted.contains("stack")) site.store.set_app_setting(app.name, "stack", stack.value_or(""));
     if (owner) site.store.set_app_owner(app.name, *owner);
     base::log::info("an app was changed", {{"app", app.name}, {"by", call.principal().name}});
     call.send(envelope(200, "app", shape_app(site, *site.store.find_app(app.name))));

@@ -72,9 +72,9 @@ Principal Authentication::identify(const http::RequestHead& head) {
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::unauthenticated) {
             failures_.take(network);
-            base::log::warning("a token was refused", {{"from", head.peer},
-                                                       {"request", head.id},
-                                                       {"reason", error.message()}});
+            base::log::warning(
+                "a token was refused",
+                {{"from", head.peer}, {"request", head.id}, {"reason", error.message()}});
         }
         throw;
     }

@@ -100,9 +100,9 @@ void write_growing(Call& call, const Wanted& wanted, LiveBuild& build) {
 
 void follow(Api& api, Call& call, const Wanted& wanted) {
     const auto live = api.site().queue.find(call.build().id);
-    call.start(200, {{"Content-Type", wanted.events ? "text/event-stream"
-                                                    : "text/plain; charset=utf-8"},
-                     {"X-Accel-Buffering", "no"}}); // nginx would hold it back
+    call.start(200,
+               {{"Content-Type", wanted.events ? "text/event-stream" : "text/plain; charset=utf-8"},
+                {"X-Accel-Buffering", "no"}}); // nginx would hold it back
     if (live)
         write_growing(call, wanted, *live);
     else

@@ -60,9 +60,8 @@ void Exposition::histogram(const Labels& labels, const Histogram& histogram) {
     for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
         below += histogram.counts()[i];
         auto with_bound = labels;
-        with_bound.emplace_back("le", i < histogram.bounds().size()
-                                          ? render_number(histogram.bounds()[i])
-                                          : "+Inf");
+        with_bound.emplace_back(
+            "le", i < histogram.bounds().size() ? render_number(histogram.bounds()[i]) : "+Inf");
         sample(with_bound, static_cast<double>(below), "_bucket");
     }
     sample(labels, histogram.sum(), "_sum");

@@ -28,12 +28,8 @@ http::Reply add_key(Api& api, const Value& wanted) {
         throw FieldError("name", base::quoted(name) + " is no name for a key",
                          "Use up to 64 characters without spaces or slashes.");
     const auto parsed = parse_public_key(get_text(wanted, "key"));
-    const apps::Key key{name,
-                        parsed.fingerprint,
-                        parsed.type,
-                        parsed.text,
-                        find_texts(wanted, "apps"),
-                        apps::now_milliseconds()};
+    const apps::Key key{name,        parsed.fingerprint,         parsed.type,
+                        parsed.text, find_texts(wanted, "apps"), apps::now_milliseconds()};
     api.site().store.add_key(key);
     base::log::info("a key was added", {{"key", name}, {"fingerprint", key.fingerprint}});
     return envelope(201, "key", shape_key(key));

@@ -30,12 +30,14 @@ Allowance RateLimit::describe(double left, bool allowed) const {
             .limit = per_minute_,
             .remaining = static_cast<std::uint64_t>(std::max(0.0, left)),
             .reset = whole_seconds((static_cast<double>(per_minute_) - left) / a_second),
-            .retry_after = allowed ? std::chrono::seconds(0) : whole_seconds((1 - left) / a_second)};
+            .retry_after =
+                allowed ? std::chrono::seconds(0) : whole_seconds((1 - left) / a_second)};
 }
 
 void RateLimit::forget_rested(Buckets& buckets, Clock::time_point now) const {
-    std::erase_if(buckets,
-                  [&](const auto& entry) { return now - entry.second.at > std::chrono::minutes(1); });
+    std::erase_if(buckets, [&](const auto& entry) {
+        return now - entry.second.at > std::chrono::minutes(1);
+    });
 }
 
 Allowance RateLimit::take(const std::string& who, Clock::time_point now) {

@@ -27,9 +27,8 @@ void add_server_routes(http::Router& router, Api& api) {
     });
     api.add(router, Access::server, "GET", "/v1/server",
             [&](Call& call) { call.send(envelope(200, "server", shape_server(api.site()))); });
-    api.add(router, Access::any, "GET", "/v1/users/self", [](Call& call) {
-        call.send(envelope(200, "user", shape_self(call.principal())));
-    });
+    api.add(router, Access::any, "GET", "/v1/users/self",
+            [](Call& call) { call.send(envelope(200, "user", shape_self(call.principal()))); });
 }
 
 } // namespace server::api

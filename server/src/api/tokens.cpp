@@ -21,8 +21,7 @@ constexpr std::int64_t longest_life = 10LL * 366 * 24 * 3600;
 
 void list_tokens(Api& api, Call& call) {
     Value list = Value::array();
-    for (const auto& token : api.site().store.tokens().list())
-        list.push_back(shape_token(token));
+    for (const auto& token : api.site().store.tokens().list()) list.push_back(shape_token(token));
     call.send(list_reply("tokens", list, call.head()));
 }
 
