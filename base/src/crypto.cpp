@@ -88,6 +88,9 @@ std::string base64_decode(std::string_view text) {
     const Error invalid(ErrorKind::invalid_input, "this is no base64");
     if (text.size() % 4 != 0 || text.find_first_of(" \t\r\n") != std::string_view::npos)
         throw invalid;
+    // OpenSSL takes a "=" anywhere for a zero.
+    if (const auto first = text.find('='); first != std::string_view::npos)
+        if (first + 2 < text.size() || text.back() != '=') throw invalid;
     std::string bytes(text.size() / 4 * 3, '\0');
     if (text.empty()) return bytes;
     if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), as_bytes(text),

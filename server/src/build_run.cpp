@@ -4,6 +4,8 @@
 #include "build_records.h"
 #include "pusher_text.h"
 
+#include "builder/masking.h"
+
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -110,7 +112,10 @@ void BuildRun::run_worker() {
     auto& job = *made;
     apply_options(read_options(row, settings_.keys), job);
     if (settings_.add_secrets) settings_.add_secrets(job, row);
-    const auto on_event = [this](const builder::Event& event) { take(event); };
+    mask_ = builder::mask_of(job);
+    const auto on_event = [this](const builder::Event& event) {
+        take(builder::masked(mask_, event));
+    };
     // The worker keeps the time itself; this is for one that does not.
     const auto stop =
         build_.progress_.lock()->cancel.stop().within(job.limits.time + std::chrono::seconds(60));

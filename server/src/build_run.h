@@ -3,6 +3,8 @@
 
 #include "server/queue.h"
 
+#include "base/secret_mask.h"
+
 namespace server {
 
 class BuildRun {
@@ -37,6 +39,7 @@ class BuildRun {
     std::size_t records_ = 0;
     bool started_ = false;
     bool over_ = false; // its outcome was taken
+    base::SecretMask mask_; // of the job's secrets: nothing else of the build is kept or told
 };
 
 } // namespace server
