@@ -53,7 +53,7 @@ void judge_received(apps::Builds& builds, const QueueSettings& settings) {
 
 apps::RecoverSettings recover_settings(const QueueSettings& settings) {
     return {.most_attempts = settings.most_attempts,
-            .lost_reason = "the server stopped while this build ran",
+            .lost_reason = "the server stopped while this build ran; push again",
             .poison_reason = "it began " + std::to_string(settings.most_attempts) +
                              " times and its worker or the server went down each time"};
 }

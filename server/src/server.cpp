@@ -5,6 +5,7 @@
 #include "jobs.h"
 #include "local_listener.h"
 #include "registry_child.h"
+#include "retention.h"
 #include "ssh_listener.h"
 
 #include "engine/namespaces.h"
@@ -247,6 +248,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         LocalListener(wire::listen_at(state.control_socket(), 0600), {},
                       [&](auto&... arguments) { return control.answer(arguments...); })};
     ssh_listener = &listeners.ssh;
+    base::TaskGroup chores;
+    chores.start([&](const base::Stop& stop) {
+        keep_pruning({config.retention, state, *store}, stop);
+    });
     write_addresses(site);
     run(listeners, queue, config, drain, end);
 }
