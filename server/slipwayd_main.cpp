@@ -65,8 +65,7 @@ void print_keys() {
 int main(int argc, char** argv) {
     CLI::App app("The Slipway server: git push in, image digest out.");
     std::optional<std::string> config_file, state;
-    bool check = false, version = false, list_keys = false,
-         list_failpoints = false;
+    bool check = false, version = false, list_keys = false, list_failpoints = false;
     app.add_option("--config", config_file, "TOML file (docs/configuration.md)");
     app.add_option("--state", state, "directory of everything the server keeps");
     app.add_flag("--check-config", check, "read the configuration, say what is wrong, and end");

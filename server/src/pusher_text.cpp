@@ -63,14 +63,14 @@ Lines announce(const apps::Build& build) {
 }
 
 std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds> estimate) {
-    std::string line = "-----> " + std::to_string(ahead) + " build" + (ahead == 1 ? "" : "s") +
-                       " before this one";
+    std::string line =
+        "-----> " + std::to_string(ahead) + " build" + (ahead == 1 ? "" : "s") + " before this one";
     if (!estimate) return line;
     const auto minutes = (estimate->count() + 30) / 60;
     return line + "; about " +
-           (estimate->count() < 60 ? std::to_string(std::max<std::int64_t>(1, estimate->count())) +
-                                         " s"
-                                   : std::to_string(minutes) + " min");
+           (estimate->count() < 60
+                ? std::to_string(std::max<std::int64_t>(1, estimate->count())) + " s"
+                : std::to_string(minutes) + " min");
 }
 
 Lines tell_restart(const apps::Build& build, int most_attempts) {

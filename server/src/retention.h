@@ -21,8 +21,8 @@ namespace server {
 enum class DryRun { no, yes }; // yes: only say what would go
 
 struct PruneItem {
-    std::string kind;   // "build", "log", "cache", "buildpack", "layer", "upload", ...
-    std::string name;   // of this one; of ledgers: how many rows
+    std::string kind; // "build", "log", "cache", "buildpack", "layer", "upload", ...
+    std::string name; // of this one; of ledgers: how many rows
     std::uint64_t bytes = 0;
     std::string reason; // "older than 90 days"
 };

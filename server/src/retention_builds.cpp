@@ -96,8 +96,8 @@ std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run)
         if (build && !apps::is_over(build->state)) continue;
         // A log comes before its row.
         std::error_code gone;
-        const auto age = fs::file_time_type::clock::now() -
-                         fs::last_write_time(found.paths.front(), gone);
+        const auto age =
+            fs::file_time_type::clock::now() - fs::last_write_time(found.paths.front(), gone);
         if (!build && (gone || age < std::chrono::hours(1))) continue;
         const auto reason = build ? reason_to_go(settings, *build, kept) : "of no build";
         if (reason.empty()) continue;
@@ -116,8 +116,7 @@ std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_r
     const auto note = [&](const char* kind, int rows, std::chrono::seconds age) {
         if (rows > 0) items.push_back({kind, std::to_string(rows), 0, older_than(age)});
     };
-    note("notice", settings.store.notices().remove_before(before(config.notices)),
-         config.notices);
+    note("notice", settings.store.notices().remove_before(before(config.notices)), config.notices);
     constexpr auto day = std::chrono::hours(24); // what the API promises
     note("idempotency key", settings.store.idempotency().remove_before(before(day)), day);
     return items;

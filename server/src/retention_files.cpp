@@ -110,16 +110,16 @@ std::set<std::string> digests_of_stacks(apps::Store& store) {
 std::uint64_t bytes_of(const fs::path& path) {
     std::error_code none;
     if (!fs::is_directory(fs::symlink_status(path, none))) {
-        const auto size = fs::is_regular_file(fs::symlink_status(path, none))
-                              ? fs::file_size(path, none)
-                              : 0;
+        const auto size =
+            fs::is_regular_file(fs::symlink_status(path, none)) ? fs::file_size(path, none) : 0;
         return none ? 0 : size;
     }
     std::uint64_t bytes = 0;
     for (auto it = fs::recursive_directory_iterator(path, none); it != fs::end(it);
          it.increment(none)) {
         std::error_code gone;
-        const auto size = it->is_regular_file(gone) && !it->is_symlink(gone) ? it->file_size(gone) : 0;
+        const auto size =
+            it->is_regular_file(gone) && !it->is_symlink(gone) ? it->file_size(gone) : 0;
         if (!gone) bytes += size;
     }
     return bytes;
@@ -184,8 +184,8 @@ std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_ru
         const bool kept = of_stacks.contains(path.stem().string()) ||
                           !is_unused_for(path, settings.config.layers);
         if (!kept) {
-            leavers.take("image", path, bytes_of(path), "of no stack, " +
-                                                            unused_for(settings.config.layers));
+            leavers.take("image", path, bytes_of(path),
+                         "of no stack, " + unused_for(settings.config.layers));
             continue;
         }
         try {

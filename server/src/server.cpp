@@ -121,8 +121,8 @@ bool has_arrived(const Repositories& repositories, const apps::Build& build) {
 }
 
 QueueSettings queue_settings(const Config& config, const StateDirectory& state,
-                             const Programs& programs, apps::Store& store,
-                             const Registry& registry, const Repositories& repositories) {
+                             const Programs& programs, apps::Store& store, const Registry& registry,
+                             const Repositories& repositories) {
     QueueSettings settings;
     settings.workers = config.build.workers;
     settings.longest = config.build.queue;

@@ -1,5 +1,5 @@
-// What reaches a build that runs from elsewhere: a cancel, the loss of its lease, and what was asked
-// of it at its submission.
+// What reaches a build that runs from elsewhere: a cancel, the loss of its lease, and what was
+// asked of it at its submission.
 #include "queue_site.h"
 
 using apps::BuildState;

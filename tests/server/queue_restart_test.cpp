@@ -54,8 +54,7 @@ class Table {
     apps::Build hold(const std::string& app, bool durable, int attempts = 1) {
         const auto build = add(app, BuildState::queued, durable);
         for (int i = 0; i < attempts; ++i) {
-            if (i > 0)
-                store->builds().recover({.most_attempts = 100}, "this server");
+            if (i > 0) store->builds().recover({.most_attempts = 100}, "this server");
             const auto claim = store->builds().claim("this server", 1h);
             REQUIRE(claim);
             REQUIRE(claim->build.id == build.id);
@@ -165,7 +164,8 @@ TEST_CASE("a build whose lease runs out with its worker begins again here") {
     REQUIRE(table.store->builds().claim("another server", 1ms));
     table.start();
     const auto limit = base::Stop{}.within(60s);
-    while (!apps::is_over(table.row(build).state) && !limit.wait(20ms)) {}
+    while (!apps::is_over(table.row(build).state) && !limit.wait(20ms)) {
+    }
     CHECK(table.row(build).state == BuildState::published);
     CHECK(table.row(build).attempt == 2);
 }

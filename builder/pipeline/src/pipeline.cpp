@@ -122,7 +122,7 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
+        const auto fetched = fetch(job_, workspace_, user_, stop_);
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));
@@ -238,8 +238,8 @@ class Pipeline {
 
     void restore_layers(const Group& group) {
         cache_.emplace(
-            job_.no_cache ? "" : job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
-            job_.cache_bytes);
+            job_.no_cache ? "" : job_.cache_directory,
+            [&](const std::string& sentence) { report_.body(sentence); }, job_.cache_bytes);
         previous_ = reader_->take(report_);
         const RestoreInput input{.group = group,
                                  .previous = knows_previous() ? &previous_->metadata : nullptr,
@@ -252,7 +252,8 @@ class Pipeline {
         for (const auto& layer : restored.layers) report_.body(layer);
     }
 
-    // Without a cache buildpacks make everything anew; equal layers are not sent twice all the same.
+    // Without a cache buildpacks make everything anew; equal layers are not sent twice all the
+    // same.
     bool knows_previous() const { return previous_ && !job_.no_cache; }
 
     // The last image's bills of materials: from the cache when it is that image's, else from the
