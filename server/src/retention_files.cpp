@@ -42,7 +42,7 @@ bool is_unused_for(const fs::path& path, std::chrono::seconds age) {
     return !gone && Clock::now() - used > age;
 }
 
-bool remove(const fs::path& path) {
+bool take_away(const fs::path& path) {
     const auto away = path.parent_path() / (std::string(leaving) + path.filename().string());
     try {
         if (path.filename().string().starts_with(leaving)) {
@@ -74,7 +74,7 @@ class Leavers {
   public:
     explicit Leavers(DryRun dry_run) : dry_run_(dry_run) {}
     void take(const char* kind, const fs::path& path, std::uint64_t bytes, std::string reason) {
-        if (dry_run_ == DryRun::yes || remove(path))
+        if (dry_run_ == DryRun::yes || take_away(path))
             items_.push_back({kind, path.filename().string(), bytes, std::move(reason)});
     }
     std::vector<PruneItem> items() { return std::move(items_); }
