@@ -156,6 +156,7 @@ TEST_CASE("a waiting build is told where it stands, again only when that changes
     auto next = site.meet_at("blog", ".hold");
     wait_for_words(*third, "-----> 1 build before this one");
     next.reset();
+    follow(*second);
     site.meet_at("blog", ".hold").reset();
     const auto log = follow(*third);
     CHECK(log.find("1 build before this one") == log.rfind("1 build before this one"));

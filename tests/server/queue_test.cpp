@@ -147,9 +147,9 @@ TEST_CASE("the newest push takes the turn of an older one that waits, and its pu
     gate.reset();
     follow(*running);
     site.meet_at("shop", ".hold").reset();
+    follow(*other_branch);
     site.meet_at("shop", ".hold").reset();
     follow(*newer);
-    follow(*other_branch);
     CHECK_FALSE(has(site.order("shop"), older->id()));
 }
 
