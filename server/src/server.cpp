@@ -5,6 +5,7 @@
 #include "jobs.h"
 #include "local_listener.h"
 #include "registry_child.h"
+#include "retention.h"
 #include "ssh_listener.h"
 
 #include "engine/namespaces.h"
@@ -32,6 +33,9 @@ using base::ErrorKind;
 
 // For connections whose build has ended: git still moves the ref.
 constexpr auto time_to_part = std::chrono::seconds(5);
+
+// A cancelled build has ended five seconds after it was asked to, its sandbox included.
+constexpr auto worker_grace = std::chrono::seconds(2);
 
 struct Programs {
     fs::path directory, launcher;
@@ -71,10 +75,9 @@ void install_door_programs(const StateDirectory& state, const fs::path& from) {
     copy("slipway-hook", state.programs() / "hooks" / "pre-receive");
 }
 
-// What a server that was killed left behind. We hold the lock: nothing of ours runs.
-void recover(const StateDirectory& state, apps::Store& store, const Repositories& repositories) {
-    for (const auto& id : store.close_abandoned_builds("the server stopped while this build ran"))
-        base::log::warning("a build was lost with the last server", {{"build", id}});
+// What a server that was killed left behind, but for its builds, which are the queue's. We hold the
+// lock: nothing of ours runs.
+void recover(const StateDirectory& state, const Repositories& repositories) {
     try {
         engine::sweep_cgroups();
     } catch (const Error& error) {
@@ -103,18 +106,38 @@ Registry choose_registry(const Config& config, const RegistryChild* child) {
     return registry;
 }
 
+// In the table of builds, where several servers may work: the same one after a restart.
+std::string name_of_server(const StateDirectory& state) {
+    char host[256] = "localhost";
+    ::gethostname(host, sizeof host - 1);
+    return host + (":" + fs::weakly_canonical(state.root()).string());
+}
+
+// A build that was received but not queued when the last server died: a push whose ref git has
+// moved counts; what another door keeps was whole before it was a build.
+bool has_arrived(const Repositories& repositories, const apps::Build& build) {
+    if (build.source_kind != "git") return build.durable;
+    return repositories.head_of(build.app, build.ref) == build.commit;
+}
+
 QueueSettings queue_settings(const Config& config, const StateDirectory& state,
-                             const Programs& programs, apps::Store& store,
-                             const Registry& registry) {
+                             const Programs& programs, apps::Store& store, const Registry& registry,
+                             const Repositories& repositories) {
     QueueSettings settings;
     settings.workers = config.build.workers;
     settings.longest = config.build.queue;
+    settings.longest_of_owner = config.build.queue_of_owner;
+    settings.name = name_of_server(state);
     settings.worker.program = programs.directory / "slipway-worker";
+    settings.worker.grace = worker_grace;
     settings.logs_directory = state.logs();
     settings.log_limit = config.build.log_size;
     const JobSettings jobs{config, state, store, registry, programs.launcher, programs.buildpacks};
     settings.make_job = [jobs](const apps::Build& build, const builder::Source& source) {
         return make_job(jobs, build, source);
+    };
+    settings.has_arrived = [&repositories](const apps::Build& build) {
+        return has_arrived(repositories, build);
     };
     settings.clean_up = [](const builder::Job& job) {
         try {
@@ -202,7 +225,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     install_door_programs(state, programs.directory);
     const auto store = apps::open_sqlite_store(state.database());
     const Repositories repositories(state, user);
-    recover(state, *store, repositories);
+    recover(state, repositories);
 
     std::optional<RegistryChild> child;
     if (config.registry.url.empty())
@@ -213,7 +236,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     auto http = open_http_sockets(config);
     const auto metrics_address = http.metrics ? http.metrics->address.render() : std::string();
     api::Metrics metrics;
-    Queue queue(*store, queue_settings(config, state, programs, *store, registry));
+    Queue queue(*store, queue_settings(config, state, programs, *store, registry, repositories));
     const Site site{config,
                     state,
                     *store,
@@ -238,6 +261,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         HttpListeners(config, api, std::move(http), wire::listen_at(state.control_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
+    base::TaskGroup chores;
+    chores.start([&](const base::Stop& stop) {
+        keep_pruning({config.retention, state, *store}, stop);
+    });
     write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);
 }

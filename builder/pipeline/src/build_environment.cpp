@@ -141,4 +141,10 @@ bool write_ca_file(const Job& job, const Workspace& workspace,
     return true;
 }
 
+std::string names_of_variables(const std::map<std::string, std::string>& environment) {
+    std::string names;
+    for (const auto& [name, value] : environment) names += (names.empty() ? "" : " ") + name;
+    return names.empty() ? "none" : base::printable(names);
+}
+
 } // namespace builder

@@ -43,4 +43,7 @@ void write_platform(const Job& job, const Workspace& workspace);
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers);
 
+// "A B", for the log; "none" without any.
+std::string names_of_variables(const std::map<std::string, std::string>& environment);
+
 } // namespace builder

@@ -68,6 +68,7 @@ struct Config {
     struct Build {
         std::uint64_t workers = 1;
         std::uint64_t queue = 50;
+        std::uint64_t queue_of_owner = 25;
         std::filesystem::path ca_certificates;
         std::map<std::string, std::string> environment;
         std::uint64_t log_size = 64ull << 20;
@@ -82,6 +83,19 @@ struct Config {
         std::string classic_stack;
         std::uint64_t cache_size = 5ull << 30;
     } build;
+    struct Retention {
+        std::chrono::seconds builds{90 * 24 * 3600};
+        std::uint64_t builds_kept = 20;
+        std::chrono::seconds logs{30 * 24 * 3600};
+        std::uint64_t logs_size = 5ull << 30;
+        std::chrono::seconds uploads{24 * 3600};
+        std::chrono::seconds caches{30 * 24 * 3600};
+        std::uint64_t caches_size = 0;
+        std::chrono::seconds buildpacks{30 * 24 * 3600};
+        std::chrono::seconds layers{7 * 24 * 3600};
+        std::chrono::seconds notices{30 * 24 * 3600};
+        std::uint64_t free_space = 1ull << 30;
+    } retention;
     struct Buildpacks {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";

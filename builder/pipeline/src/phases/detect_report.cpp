@@ -156,6 +156,16 @@ std::string render_record(const DetectInput& input, const Detections& detections
     return base::json::render(record);
 }
 
+void describe(const Detections& detections, Reporter& report) {
+    for (const auto& answer : detections.all()) {
+        report.body(answer.buildpack->info().full_name() + ": " + std::string(name_of(answer)) +
+                    (answer.reason.empty() ? "" : ", it " + answer.reason));
+        const auto lines = lines_of(answer.detection.output);
+        for (std::size_t i = 0; i < std::min(lines.size(), most_lines); ++i)
+            report.body("  " + lines[i]);
+    }
+}
+
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report) {
     report.problem("No buildpack can build this app. What each of them said:");
     report.problem("");
