@@ -3,6 +3,8 @@
 //   slipway-worker 3>&1 < job.json
 #include "pipeline/pipeline.h"
 
+#include "builder/masking.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -56,9 +58,8 @@ builder::Job bind_inputs(builder::Job job, Binds& binds) {
         if (!tree->quarantine.empty())
             tree->quarantine = repository / tree->quarantine.lexically_relative(tree->repository);
         tree->repository = repository;
-    } else {
-        auto& archive = std::get<builder::Archive>(job.source);
-        archive.file = binds.add(archive.file, "source");
+    } else if (auto* archive = std::get_if<builder::Archive>(&job.source)) {
+        archive->file = binds.add(archive->file, "source");
     }
     int number = 0;
     for (auto& directory : job.buildpack_directories)
@@ -95,7 +96,7 @@ int work(const builder::Job& job, const engine::World& world) {
     std::signal(SIGTERM, request_stop);
     std::signal(SIGINT, request_stop);
     std::signal(SIGPIPE, SIG_IGN);
-    builder::Reporter report(event_fd, job.limits.log_bytes);
+    builder::Reporter report(event_fd, job.limits.log_bytes, builder::mask_of(job));
     report.send(builder::run_pipeline(job, world, report, source.stop()));
     return 0;
 }

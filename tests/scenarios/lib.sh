@@ -118,6 +118,8 @@ free_port() {
 }
 ssh_port=$(free_port)
 registry=127.0.0.1:$(free_port)
+http_port=$(free_port)
+api=http://127.0.0.1:$http_port
 
 # More lines of configuration, before start_server. TOML: keys before tables.
 extra_config=
@@ -131,6 +133,7 @@ state = "$state"
 ssh.listen = "127.0.0.1:$ssh_port"
 ssh.user = "nobody"
 registry.listen = "$registry"
+http.listen = "127.0.0.1:$http_port"
 paths.programs = "$bin"
 paths.buildpacks = ["$buildpacks"]
 log.level = "debug"
@@ -278,7 +281,7 @@ pushed_digest() { # NAME
     grep -oE 'sha256:[0-9a-f]{64}' "$work/$1.push" | tail -n 1
 }
 last_build() { # NAME JQ-FILTER
-    slipway --json builds list --app "$1" | jq -r ".builds[0] | $2"
+    slipway --json builds list --app "$1" --limit 1 | jq -r ".builds[0] | .build = .id | $2"
 }
 build_is() { # NAME STATE
     [ "$(last_build "$1" .state)" = "$2" ]
