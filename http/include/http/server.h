@@ -58,6 +58,9 @@ class Connection {
     virtual std::optional<std::size_t> try_read(char* buffer, std::size_t size) noexcept = 0;
     // POLLIN or POLLOUT after a call that would block (TLS may want the other one).
     virtual short wants() const noexcept = 0;
+    // Nothing more will be written; the client may still be read. Who closes with bytes of the
+    // client unread may take from it what it was sent last.
+    virtual void shut_down() noexcept {}
 };
 
 // One request being answered, owned by the thread that runs the handler. A body that was not read
