@@ -27,6 +27,7 @@ class EarlyBytes : public Connection {
 
     int fd() const noexcept override { return connection_->fd(); }
     short wants() const noexcept override { return connection_->wants(); }
+    void shut_down() noexcept override { connection_->shut_down(); }
     std::optional<std::size_t> try_write(std::string_view bytes) noexcept override {
         return connection_->try_write(bytes);
     }
@@ -110,6 +111,10 @@ std::optional<std::size_t> SocketConnection::try_read(char* buffer, std::size_t 
         wants_ = POLLIN;
         return 0;
     }
+}
+
+void SocketConnection::shut_down() noexcept {
+    ::shutdown(socket_.get(), SHUT_WR);
 }
 
 std::unique_ptr<Connection> with_early_bytes(std::unique_ptr<Connection> connection,

@@ -36,6 +36,7 @@ class SocketConnection : public Connection {
     std::optional<std::size_t> try_write(std::string_view bytes) noexcept override;
     std::optional<std::size_t> try_read(char* buffer, std::size_t size) noexcept override;
     short wants() const noexcept override { return wants_; }
+    void shut_down() noexcept override;
 
   protected:
     short wants_ = 0;

@@ -13,14 +13,12 @@
 namespace server {
 namespace {
 
-constexpr std::size_t longest_piece = 256u << 10;
-
 // Up to the last newline below `end`, so that a reader never sees half a line.
-LogPiece read_lines(int file, std::uint64_t offset, std::uint64_t end) {
+LogPiece read_lines(int file, std::uint64_t offset, std::uint64_t end, std::size_t most) {
     LogPiece piece;
     piece.next = offset;
     if (offset >= end) return piece;
-    piece.text.resize(std::min<std::uint64_t>(end - offset, longest_piece));
+    piece.text.resize(std::min<std::uint64_t>(end - offset, most));
     const ssize_t n =
         ::pread(file, piece.text.data(), piece.text.size(), static_cast<off_t>(offset));
     piece.text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
@@ -110,7 +108,7 @@ void BuildLog::wake(State& state) noexcept {
     });
 }
 
-LogPiece BuildLog::read(std::uint64_t offset) {
+LogPiece BuildLog::read(std::uint64_t offset, std::size_t most) {
     std::uint64_t size;
     bool finished;
     {
@@ -118,7 +116,7 @@ LogPiece BuildLog::read(std::uint64_t offset) {
         size = state->size;
         finished = state->finished;
     }
-    auto piece = read_lines(file_.get(), offset, size);
+    auto piece = read_lines(file_.get(), offset, size, most);
     // A file that gives nothing back although it should is over too, or readers would spin.
     piece.over = finished && (piece.next >= size || piece.text.empty());
     return piece;
@@ -130,11 +128,12 @@ std::shared_ptr<BuildLog::Follower> BuildLog::follow() {
     return follower;
 }
 
-LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset) {
+LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset, std::size_t most) {
     const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return {.text = {}, .next = offset, .over = true};
     const off_t size = ::lseek(fd.get(), 0, SEEK_END);
-    auto piece = read_lines(fd.get(), offset, size > 0 ? static_cast<std::uint64_t>(size) : 0);
+    auto piece =
+        read_lines(fd.get(), offset, size > 0 ? static_cast<std::uint64_t>(size) : 0, most);
     piece.over = piece.text.empty() || piece.next >= static_cast<std::uint64_t>(size);
     return piece;
 }

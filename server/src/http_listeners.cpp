@@ -90,6 +90,7 @@ void HttpListeners::add(base::UniqueFd listener, const http::Router& router,
 api::Metrics::Now HttpListeners::look() const {
     api::Metrics::Now now;
     for (const auto& server : servers_) now.connections += server->connections();
+    now.followers = api_.logs().readers();
     const auto& site = api_.site();
     now.free_bytes = free_space(site.state.root());
     now.version = site.version;

@@ -21,6 +21,8 @@ struct LogPiece {
     bool over = false;      // nothing will ever come after
 };
 
+inline constexpr std::size_t longest_log_piece = 256u << 10;
+
 class BuildLog {
   public:
     // Readable after each change: to be polled beside a socket. clear() resets it.
@@ -42,7 +44,8 @@ class BuildLog {
     void finish() noexcept;
     void wake() noexcept; // something beside the text changed
 
-    LogPiece read(std::uint64_t offset);
+    // At most about `most` bytes of it.
+    LogPiece read(std::uint64_t offset, std::size_t most = longest_log_piece);
     std::shared_ptr<Follower> follow();
 
   private:
@@ -60,7 +63,8 @@ class BuildLog {
 };
 
 // From the file of a build that has ended; empty text past its end, or when there is no file.
-LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset);
+LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset,
+                       std::size_t most = longest_log_piece);
 // The offset after its last whole line; 0 when there is no file.
 std::uint64_t end_of_log_file(const std::filesystem::path& file);
 

@@ -7,6 +7,7 @@
 #include "call.h"
 #include "metrics.h"
 
+#include "../log_hub.h"
 #include "../site.h"
 
 #include "http/router.h"
@@ -56,6 +57,7 @@ class Api {
 
     const Site& site() const noexcept { return site_; }
     Metrics& metrics() noexcept { return metrics_; }
+    LogHub& logs() noexcept { return logs_; }
     // From now on /readyz says that the server stops.
     void note_stopping() noexcept { stopping_ = true; }
     bool is_stopping() const noexcept { return stopping_; }
@@ -90,6 +92,7 @@ class Api {
     std::mutex apps_change_;
     std::atomic<std::int64_t> forgot_at_ = 0;
     std::atomic<bool> stopping_ = false;
+    LogHub logs_; // the last member: the others may be asked for the end of a log
 };
 
 void add_health_routes(http::Router& router, Api& api);

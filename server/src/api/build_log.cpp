@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <charconv>
-#include <poll.h>
 
 namespace server::api {
 
@@ -19,9 +18,6 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
-
-// Something comes through a silent connection at least this often: proxies cut those that rest.
-constexpr int heartbeat_milliseconds = 15'000;
 
 std::uint64_t parse_offset(const std::string& name, const std::string& text) {
     std::uint64_t offset = 0;
@@ -51,68 +47,25 @@ Wanted parse_wanted(const Call& call) {
     return wanted;
 }
 
-// Each line of the text a line of data, the offset after them the event's id.
-std::string render_event(const LogPiece& piece) {
-    std::string event = "id: " + std::to_string(piece.next) + "\nevent: log\n";
-    std::string_view text = piece.text;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        event += "data: " + std::string(text.substr(0, end)) + "\n";
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return event + "\n";
-}
-
-void write_piece(Call& call, const Wanted& wanted, const LogPiece& piece) {
-    if (!piece.text.empty())
-        call.exchange().write(wanted.events ? render_event(piece) : piece.text);
-}
-
-// From the file: all that is there of a build that has ended.
-void write_rest(Api& api, Call& call, const Wanted& wanted, std::uint64_t offset) {
-    for (;;) {
-        const auto piece = read_log_file(api.site().state.log_of(call.build().id), offset);
-        write_piece(call, wanted, piece);
-        offset = piece.next;
-        if (piece.over) return;
-    }
-}
-
-void write_growing(Call& call, const Wanted& wanted, LiveBuild& build) {
-    auto offset = wanted.offset;
-    const auto follower = build.log().follow();
-    for (;;) {
-        follower->clear();
-        const auto piece = build.log().read(offset);
-        write_piece(call, wanted, piece);
-        offset = piece.next;
-        if (piece.over) return;
-        if (!piece.text.empty()) continue;
-        pollfd fds[] = {{follower->fd(), POLLIN, 0},
-                        {call.exchange().fd(), POLLRDHUP, 0},
-                        {call.stop().fd(), POLLIN, 0}};
-        const int ready = ::poll(fds, 3, heartbeat_milliseconds);
-        call.stop().throw_if_over("following the log");
-        if (call.exchange().peer_left()) throw Error(ErrorKind::unavailable, "the reader left");
-        if (ready == 0 && wanted.events) call.exchange().write(": still there\n\n");
-    }
-}
-
+// The connection goes to the hub, which writes until the log is over or the reader leaves.
 void follow(Api& api, Call& call, const Wanted& wanted) {
     const auto live = api.site().queue.find(call.build().id);
     call.start(200,
                {{"Content-Type", wanted.events ? "text/event-stream" : "text/plain; charset=utf-8"},
                 {"X-Accel-Buffering", "no"}}); // nginx would hold it back
-    if (live)
-        write_growing(call, wanted, *live);
+    const bool chunked = call.exchange().framing() == http::Exchange::Framing::chunked;
+    LogReader reader{.framing = chunked ? LogFraming::chunked : LogFraming::plain,
+                     .file = api.site().state.log_of(call.build().id),
+                     .offset = wanted.offset};
+    if (live) reader.log = {live, &live->log()};
+    if (wanted.events)
+        reader.format = event_log_format([&store = api.site().store, build = call.build()] {
+            return base::json::render(shape_build(store.find_build(build.id).value_or(build)));
+        });
     else
-        write_rest(api, call, wanted, wanted.offset);
-    if (wanted.events) {
-        const auto build = api.site().store.find_build(call.build().id).value_or(call.build());
-        call.exchange().write("event: build\ndata: " + base::json::render(shape_build(build)) +
-                              "\n\n");
-    }
-    call.exchange().finish();
+        reader.format = text_log_format();
+    reader.connection = call.exchange().take();
+    api.logs().add(std::move(reader));
 }
 
 // What is there now. Its end stands in a header, so it is settled before the first byte goes.
