@@ -237,6 +237,25 @@ std::vector<Key> buildpack_keys() {
     };
 }
 
+std::vector<Key> webhook_keys() {
+    return {
+        list(
+            "network.allowed_private_hosts",
+            [](Config & c) -> auto& { return c.network.allowed_private_hosts; },
+            "Hosts (`name` or `name:port`) in private networks that the server may call for its "
+            "users: repositories and APIs of webhooks, archives by URL, notifications; others "
+            "there are refused."),
+        duration(
+            "webhooks.check_interval",
+            [](Config & c) -> auto& { return c.webhooks.check_interval; },
+            "How often the branch of each webhook is compared with what was built, for deliveries "
+            "that never came; 0s: never."),
+        duration(
+            "webhooks.keep", [](Config & c) -> auto& { return c.webhooks.keep; },
+            "How long deliveries are kept; a delivery of the same id is not taken again as long."),
+    };
+}
+
 std::vector<Key> path_keys() {
     return {
         file(
@@ -257,8 +276,8 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part :
-             {server_keys(), registry_keys(), build_keys(), buildpack_keys(), path_keys()})
+        for (auto part : {server_keys(), registry_keys(), build_keys(), buildpack_keys(),
+                          webhook_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

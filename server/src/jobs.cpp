@@ -80,6 +80,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.images_directory = settings.state.images();
     job.sources_directory = settings.state.buildpack_sources();
     job.source_access.allowed_private_hosts = config.buildpacks.allowed_private_hosts;
+    job.allowed_private_hosts = config.network.allowed_private_hosts;
     job.source_access.submodules = config.buildpacks.submodules == "yes";
     if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
     job.cache_directory = settings.state.caches() / build.app;

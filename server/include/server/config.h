@@ -70,6 +70,13 @@ struct Config {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";
     } buildpacks;
+    struct Network {
+        std::vector<std::string> allowed_private_hosts;
+    } network;
+    struct Webhooks {
+        std::chrono::seconds check_interval{600};
+        std::chrono::seconds keep{30 * 24 * 3600};
+    } webhooks;
     struct Log {
         std::string level = "info";
     } log;
