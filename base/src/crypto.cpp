@@ -38,13 +38,18 @@ std::string sha256_hex(std::string_view bytes) {
     return to_hex(digest.data(), digest.size());
 }
 
-std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+    std::string digest(SHA256_DIGEST_LENGTH, '\0');
     unsigned size = 0;
-    if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_bytes(bytes),
-              bytes.size(), digest.data(), &size))
+    if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_bytes(bytes), bytes.size(),
+              reinterpret_cast<unsigned char*>(digest.data()), &size))
         throw Error(ErrorKind::internal, "a message could not be authenticated");
-    return to_hex(digest.data(), size);
+    return digest;
+}
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+    const auto digest = hmac_sha256(key, bytes);
+    return to_hex(as_bytes(digest), digest.size());
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
@@ -66,8 +71,8 @@ std::string random_token(std::size_t characters) {
 
 std::string base64_encode(std::string_view bytes) {
     std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     as_bytes(bytes), static_cast<int>(bytes.size()));
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), as_bytes(bytes),
+                                     static_cast<int>(bytes.size()));
     text.resize(static_cast<std::size_t>(size));
     return text;
 }
@@ -83,6 +88,9 @@ std::string base64_decode(std::string_view text) {
     const Error invalid(ErrorKind::invalid_input, "this is no base64");
     if (text.size() % 4 != 0 || text.find_first_of(" \t\r\n") != std::string_view::npos)
         throw invalid;
+    // OpenSSL takes a "=" anywhere for a zero.
+    if (const auto first = text.find('='); first != std::string_view::npos)
+        if (first + 2 < text.size() || text.back() != '=') throw invalid;
     std::string bytes(text.size() / 4 * 3, '\0');
     if (text.empty()) return bytes;
     if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), as_bytes(text),

@@ -45,9 +45,7 @@ Value source_as_json(const Source& source, Secrets secrets) {
 
 Source source_from_json(const Value& value) {
     const auto kind = get_string(value, "kind");
-    const auto text = [&](std::string_view name) {
-        return find_string(value, name).value_or("");
-    };
+    const auto text = [&](std::string_view name) { return find_string(value, name).value_or(""); };
     if (kind == "archive")
         return Archive{get_string(value, "file"),
                        base::json::find_bool(value, "strip_single_root", false)};

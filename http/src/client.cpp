@@ -229,6 +229,8 @@ void set_up(CURL* easy, const ClientOptions& options, const Url& url, Transfer& 
         curl_easy_setopt(easy, CURLOPT_CAPATH, system ? system : "/etc/ssl/certs");
     }
     if (url.is_loopback()) curl_easy_setopt(easy, CURLOPT_PROXY, ""); // never through a proxy
+    if (!options.unix_socket.empty())
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
     if (options.allow_address) {
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_connect);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);

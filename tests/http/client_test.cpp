@@ -3,6 +3,7 @@
 #include "fake_server.h"
 
 #include "base/error.h"
+#include "base/temp_dir.h"
 
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -49,6 +50,19 @@ TEST_CASE("any status is an answer, with its headers and its body") {
     CHECK(seen.method == "GET");
     CHECK(seen.target == "/some/path?q=1");
     CHECK(seen.header("user-agent").starts_with("slipway"));
+}
+
+TEST_CASE("a local socket answers for whatever host a URL names") {
+    const base::TempDir directory("slipway-http-");
+    const auto path = (directory.path() / "api.sock").string();
+    FakeServer server(
+        [](const auto& request) { return FakeServer::answer(200, {}, request.target); }, path);
+    http::Client client({.unix_socket = path});
+    CHECK(client.send({.url = "http://localhost/v1/apps?page=2"}, {}).body == "/v1/apps?page=2");
+    CHECK(server.requests().at(0).header("host") == "localhost");
+    http::Client nobody({.unix_socket = path + ".not"});
+    CHECK(kind_of([&] { nobody.send({.url = "http://localhost/"}, {}); }) ==
+          base::ErrorKind::unavailable);
 }
 
 TEST_CASE("requests to one server share a connection") {

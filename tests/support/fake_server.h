@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <vector>
 
 class FakeServer {
@@ -33,18 +34,12 @@ class FakeServer {
     // The raw answer. Empty: the connection is closed. hang(): it stays open, silent.
     using Handler = std::function<std::string(const Request&)>;
 
-    explicit FakeServer(Handler handler, const char* address = "127.0.0.1")
+    // address: numeric, or the path of a local socket.
+    explicit FakeServer(Handler handler, const std::string& address = "127.0.0.1")
         : handler_(std::move(handler)), address_(address),
-          listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        ::inet_pton(AF_INET, address, &name.sin_addr);
-        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0 ||
-            ::listen(listener_.get(), 64) != 0)
-            base::throw_errno("could not listen");
-        socklen_t size = sizeof name;
-        ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
-        port_ = ntohs(name.sin_port);
+          listener_(::socket(address.starts_with('/') ? AF_UNIX : AF_INET,
+                             SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        address.starts_with('/') ? listen_at_path() : listen_at_port();
         acceptor_.start([this](const base::Stop& stop) { accept_all(stop); });
     }
 
@@ -62,6 +57,27 @@ class FakeServer {
     static std::string hang() { return "hang"; }
 
   private:
+    void listen_at_path() {
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        address_.copy(name.sun_path, sizeof name.sun_path - 1);
+        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0 ||
+            ::listen(listener_.get(), 64) != 0)
+            base::throw_errno("could not listen");
+    }
+
+    void listen_at_port() {
+        sockaddr_in name{};
+        name.sin_family = AF_INET;
+        ::inet_pton(AF_INET, address_.c_str(), &name.sin_addr);
+        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0 ||
+            ::listen(listener_.get(), 64) != 0)
+            base::throw_errno("could not listen");
+        socklen_t size = sizeof name;
+        ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
+        port_ = ntohs(name.sin_port);
+    }
+
     void accept_all(const base::Stop& stop) {
         base::TaskGroup connections;
         while (stop.wait_for(listener_.get(), POLLIN)) {

@@ -13,6 +13,7 @@
 namespace base {
 
 std::string sha256_hex(std::string_view bytes);
+std::string hmac_sha256(std::string_view key, std::string_view bytes); // 32 bytes
 std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
 // In a time that depends on the lengths alone.
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;

@@ -10,22 +10,22 @@
 namespace base {
 
 inline constexpr std::array failpoints{
-    std::string_view("build_added"),          // the row is there, nobody was told
-    std::string_view("build_queued"),         // acknowledged, no worker has it
-    std::string_view("build_claimed"),        // leased, its worker is not started
-    std::string_view("worker_started"),       //
-    std::string_view("source_fetched"),       //
-    std::string_view("export_started"),       //
-    std::string_view("worker_published"),     // the registry has the image, the row does not say so
-    std::string_view("build_finished"),       // the row says so, the pusher was not told
-    std::string_view("upload_spooled"),       // the bytes are there under a draft's name
-    std::string_view("upload_stored"),        // renamed, its row is not there
-    std::string_view("delivery_recorded"),    // the webhook's row is there, 202 was not sent
-    std::string_view("delivery_acknowledged"),// 202 was sent, nobody looked at it
-    std::string_view("delivery_submitted"),   // its build is there, the delivery does not say so
-    std::string_view("push_detached"),        // accepted, git has not moved the ref yet
-    std::string_view("push_accepted"),        // git has moved the ref, the build is not queued yet
-    std::string_view("notice_sent"),          // the forge knows, the outbox does not
+    std::string_view("build_added"),       // the row is there, nobody was told
+    std::string_view("build_queued"),      // acknowledged, no worker has it
+    std::string_view("build_claimed"),     // leased, its worker is not started
+    std::string_view("worker_started"),    //
+    std::string_view("source_fetched"),    //
+    std::string_view("export_started"),    //
+    std::string_view("worker_published"),  // the registry has the image, the row does not say so
+    std::string_view("build_finished"),    // the row says so, the pusher was not told
+    std::string_view("upload_spooled"),    // the bytes are there under a draft's name
+    std::string_view("upload_stored"),     // renamed, its row is not there
+    std::string_view("delivery_recorded"), // the webhook's row is there, 202 was not sent
+    std::string_view("delivery_acknowledged"), // 202 was sent, nobody looked at it
+    std::string_view("delivery_submitted"),    // its build is there, the delivery does not say so
+    std::string_view("push_detached"),         // accepted, git has not moved the ref yet
+    std::string_view("push_accepted"),         // git has moved the ref, the build is not queued yet
+    std::string_view("notice_sent"),           // the forge knows, the outbox does not
 };
 
 // `name` must be in the list: a typing error ends the program at its first pass.

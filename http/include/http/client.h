@@ -46,6 +46,7 @@ struct ClientOptions {
     std::chrono::seconds connect_timeout{15};
     std::chrono::seconds stall_timeout{60}; // no byte either way
     std::string user_agent = "slipway/0.1";
+    std::string unix_socket; // path; every connection is made to it, whatever a URL's host is
     // Asked with each numeric address before a connection is made to it, whatever its name was
     // resolved to; false: Error{denied}. For URLs of strangers (address.h). Empty: all are allowed.
     std::function<bool(const std::string& address)> allow_address;

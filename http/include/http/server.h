@@ -26,15 +26,15 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 // What one client sent before its body. A value.
 struct RequestHead {
-    std::string method;                         // "GET"
-    std::string target;                         // as sent: "/v1/apps?page=2"
-    std::string path;                           // as sent, without the query: routes decode parts
-    std::map<std::string, std::string> query;   // decoded; the last of equal names
+    std::string method;                       // "GET"
+    std::string target;                       // as sent: "/v1/apps?page=2"
+    std::string path;                         // as sent, without the query: routes decode parts
+    std::map<std::string, std::string> query; // decoded; the last of equal names
     std::multimap<std::string, std::string> headers; // names in lower case
     std::optional<std::uint64_t> content_length;
-    std::string id;                             // of this request, ours, for logs and errors
-    std::string peer;                           // numeric address; empty on a local socket
-    std::optional<uid_t> peer_uid;              // of a local socket
+    std::string id;                // of this request, ours, for logs and errors
+    std::string peer;              // numeric address; empty on a local socket
+    std::optional<uid_t> peer_uid; // of a local socket
     bool tls = false;
 
     std::optional<std::string> header(std::string_view lower_case_name) const;
@@ -47,7 +47,8 @@ struct Reply {
 };
 
 // A client's connection without HTTP: what is left after an answer was started or a websocket
-// accepted. Non-blocking; one thread at a time.
+// accepted. Non-blocking; one thread at a time. It counts as a connection of its server until it is
+// destroyed, which closes it. Read before the first poll: bytes may have come with the request.
 class Connection {
   public:
     virtual ~Connection() = default;
@@ -83,7 +84,8 @@ class Exchange {
     virtual bool is_started() const = 0;
 
     // After start(): the connection itself, for one thread that serves many (the log hub). What it
-    // writes must be framed as `framing()` says. The exchange is over then.
+    // writes must be framed as `framing()` says. The exchange is over then. Empty for HEAD, which
+    // wants no body.
     enum class Framing { chunked, plain };
     virtual Framing framing() const = 0;
     virtual std::unique_ptr<Connection> take() = 0;
@@ -113,11 +115,13 @@ std::optional<WebSocketFrame> take_frame(std::string& bytes, std::size_t longest
 struct ServerLimits {
     std::size_t header_bytes = 16u << 10;
     std::size_t connections = 2000;
-    std::size_t connections_of_one_address = 500;
-    std::chrono::seconds header_time{10};      // for a request's whole head
-    std::chrono::seconds idle_time{15};        // between requests of one connection
-    std::chrono::seconds stall_time{30};       // without a byte of the body, or of ours taken
-    std::uint64_t least_body_rate = 1024;      // bytes a second over any stall_time; slower: ended
+    std::size_t connections_of_one_address = 500; // of one /64 for IPv6; local sockets are free
+    std::chrono::milliseconds header_time{10000}; // for a request's whole head, TLS included
+    std::chrono::milliseconds idle_time{15000};   // between requests of one connection
+    // What was waited for a client's bytes, or for it to take ours, is added up; each time that
+    // it makes this much, at least stall_time * least_body_rate bytes must have gone.
+    std::chrono::milliseconds stall_time{30000};
+    std::uint64_t least_body_rate = 1024; // bytes a second
 };
 
 struct ServerTls {
@@ -134,13 +138,15 @@ class Server {
         ServerLimits limits;
         std::optional<ServerTls> tls;
         Handler handler;
-        // The answer for what the handler threw and for what was no request; must not throw.
+        // The answer for what the handler threw and for what was no request; must not throw. For
+        // the latter, and for a body that came too slowly, the server sets the status.
         std::function<Reply(const base::Error& error, const RequestHead& head)> on_error;
-        // After each answer: for metrics and the access log.
+        // After each answer: for metrics and the access log. 499: the client left before it.
         std::function<void(const RequestHead& head, int status, std::chrono::microseconds time)>
             on_answer = {};
     };
-    // The listener is a bound and listening TCP or local socket.
+    // The listener is a bound and listening TCP or local socket. Throws what reading the
+    // certificate and its key throws.
     Server(base::UniqueFd listener, Settings settings);
     ~Server();
 
