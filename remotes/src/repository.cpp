@@ -46,8 +46,12 @@ class Fetch {
 
     // Whether the commit is here now. What the server answers about the commit is no failure.
     bool bring(const std::string& wanted, int depth) const {
-        std::vector<std::string> arguments{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                                           "--no-recurse-submodules", "--update-shallow"};
+        std::vector<std::string> arguments{"fetch",
+                                           "--quiet",
+                                           "--no-tags",
+                                           "--no-write-fetch-head",
+                                           "--no-recurse-submodules",
+                                           "--update-shallow"};
         if (depth > 0) arguments.push_back("--depth=" + std::to_string(depth));
         arguments.push_back(url_);
         arguments.push_back("+" + wanted + ":refs/slipway/wanted");
@@ -99,7 +103,8 @@ void fetch_commit(const Repository& repository, const std::string& commit, const
                   const std::filesystem::path& directory, const Settings& settings,
                   const base::Stop& stop) {
     if (!is_commit(commit))
-        throw Error(ErrorKind::invalid_input, base::quoted(commit) + " is not a whole commit's name");
+        throw Error(ErrorKind::invalid_input,
+                    base::quoted(commit) + " is not a whole commit's name");
     const auto bounded = stop.within(time_to_fetch);
     const Session session(repository, settings, bounded);
     const Fetch fetch(session, directory, repository.url, commit);

@@ -59,8 +59,7 @@ Session::Session(const Repository& repository, const Settings& settings, const b
     addresses_ = http::checked_addresses(settings.policy, host);
     if (!is_ssh(repository.url)) return;
     if (repository.ssh_key.empty() || repository.known_hosts.empty())
-        throw Error(ErrorKind::invalid_input,
-                    "there is no key to open " + repository.url + " with",
+        throw Error(ErrorKind::invalid_input, "there is no key to open " + repository.url + " with",
                     "Add the webhook again with this address: that makes one.");
     auto key = repository.ssh_key.reveal();
     if (!key.ends_with('\n')) key += '\n'; // ssh reads no key without it
@@ -73,8 +72,8 @@ std::string Session::ssh_command() const {
     const auto file = [&](const char* name) {
         return in_shell_quotes((files_.path() / name).string());
     };
-    std::string command = "ssh -F /dev/null -i " + file("key") +
-                          " -o UserKnownHostsFile=" + file("known_hosts");
+    std::string command =
+        "ssh -F /dev/null -i " + file("key") + " -o UserKnownHostsFile=" + file("known_hosts");
     for (const char* option :
          {"GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes",
           "IdentityAgent=none", "BatchMode=yes", "PasswordAuthentication=no", "ForwardAgent=no",
@@ -111,9 +110,8 @@ std::vector<std::string> Session::environment(Reach reach) const {
                                    "GIT_CONFIG_NOSYSTEM=1",
                                    "GIT_CONFIG_GLOBAL=/dev/null",
                                    "GIT_TERMINAL_PROMPT=0",
-                                   "GIT_ALLOW_PROTOCOL=" + std::string(is_ssh(repository_.url)
-                                                                           ? "ssh"
-                                                                           : "http:https")};
+                                   "GIT_ALLOW_PROTOCOL=" +
+                                       std::string(is_ssh(repository_.url) ? "ssh" : "http:https")};
     if (reach == Reach::network && is_ssh(repository_.url)) {
         extra.push_back("GIT_SSH_COMMAND=" + ssh_command());
         extra.push_back("GIT_SSH_VARIANT=ssh");
@@ -141,9 +139,9 @@ std::vector<std::string> Session::environment(Reach reach) const {
 base::Captured Session::git(const std::filesystem::path& directory,
                             std::vector<std::string> arguments, Reach reach) const {
     // No file of the repository, and so no pack, may grow past the limit.
-    base::Command command{.argv = {"prlimit", "--fsize=" + std::to_string(settings_.most_bytes),
-                                   "git"},
-                          .environment = environment(reach)};
+    base::Command command{
+        .argv = {"prlimit", "--fsize=" + std::to_string(settings_.most_bytes), "git"},
+        .environment = environment(reach)};
     if (!directory.empty()) command.argv.push_back("--git-dir=" + directory.string());
     for (auto& argument : arguments) command.argv.push_back(std::move(argument));
     return base::run(std::move(command), stop_);

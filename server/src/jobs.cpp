@@ -83,6 +83,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.allowed_private_hosts = config.network.allowed_private_hosts;
     job.source_access.submodules = config.buildpacks.submodules == "yes";
     if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
+    if (const auto* commit = std::get_if<builder::RemoteCommit>(&source))
+        job.revision = commit->commit;
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
     job.environment = config.build.environment;

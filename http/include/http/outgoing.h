@@ -1,5 +1,6 @@
 // Whom we may call for a stranger who named the URL (server-side request forgery): the name is
-// resolved here, its addresses are checked, and the connection goes to what was checked. Any thread.
+// resolved here, its addresses are checked, and the connection goes to what was checked. Any
+// thread.
 #pragma once
 
 #include "http/url.h"
@@ -11,7 +12,7 @@
 namespace http {
 
 struct OutgoingPolicy {
-    bool any_host = false; // a person at this machine named the URL
+    bool any_host = false;                          // a person at this machine named the URL
     std::vector<std::string> allowed_private_hosts; // "name" or "name:port", by the operator
     std::string setting; // its name, for errors: "network.allowed_private_hosts"
 };

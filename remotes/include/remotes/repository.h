@@ -15,16 +15,16 @@
 namespace remotes {
 
 struct Repository {
-    std::string url;         // as normal_url() writes it
-    base::Secret token;      // of HTTPS, "TOKEN" or "USER:PASSWORD"; sent to the URL's own host alone
-    base::Secret ssh_key;    // private, OpenSSH's format
+    std::string url;      // as normal_url() writes it
+    base::Secret token;   // of HTTPS, "TOKEN" or "USER:PASSWORD"; sent to the URL's own host alone
+    base::Secret ssh_key; // private, OpenSSH's format
     std::string known_hosts; // lines of an SSH URL's host: no other key of it is believed
 };
 
 struct Settings {
     http::OutgoingPolicy policy;
-    std::filesystem::path ca_file;   // more certificates to trust; empty: the system's alone
-    std::filesystem::path scratch;   // a directory of the caller's: keys lie there while git runs
+    std::filesystem::path ca_file; // more certificates to trust; empty: the system's alone
+    std::filesystem::path scratch; // a directory of the caller's: keys lie there while git runs
     std::uint64_t most_bytes = 2ull << 30; // of what one fetch brings
 };
 

@@ -10,13 +10,14 @@ namespace builder {
 
 namespace fs = std::filesystem;
 
-Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
-              BuildUser user, const base::Stop& stop) {
+Fetched fetch(const Job& job, const Workspace& workspace, BuildUser user, const base::Stop& stop) {
     Fetched fetched;
-    if (const auto* tree = std::get_if<GitTree>(&source))
-        fetched = fetch_git_tree(*tree, limits, workspace.app, user, stop);
-    else if (const auto* archive = std::get_if<Archive>(&source))
-        fetched = fetch_archive(*archive, limits, workspace.app, user, stop);
+    if (const auto* tree = std::get_if<GitTree>(&job.source))
+        fetched = fetch_git_tree(*tree, job.limits, workspace.app, user, stop);
+    else if (const auto* archive = std::get_if<Archive>(&job.source))
+        fetched = fetch_archive(*archive, job.limits, workspace.app, user, stop);
+    else if (const auto* commit = std::get_if<RemoteCommit>(&job.source))
+        fetched = fetch_remote_commit(*commit, job, workspace.app, user, stop);
     else
         throw base::Error(base::ErrorKind::invalid_input, "this source cannot be fetched yet");
     if (fetched.files == 0)

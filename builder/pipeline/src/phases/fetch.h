@@ -16,15 +16,19 @@ struct Fetched {
     std::uint64_t bytes = 0;
 };
 
-// Into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input} for what the
-// pusher can mend.
-Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
-              BuildUser user, const base::Stop& stop);
+// The job's source into the empty directory workspace.app, owned by `user`. Throws
+// Error{invalid_input} for what the pusher can mend.
+Fetched fetch(const Job& job, const Workspace& workspace, BuildUser user, const base::Stop& stop);
 
 // One implementation for each kind of source.
 Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
                        const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
 Fetched fetch_archive(const Archive& archive, const JobLimits& limits,
                       const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
+
+// Over the network (remotes/repository.h), then as a git tree.
+Fetched fetch_remote_commit(const RemoteCommit& commit, const Job& job,
+                            const std::filesystem::path& target, BuildUser user,
+                            const base::Stop& stop);
 
 } // namespace builder
