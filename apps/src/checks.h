@@ -5,12 +5,12 @@
 
 #include <soci/soci.h>
 
-#include <string>
+#include <string_view>
 
 namespace apps {
 
-bool exists(soci::session& sql, const char* table, const std::string& name);
-void require_app(soci::session& sql, const std::string& app); // throws Error{not_found}
-void refuse_known_key(soci::session& sql, const Key& key);    // throws Error{already_exists}
+bool exists(soci::session& sql, const char* table, std::string_view name);
+void require_app(soci::session& sql, std::string_view app); // throws Error{not_found}
+void refuse_known_key(soci::session& sql, const Key& key);  // throws Error{already_exists}
 
 } // namespace apps

@@ -3,21 +3,11 @@
 #include "base/json.h"
 
 #include <nlohmann/json.hpp>
-#include <soci/soci.h>
 
 namespace apps {
 namespace {
 
 using base::json::Value;
-
-std::string render_processes(const std::vector<ProcessType>& processes) {
-    Value list = Value::array();
-    for (const auto& process : processes)
-        list.push_back({{"type", process.type},
-                        {"command", process.command},
-                        {"default", process.is_default}});
-    return base::json::render(list);
-}
 
 std::vector<ProcessType> parse_processes(const std::string& text) {
     std::vector<ProcessType> processes;
@@ -30,68 +20,105 @@ std::vector<ProcessType> parse_processes(const std::string& text) {
 
 } // namespace
 
-std::int64_t number(const soci::row& row, std::size_t column) {
-    switch (row.get_properties(column).get_data_type()) {
-    case soci::dt_integer:
-        return row.get<int>(column);
-    case soci::dt_long_long:
-        return row.get<long long>(column);
-    case soci::dt_unsigned_long_long:
-        return static_cast<std::int64_t>(row.get<unsigned long long>(column));
-    case soci::dt_double:
-        return static_cast<std::int64_t>(row.get<double>(column));
-    default:
-        return std::stoll(row.get<std::string>(column));
-    }
+// An app may be called as an owner is.
+std::string share_of(const Build& build) {
+    return build.owner.empty() ? "app/" + build.app : "owner/" + build.owner;
 }
 
-BuildRow::BuildRow(const Build& build)
-    : state(to_string(build.state)), phases(base::json::render(Value(build.phases))),
-      processes(render_processes(build.processes)), created(build.created), started(build.started),
-      finished(build.finished), size(static_cast<long long>(build.size)) {}
+std::string render_phases(const Build& build) {
+    return base::json::render(Value(build.phases));
+}
+
+std::string render_processes(const Build& build) {
+    Value list = Value::array();
+    for (const auto& process : build.processes)
+        list.push_back({{"type", process.type},
+                        {"command", process.command},
+                        {"default", process.is_default}});
+    return base::json::render(list);
+}
 
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
-    " phases, digest, reference, size, processes, reason, hint, failed_phase FROM builds";
+    " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
+    " priority, source, durable, options, sealed, hook, previous, attempt, worker FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
-    const auto text = [&row](std::size_t column) { return row.get<std::string>(column); };
-    build.id = text(0);
-    build.app = text(1);
-    build.state = parse_build_state(text(2));
-    build.source_kind = text(3);
-    build.commit = text(4);
-    build.ref = text(5);
-    build.pushed_by = text(6);
+    build.id = text(row, 0);
+    build.app = text(row, 1);
+    build.state = parse_build_state(text(row, 2));
+    build.source_kind = text(row, 3);
+    build.commit = text(row, 4);
+    build.ref = text(row, 5);
+    build.pushed_by = text(row, 6);
     build.created = number(row, 7);
     build.started = number(row, 8);
     build.finished = number(row, 9);
-    for (const auto& phase : base::json::parse(text(10), "a build's phases"))
+    for (const auto& phase : base::json::parse(text(row, 10), "a build's phases"))
         build.phases.emplace_back(phase.at(0).get<std::string>(), phase.at(1).get<std::int64_t>());
-    build.digest = text(11);
-    build.reference = text(12);
+    build.digest = text(row, 11);
+    build.reference = text(row, 12);
     build.size = static_cast<std::uint64_t>(number(row, 13));
-    build.processes = parse_processes(text(14));
-    build.reason = text(15);
-    build.hint = text(16);
-    build.failed_phase = text(17);
+    build.processes = parse_processes(text(row, 14));
+    build.reason = text(row, 15);
+    build.hint = text(row, 16);
+    build.failed_phase = text(row, 17);
+    build.door = text(row, 18);
+    build.owner = text(row, 19);
+    build.priority = static_cast<int>(number(row, 20));
+    build.source = text(row, 21);
+    build.durable = number(row, 22) != 0;
+    build.options = text(row, 23);
+    build.sealed = text(row, 24);
+    build.hook = text(row, 25);
+    build.previous = text(row, 26);
+    build.attempt = static_cast<int>(number(row, 27));
+    build.worker = text(row, 28);
     return build;
+}
+
+void insert_build(soci::session& sql, const Build& build, std::string_view once) {
+    Query(sql,
+          "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
+          " started, finished, phases, digest, reference, size, processes, reason, hint,"
+          " failed_phase, door, owner, priority, source, durable, options, sealed, hook, previous,"
+          " attempt, worker, share, once_key) VALUES " +
+              placeholders(31),
+          build.id, build.app, to_string(build.state), build.source_kind, build.commit, build.ref,
+          build.pushed_by, build.created, build.started, build.finished, render_phases(build),
+          build.digest, build.reference, build.size, render_processes(build), build.reason,
+          build.hint, build.failed_phase, build.door, build.owner, build.priority, build.source,
+          build.durable, build.options, build.sealed, build.hook, build.previous, build.attempt,
+          build.worker, share_of(build), once)
+        .execute();
+}
+
+bool update_build(soci::session& sql, const Build& build, std::optional<std::int64_t> fence) {
+    std::string statement = "UPDATE builds SET state = ?, source_kind = ?, commit_id = ?, ref = ?,"
+                            " pushed_by = ?, started = ?, finished = ?, phases = ?, digest = ?,"
+                            " reference = ?, size = ?, processes = ?, reason = ?, hint = ?,"
+                            " failed_phase = ? WHERE id = ?";
+    if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting')";
+    Query query(sql, statement, to_string(build.state), build.source_kind, build.commit, build.ref,
+                build.pushed_by, build.started, build.finished, render_phases(build), build.digest,
+                build.reference, build.size, render_processes(build), build.reason, build.hint,
+                build.failed_phase, build.id);
+    if (fence) query.bind(*fence);
+    return query.changes();
 }
 
 const std::string select_keys = "SELECT name, fingerprint, type, text, added FROM keys";
 
 Key read_key(soci::session& sql, const soci::row& row) {
     Key key;
-    key.name = row.get<std::string>(0);
-    key.fingerprint = row.get<std::string>(1);
-    key.type = row.get<std::string>(2);
-    key.text = row.get<std::string>(3);
+    key.name = text(row, 0);
+    key.fingerprint = text(row, 1);
+    key.type = text(row, 2);
+    key.text = text(row, 3);
     key.added = number(row, 4);
-    const soci::rowset<std::string> apps =
-        (sql.prepare << "SELECT app FROM key_apps WHERE key = :key ORDER BY app",
-         soci::use(key.name));
-    for (const auto& app : apps) key.apps.push_back(app);
+    Query(sql, "SELECT app FROM key_apps WHERE key = ? ORDER BY app", key.name)
+        .each([&](const soci::row& app) { key.apps.push_back(text(app, 0)); });
     return key;
 }
 

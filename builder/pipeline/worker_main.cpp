@@ -3,6 +3,8 @@
 //   slipway-worker 3>&1 < job.json
 #include "pipeline/pipeline.h"
 
+#include "builder/masking.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -95,7 +97,7 @@ int work(const builder::Job& job, const engine::World& world) {
     std::signal(SIGTERM, request_stop);
     std::signal(SIGINT, request_stop);
     std::signal(SIGPIPE, SIG_IGN);
-    builder::Reporter report(event_fd, job.limits.log_bytes);
+    builder::Reporter report(event_fd, job.limits.log_bytes, builder::mask_of(job));
     report.send(builder::run_pipeline(job, world, report, source.stop()));
     return 0;
 }

@@ -3,6 +3,8 @@
 #include "build_records.h"
 #include "pusher_text.h"
 
+#include "builder/masking.h"
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -68,7 +70,10 @@ void BuildRun::give_up() {
 
 void BuildRun::run_worker() {
     const auto job = settings_.make_job(*build_.row_.lock(), build_.source_);
-    const auto on_event = [this](const builder::Event& event) { take(event); };
+    mask_ = builder::mask_of(job);
+    const auto on_event = [this](const builder::Event& event) {
+        take(builder::masked(mask_, event));
+    };
     // The worker keeps the time itself; this is for one that does not.
     const auto stop = build_.cancel_.stop().within(job.limits.time + std::chrono::seconds(60));
     builder::run_worker(settings_.worker, job, on_event, stop);

@@ -3,6 +3,8 @@
 
 #include "server/queue.h"
 
+#include "base/secret_mask.h"
+
 namespace server {
 
 class BuildRun {
@@ -26,6 +28,7 @@ class BuildRun {
     const QueueSettings& settings_;
     LiveBuild& build_;
     std::size_t records_ = 0;
+    base::SecretMask mask_; // of the job's secrets: nothing else of the build is kept or told
 };
 
 } // namespace server

@@ -93,7 +93,7 @@ base::json::Value Control::destroy_app(const Value& request) {
         throw Error(ErrorKind::already_exists, "a build of " + app.name + " is running",
                     "Wait for it, or stop it with: slipway builds cancel BUILD");
     const std::lock_guard one_at_a_time(apps_change_);
-    const auto builds = site_.store.list_builds({app.name, 1'000'000});
+    const auto builds = site_.store.list_builds({.app = app.name, .limit = 1'000'000});
     site_.store.remove_app(app.name);
     site_.repositories.remove(app.name);
     base::remove_tree(site_.state.caches() / app.name);

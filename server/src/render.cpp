@@ -16,7 +16,7 @@ Value render_app(const Site& site, const apps::App& app) {
         {"last_build", nullptr}};
     if (const auto published = site.store.last_published(app.name))
         value["digest"] = published->digest;
-    const auto builds = site.store.list_builds({app.name, 1});
+    const auto builds = site.store.list_builds({.app = app.name, .limit = 1});
     if (!builds.empty())
         value["last_build"] = {{"build", builds[0].id},
                                {"state", apps::to_string(builds[0].state)}};

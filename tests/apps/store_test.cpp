@@ -180,8 +180,8 @@ TEST_CASE("builds are listed newest first, of one app or of all, up to a limit")
     REQUIRE(all.size() == 3);
     CHECK(all[0].id == "b3");
     CHECK(all[2].id == "b1");
-    CHECK(opened.store->list_builds({"blog", 50}).size() == 1);
-    CHECK(opened.store->list_builds({"", 2}).size() == 2);
+    CHECK(opened.store->list_builds({.app = "blog"}).size() == 1);
+    CHECK(opened.store->list_builds({.limit = 2}).size() == 2);
 }
 
 TEST_CASE("the last published build is the one that finished last, whatever failed since") {
@@ -218,10 +218,11 @@ TEST_CASE("what a dead server left open is closed, what had ended is left alone"
 TEST_CASE("one stack at a time is the current one") {
     Opened opened;
     CHECK_FALSE(opened.store->current_stack());
-    opened.store->use_stack({"debian-12", "r/b@1", "r/r@1", false});
-    opened.store->use_stack({"other", "r/b@2", "r/r@2", false});
+    opened.store->use_stack({"debian-12", "r/b@1", "r/r@1", true});
+    opened.store->use_stack({"other", "r/b@2", "r/r@2", true});
+    REQUIRE(opened.store->current_stack());
     CHECK(opened.store->current_stack()->name == "other");
-    opened.store->use_stack({"debian-12", "r/b@3", "r/r@3", false});
+    opened.store->use_stack({"debian-12", "r/b@3", "r/r@3", true});
     CHECK(opened.store->current_stack()->build == "r/b@3");
     CHECK(opened.store->list_stacks().size() == 2);
     CHECK_FALSE(opened.store->find_stack("none"));

@@ -47,6 +47,22 @@ TEST_CASE("control bytes of a buildpack never reach the stream") {
           }) == std::vector<std::string>{"       ^[[2J^Gboo"});
 }
 
+TEST_CASE("a secret leaves in no line and in no outcome, also where a line is shortened") {
+    const std::string secret = "0123456789abcdefghijklmnopqrstuvwxyz";
+    auto pipe = base::make_pipe();
+    Reporter report(pipe.write.get(), 1u << 20, base::SecretMask({base::Secret(secret)}));
+    report.body("token " + secret);
+    for (const std::size_t before : {16'370u, 8'170u}) {
+        report.problem(std::string(before, '.') + secret);
+        report.send(Outcome(Refused{Phase::build, base::ErrorKind::buildpack_failed,
+                                    std::string(before, '.') + secret, secret}));
+    }
+    pipe.write.reset();
+    const auto said = base::read_to_end(pipe.read.get(), 1 << 20);
+    CHECK(said.find("token ***") != std::string::npos);
+    CHECK(said.find("0123456") == std::string::npos);
+}
+
 TEST_CASE("whatever a stranger made long, no line is longer than the queue takes") {
     const std::string endless(2u << 20, '"');
     std::FILE* file = std::tmpfile();

@@ -42,6 +42,9 @@ struct RecoverSettings {
     std::string poison_reason;  // of one that took its worker down each time
 };
 
+// How long a webhook's build waits before it counts as a person's.
+inline constexpr std::chrono::milliseconds usual_aging = std::chrono::minutes(10);
+
 class Builds {
   public:
     explicit Builds(Database& database) : database_(database) {}
@@ -53,7 +56,9 @@ class Builds {
     bool enqueue(std::string_view id);
     // The same tree asked twice by a door that may not build twice: adds the build unless one with
     // this `once` key exists; returns the id of the one that is there.
-    std::string add_once(const Build& build, std::string_view once);
+    // `once` is the app's: another app's key is another.
+    std::string add_once(const Build& build, std::string_view once, std::int64_t most_queued = 0,
+                         std::int64_t most_of_owner = 0);
 
     // Queued builds of the same app and ref that are older than `by` become superseded. Their ids.
     std::vector<std::string> supersede(const Build& by, std::string_view reason);
@@ -63,8 +68,9 @@ class Builds {
     // the owner whose last start is longest ago, the oldest. One transaction: two workers never
     // get the same row.
     std::optional<Claim> claim(std::string_view worker, std::chrono::milliseconds lease,
-                               std::chrono::milliseconds aging = std::chrono::minutes(10));
-    // False: the lease is lost, the worker must stop at once.
+                               std::chrono::milliseconds aging = usual_aging);
+    // False: the lease is lost, the worker must stop at once. A lease that ran out is lost once
+    // recover() has taken the build away, not before.
     bool renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease);
     // Phases and the state running or exporting. Throws Error{denied} when the lease is lost.
     void note(const Build& build, std::int64_t fence);
@@ -78,8 +84,9 @@ class Builds {
     bool request_cancel(std::string_view id, std::string_view why); // false: it is over
     std::optional<std::string> wants_cancel(std::string_view id);
 
-    // Leases that ran out (`every`: all leases of this worker, after its restart): queued again
-    // where the source is durable and attempts are left, else lost. Received rows of a dead server
+    // Leases that ran out (`every_of`: all leases of this worker, after its restart): queued again
+    // where the source is durable and attempts are left, cancelled where that was asked, else lost.
+    // Received rows of a dead server
     // are the caller's to judge: list them. Returns what changed.
     std::vector<Build> recover(const RecoverSettings& settings, std::string_view every_of = {});
 

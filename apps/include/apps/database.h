@@ -23,6 +23,9 @@ class Database {
     using Work = std::function<void(soci::session& sql)>;
     virtual void read(const Work& work) = 0;
     virtual void write(const Work& work) = 0;
+    // Within a write: until it ends no other write is past this line, in any process. For what one
+    // statement cannot decide alone.
+    virtual void take_turns(soci::session& sql) = 0;
     // An SQL expression: milliseconds since 1970 by the database's clock.
     virtual std::string now() const = 0;
     // "sqlite" or "postgresql".

@@ -1,5 +1,7 @@
 #include "pipeline/reporter.h"
 
+#include "builder/masking.h"
+
 #include "base/fd.h"
 #include "base/text.h"
 
@@ -37,7 +39,8 @@ Outcome shortened(Outcome outcome) {
 
 } // namespace
 
-Reporter::Reporter(int fd, std::uint64_t log_bytes) : fd_(fd), left_(log_bytes) {}
+Reporter::Reporter(int fd, std::uint64_t log_bytes, base::SecretMask mask)
+    : fd_(fd), mask_(std::move(mask)), left_(log_bytes) {}
 
 void Reporter::step(std::string_view text) {
     line("-----> ", text);
@@ -51,7 +54,8 @@ void Reporter::problem(std::string_view text) {
 
 void Reporter::line(std::string_view prefix, std::string_view text) {
     std::string shown;
-    if (!text.empty()) shown.append(prefix).append(base::printable(shortened(text, longest_line)));
+    if (!text.empty())
+        shown.append(prefix).append(base::printable(shortened(mask_.apply(text), longest_line)));
     {
         const std::lock_guard lock(mutex_);
         if (left_ == 0) return;
@@ -59,10 +63,14 @@ void Reporter::line(std::string_view prefix, std::string_view text) {
         left_ -= std::min<std::uint64_t>(left_, shown.size() + 1);
         if (shown.starts_with(" !     The log is full")) left_ = 0;
     }
-    send(LogLine{std::move(shown)});
+    write(LogLine{std::move(shown)});
 }
 
 void Reporter::send(const Event& event) {
+    write(masked(mask_, event));
+}
+
+void Reporter::write(const Event& event) {
     const auto* outcome = std::get_if<Outcome>(&event);
     const auto bytes = render(outcome ? Event(shortened(*outcome)) : event) + "\n";
     if (std::holds_alternative<Record>(event) && bytes.size() > longest_event) return;

@@ -29,10 +29,14 @@ constexpr std::size_t largest_record = 900u << 10;
 class OutputLines {
   public:
     explicit OutputLines(Reporter& report)
-        : report_(report), splitter_([this](std::string_view line) { take(line); }) {}
+        : report_(report), splitter_([this](std::string_view line) { take(line); }),
+          masked_(report.mask(), [this](std::string_view text) { splitter_.feed(text); }) {}
 
-    void feed(std::string_view bytes) { splitter_.feed(bytes); }
-    void finish() { splitter_.finish(); }
+    void feed(std::string_view bytes) { masked_.feed(bytes); }
+    void finish() {
+        masked_.finish();
+        splitter_.finish();
+    }
     // Empty when all there was stands on the screen anyway.
     const std::deque<std::string>& last() const {
         static const std::deque<std::string> none;
@@ -51,6 +55,7 @@ class OutputLines {
     std::deque<std::string> last_;
     std::size_t count_ = 0;
     base::LineSplitter splitter_;
+    base::SecretMask::Stream masked_; // before lines are cut: a secret may lie across a cut
 };
 
 // Why a buildpack failed, and what to do about it.

@@ -158,7 +158,7 @@ void tell(const buildpacks::Buildpack& buildpack, const std::string& name, Repor
 
 DetectedGroup detect(const DetectInput& input, Reporter& report, const base::Stop& stop) {
     const auto groups = expand(input);
-    Detections detections(input);
+    Detections detections(input, report.mask());
     std::vector<TriedGroup> tried;
     std::size_t asked = 0;
     for (std::size_t i = 0; i < groups.size(); ++i) {

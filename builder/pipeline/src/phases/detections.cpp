@@ -48,13 +48,14 @@ void Detections::run(const std::vector<std::size_t>& asked, const base::Stop& st
                                                buildpack.environment(input_.variables)));
     }
     std::vector<std::string> outputs(asked.size());
+    std::vector<base::SecretMask::Stream> masked;
+    for (auto& output : outputs)
+        masked.emplace_back(mask_, [&output](std::string_view text) {
+            output.append(text.substr(0, longest_output - std::min(longest_output, output.size())));
+        });
     const auto results = input_.sandbox.run_all(
-        invocations,
-        [&](std::size_t i, std::string_view bytes) {
-            const auto room = longest_output - std::min(longest_output, outputs[i].size());
-            outputs[i].append(bytes.substr(0, room));
-        },
-        stop);
+        invocations, [&](std::size_t i, std::string_view bytes) { masked[i].feed(bytes); }, stop);
+    for (auto& output : masked) output.finish();
     for (std::size_t i = 0; i < asked.size(); ++i) {
         auto& answer = answers_[asked[i]];
         answer.detection = answer.buildpack->read_detection(

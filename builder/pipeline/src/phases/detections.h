@@ -11,7 +11,8 @@ namespace builder {
 
 class Detections {
   public:
-    explicit Detections(const DetectInput& input) : input_(input) {}
+    Detections(const DetectInput& input, const base::SecretMask& mask)
+        : input_(input), mask_(mask) {}
 
     // Asks those of the groups that were not asked yet, side by side.
     void ask(const std::vector<buildpacks::OrderGroup>& groups, const base::Stop& stop);
@@ -28,6 +29,7 @@ class Detections {
     void run(const std::vector<std::size_t>& asked, const base::Stop& stop);
 
     const DetectInput& input_;
+    const base::SecretMask& mask_;
     std::vector<Answer> answers_;
     std::map<const buildpacks::Buildpack*, std::size_t> index_;
 };

@@ -1,0 +1,144 @@
+#include "apps/builds.h"
+
+#include "apps/database.h"
+
+#include "checks.h"
+#include "row.h"
+
+#include "base/error.h"
+
+namespace apps {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr const char* waiting = "state IN ('received', 'queued')";
+
+// An app's owner is whoever it had when the build came.
+Build with_owner(soci::session& sql, const Build& build) {
+    Build owned = build;
+    if (owned.owner.empty())
+        owned.owner = Query(sql, "SELECT owner FROM apps WHERE name = ?", build.app)
+                          .first_text()
+                          .value_or("");
+    return owned;
+}
+
+void refuse_more(soci::session& sql, const Build& build, std::int64_t most_queued,
+                 std::int64_t most_of_owner) {
+    const std::string count = std::string("SELECT COUNT(*) FROM builds WHERE ") + waiting;
+    if (most_queued > 0 && *Query(sql, count).first_number() >= most_queued)
+        throw Error(ErrorKind::limit_exceeded, "too many builds are waiting",
+                    "Try again in a few minutes.");
+    if (most_of_owner <= 0) return;
+    const auto mine = Query(sql, count + " AND share = ?", share_of(build)).first_number();
+    if (*mine >= most_of_owner)
+        throw Error(ErrorKind::limit_exceeded,
+                    "too many builds of " + (build.owner.empty() ? build.app : build.owner) +
+                        " are waiting",
+                    "Try again when some of them have ended, or cancel those that are not needed.");
+}
+
+} // namespace
+
+void Builds::add(const Build& build, std::int64_t most_queued, std::int64_t most_of_owner) {
+    add_once(build, "", most_queued, most_of_owner);
+}
+
+std::string Builds::add_once(const Build& build, std::string_view once, std::int64_t most_queued,
+                             std::int64_t most_of_owner) {
+    std::string id = build.id;
+    database_.write([&](soci::session& sql) {
+        const bool limited = most_queued > 0 || most_of_owner > 0;
+        if (limited || !once.empty()) database_.take_turns(sql);
+        require_app(sql, build.app);
+        if (!once.empty()) {
+            const auto there =
+                Query(sql,
+                      "SELECT id FROM builds WHERE app = ? AND once_key = ? AND once_key <> ''",
+                      build.app, once)
+                    .first_text();
+            id = there.value_or(build.id);
+            if (there) return;
+        }
+        const Build owned = with_owner(sql, build);
+        refuse_more(sql, owned, most_queued, most_of_owner);
+        insert_build(sql, owned, once);
+    });
+    return id;
+}
+
+bool Builds::enqueue(std::string_view id) {
+    bool done = false;
+    database_.write([&](soci::session& sql) {
+        done =
+            Query(sql, "UPDATE builds SET state = 'queued' WHERE id = ? AND state = 'received'", id)
+                .changes();
+    });
+    return done;
+}
+
+std::vector<std::string> Builds::supersede(const Build& by, std::string_view reason) {
+    std::vector<std::string> ids;
+    database_.write([&](soci::session& sql) {
+        database_.take_turns(sql);
+        ids.clear();
+        Query(sql,
+              "SELECT id FROM builds WHERE state = 'queued' AND app = ? AND ref = ? AND id < ?"
+              " ORDER BY id",
+              by.app, by.ref, by.id)
+            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
+        for (const auto& id : ids)
+            Query(sql,
+                  "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
+                      database_.now() + " WHERE id = ?",
+                  reason, id)
+                .execute();
+    });
+    return ids;
+}
+
+bool Builds::close(const Build& build) {
+    bool done = false;
+    database_.write([&](soci::session& sql) {
+        done = Query(sql,
+                     std::string("UPDATE builds SET state = ?, finished = ?, reason = ?, hint = ?,"
+                                 " failed_phase = ? WHERE id = ? AND ") +
+                         waiting,
+                     to_string(build.state), build.finished, build.reason, build.hint,
+                     build.failed_phase, build.id)
+                   .changes();
+    });
+    return done;
+}
+
+bool Builds::request_cancel(std::string_view id, std::string_view why) {
+    bool done = false;
+    database_.write([&](soci::session& sql) {
+        // Who asked first is who is named.
+        done = Query(sql,
+                     "UPDATE builds SET cancel_reason = CASE WHEN cancel_asked = 1 THEN"
+                     " cancel_reason ELSE ? END, cancel_asked = 1 WHERE id = ?"
+                     " AND state IN ('received', 'queued', 'running', 'exporting')",
+                     why, id)
+                   .changes();
+    });
+    return done;
+}
+
+std::optional<std::string> Builds::wants_cancel(std::string_view id) {
+    std::optional<std::string> why;
+    database_.read([&](soci::session& sql) {
+        why = Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", id)
+                  .first_text();
+    });
+    return why;
+}
+
+void Builds::remove(std::string_view id) {
+    database_.write(
+        [&](soci::session& sql) { Query(sql, "DELETE FROM builds WHERE id = ?", id).execute(); });
+}
+
+} // namespace apps

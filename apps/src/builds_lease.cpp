@@ -1,0 +1,133 @@
+// Who works on which build. The lease keeps a dead worker from holding a build for ever; the fence
+// keeps one that was given up on from writing over its successor.
+#include "apps/builds.h"
+
+#include "apps/database.h"
+
+#include "row.h"
+
+#include "base/error.h"
+
+namespace apps {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr const char* held = "state IN ('running', 'exporting')";
+
+// The order of claim(): the owner whose last start is longest ago is the one whose newest fence is
+// the smallest, whatever clocks say.
+std::string next_build(const Database& database) {
+    return "SELECT id FROM builds q WHERE state = 'queued' AND NOT EXISTS (SELECT 1 FROM builds r"
+           " WHERE r.state IN ('running', 'exporting') AND r.app = q.app) ORDER BY"
+           " CASE WHEN created <= " +
+           database.now() +
+           " - ? THEN 0 ELSE priority END,"
+           " (SELECT COUNT(*) FROM builds r WHERE r.state IN ('running', 'exporting')"
+           " AND r.share = q.share),"
+           " (SELECT MAX(s.fence) FROM builds s WHERE s.share = q.share), id LIMIT 1";
+}
+
+// What becomes of a build whose worker is gone.
+void decide(soci::session& sql, Build& build, const RecoverSettings& settings) {
+    const auto cancelled =
+        Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", build.id)
+            .first_text();
+    if (cancelled) {
+        build.state = BuildState::cancelled;
+        build.reason = *cancelled;
+    } else if (build.durable && build.attempt < settings.most_attempts) {
+        build.state = BuildState::queued;
+        build.started = 0;
+        build.phases.clear();
+        build.worker.clear();
+    } else {
+        build.state = BuildState::lost;
+        build.reason = build.durable ? settings.poison_reason : settings.lost_reason;
+    }
+}
+
+[[noreturn]] void throw_lost(const Build& build) {
+    throw Error(ErrorKind::denied,
+                "build " + build.id + " is no longer this worker's: its lease was taken away");
+}
+
+} // namespace
+
+std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::milliseconds lease,
+                                   std::chrono::milliseconds aging) {
+    std::optional<Claim> claimed;
+    database_.write([&](soci::session& sql) {
+        claimed.reset();
+        database_.take_turns(sql);
+        const auto id = Query(sql, next_build(database_), aging.count()).first_text();
+        if (!id) return;
+        const auto fence = *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
+        Query(sql,
+              "UPDATE builds SET state = 'running', worker = ?, fence = ?, attempt = attempt + 1,"
+              " lease = " +
+                  database_.now() + " + ?, started = " + database_.now() + " WHERE id = ?",
+              worker, fence, lease.count(), *id)
+            .execute();
+        auto build = Query(sql, select_builds + " WHERE id = ?", *id).first(read_build);
+        claimed = Claim{std::move(*build), fence};
+    });
+    return claimed;
+}
+
+bool Builds::renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease) {
+    bool ours = false;
+    database_.write([&](soci::session& sql) {
+        ours = Query(sql,
+                     "UPDATE builds SET lease = " + database_.now() +
+                         " + ? WHERE id = ? AND fence = ? AND " + held,
+                     lease.count(), id, fence)
+                   .changes();
+    });
+    return ours;
+}
+
+void Builds::note(const Build& build, std::int64_t fence) {
+    database_.write([&](soci::session& sql) {
+        if (!Query(sql,
+                   std::string("UPDATE builds SET state = ?, phases = ?, commit_id = ?, ref = ?"
+                               " WHERE id = ? AND fence = ? AND ") +
+                       held,
+                   to_string(build.state), render_phases(build), build.commit, build.ref, build.id,
+                   fence)
+                 .changes())
+            throw_lost(build);
+    });
+}
+
+void Builds::finish(const Build& build, std::int64_t fence) {
+    database_.write([&](soci::session& sql) {
+        if (!update_build(sql, build, fence)) throw_lost(build);
+    });
+}
+
+std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_view every_of) {
+    std::vector<Build> changed;
+    database_.write([&](soci::session& sql) {
+        database_.take_turns(sql);
+        changed.clear();
+        Query(sql,
+              select_builds + " WHERE " + held + " AND (lease <= " + database_.now() +
+                  " OR worker = ?) ORDER BY id",
+              every_of)
+            .each([&](const soci::row& row) { changed.push_back(read_build(row)); });
+        const auto time = *Query(sql, "SELECT " + database_.now()).first_number();
+        for (auto& build : changed) {
+            decide(sql, build, settings);
+            if (is_over(build.state)) build.finished = time;
+            update_build(sql, build);
+            Query(sql, "UPDATE builds SET worker = ?, lease = 0 WHERE id = ?", build.worker,
+                  build.id)
+                .execute();
+        }
+    });
+    return changed;
+}
+
+} // namespace apps

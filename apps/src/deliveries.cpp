@@ -1,0 +1,125 @@
+#include "apps/hooks.h"
+
+#include "apps/database.h"
+
+#include "query.h"
+
+#include "base/error.h"
+
+namespace apps {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+// SQLite calls its own row numbers INTEGER, which SOCI reads into 32 bits.
+const std::string select_deliveries =
+    "SELECT CAST(number AS BIGINT), hook, delivery, event, ref, commit_id, state, reason, build,"
+    " content, body_sha256, received, replays FROM deliveries";
+
+Delivery read_delivery(const soci::row& row) {
+    return {number(row, 0), text(row, 1),    text(row, 2),   text(row, 3), text(row, 4),
+            text(row, 5),   text(row, 6),    text(row, 7),   text(row, 8), text(row, 9),
+            text(row, 10),  number(row, 11), number(row, 12)};
+}
+
+std::vector<Delivery> read_all(Query& query) {
+    std::vector<Delivery> deliveries;
+    query.each([&](const soci::row& row) { deliveries.push_back(read_delivery(row)); });
+    return deliveries;
+}
+
+} // namespace
+
+bool Hooks::record(Delivery& delivery) {
+    std::optional<std::int64_t> given;
+    database_.write([&](soci::session& sql) {
+        given.reset();
+        if (!Query(sql, "SELECT 1 FROM hooks WHERE id = ?", delivery.hook).finds())
+            throw Error(ErrorKind::not_found, "there is no webhook \"" + delivery.hook + "\"");
+        if (!Query(sql,
+                   "INSERT INTO deliveries (hook, delivery, event, ref, commit_id, state, reason,"
+                   " build, content, body_sha256, received, replays) VALUES " +
+                       placeholders(12) + " ON CONFLICT DO NOTHING",
+                   delivery.hook, delivery.delivery, delivery.event, delivery.ref, delivery.commit,
+                   delivery.state, delivery.reason, delivery.build, delivery.content,
+                   delivery.body_sha256, delivery.received, delivery.replays)
+                 .changes())
+            return;
+        given = Query(sql,
+                      "SELECT CAST(number AS BIGINT) FROM deliveries WHERE hook = ? AND"
+                      " delivery = ?",
+                      delivery.hook, delivery.delivery)
+                    .first_number();
+    });
+    if (given) delivery.number = *given;
+    return given.has_value();
+}
+
+void Hooks::update(const Delivery& delivery) {
+    database_.write([&](soci::session& sql) {
+        if (!Query(sql,
+                   "UPDATE deliveries SET state = ?, reason = ?, build = ?, replays = ?"
+                   " WHERE number = ?",
+                   delivery.state, delivery.reason, delivery.build, delivery.replays,
+                   delivery.number)
+                 .changes())
+            throw Error(ErrorKind::not_found,
+                        "there is no delivery \"" + delivery.delivery + "\" any more");
+    });
+}
+
+std::optional<Delivery> Hooks::find_delivery(std::string_view hook, std::string_view delivery) {
+    std::optional<Delivery> found;
+    database_.read([&](soci::session& sql) {
+        found = Query(sql, select_deliveries + " WHERE hook = ? AND delivery = ?", hook, delivery)
+                    .first(read_delivery);
+    });
+    return found;
+}
+
+std::vector<Delivery> Hooks::list_deliveries(std::string_view hook, int limit, int offset) {
+    std::vector<Delivery> found;
+    database_.read([&](soci::session& sql) {
+        Query query(sql,
+                    select_deliveries + " WHERE hook = ? ORDER BY number DESC LIMIT ? OFFSET ?",
+                    hook, limit, offset);
+        found = read_all(query);
+    });
+    return found;
+}
+
+std::vector<Delivery> Hooks::list_open(int limit) {
+    std::vector<Delivery> found;
+    database_.read([&](soci::session& sql) {
+        Query query(sql, select_deliveries + " WHERE state = 'accepted' ORDER BY number LIMIT ?",
+                    limit);
+        found = read_all(query);
+    });
+    return found;
+}
+
+std::vector<Delivery> Hooks::list_waiting(std::string_view hook, std::string_view commit) {
+    std::vector<Delivery> found;
+    database_.read([&](soci::session& sql) {
+        Query query(sql,
+                    select_deliveries + " WHERE state = 'waiting' AND hook = ? AND commit_id = ?"
+                                        " ORDER BY number",
+                    hook, commit);
+        found = read_all(query);
+    });
+    return found;
+}
+
+// One that is still to be acted upon stays, however old.
+int Hooks::remove_deliveries_before(std::int64_t time) {
+    std::int64_t removed = 0;
+    database_.write([&](soci::session& sql) {
+        removed =
+            Query(sql, "DELETE FROM deliveries WHERE received < ? AND state <> 'accepted'", time)
+                .execute();
+    });
+    return static_cast<int>(removed);
+}
+
+} // namespace apps

@@ -1,0 +1,239 @@
+#include "apps/store.h"
+
+#include "checks.h"
+#include "row.h"
+
+#include "base/error.h"
+
+namespace apps {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+App read_app(const soci::row& row) {
+    return {text(row, 0), number(row, 1), text(row, 2)};
+}
+
+Stack read_stack(const soci::row& row) {
+    return {text(row, 0), text(row, 1), text(row, 2), number(row, 3) != 0};
+}
+
+const std::string select_stacks = "SELECT name, build, run, current FROM stacks";
+
+} // namespace
+
+Store::Store(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& file) {
+    return std::make_unique<Store>(open_sqlite(file));
+}
+
+void Store::add_app(const App& app) {
+    database_->write([&](soci::session& sql) {
+        if (!Query(sql,
+                   "INSERT INTO apps (name, created, owner) VALUES (?, ?, ?)"
+                   " ON CONFLICT DO NOTHING",
+                   app.name, app.created, app.owner)
+                 .changes())
+            throw Error(ErrorKind::already_exists, "there is an app \"" + app.name + "\" already");
+    });
+}
+
+std::optional<App> Store::find_app(std::string_view name) {
+    std::optional<App> found;
+    database_->read([&](soci::session& sql) {
+        found = Query(sql, "SELECT name, created, owner FROM apps WHERE name = ?", name)
+                    .first(read_app);
+    });
+    return found;
+}
+
+std::vector<App> Store::list_apps() {
+    std::vector<App> found;
+    database_->read([&](soci::session& sql) {
+        found.clear();
+        Query(sql, "SELECT name, created, owner FROM apps ORDER BY name")
+            .each([&](const soci::row& row) { found.push_back(read_app(row)); });
+    });
+    return found;
+}
+
+void Store::set_app_owner(std::string_view name, std::string_view owner) {
+    database_->write([&](soci::session& sql) {
+        require_app(sql, name);
+        Query(sql, "UPDATE apps SET owner = ? WHERE name = ?", owner, name).execute();
+    });
+}
+
+void Store::remove_app(std::string_view name) {
+    database_->write([&](soci::session& sql) {
+        require_app(sql, name);
+        Query(sql, "DELETE FROM apps WHERE name = ?", name).execute();
+        Query(sql, "DELETE FROM keys WHERE every_app = 0 AND NOT EXISTS"
+                   " (SELECT 1 FROM key_apps WHERE key_apps.key = keys.name)")
+            .execute();
+        Query(sql, "DELETE FROM tokens WHERE every_app = 0 AND NOT EXISTS"
+                   " (SELECT 1 FROM token_apps WHERE token_apps.token = tokens.id)")
+            .execute();
+    });
+}
+
+void Store::add_key(const Key& key) {
+    database_->write([&](soci::session& sql) {
+        refuse_known_key(sql, key);
+        Query(sql,
+              "INSERT INTO keys (name, fingerprint, type, text, every_app, added) VALUES"
+              " (?, ?, ?, ?, ?, ?)",
+              key.name, key.fingerprint, key.type, key.text, key.apps.empty(), key.added)
+            .execute();
+        for (const auto& app : key.apps) {
+            require_app(sql, app);
+            Query(sql, "INSERT INTO key_apps (key, app) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                  key.name, app)
+                .execute();
+        }
+    });
+}
+
+std::optional<Key> Store::find_key_by_fingerprint(std::string_view fingerprint) {
+    std::optional<Key> found;
+    database_->read([&](soci::session& sql) {
+        found = Query(sql, select_keys + " WHERE fingerprint = ?", fingerprint)
+                    .first([&](const soci::row& row) { return read_key(sql, row); });
+    });
+    return found;
+}
+
+std::vector<Key> Store::list_keys() {
+    std::vector<Key> keys;
+    database_->read([&](soci::session& sql) {
+        keys.clear();
+        Query(sql, select_keys + " ORDER BY name").each([&](const soci::row& row) {
+            keys.push_back(read_key(sql, row));
+        });
+    });
+    return keys;
+}
+
+void Store::remove_key(std::string_view name) {
+    database_->write([&](soci::session& sql) {
+        if (!Query(sql, "DELETE FROM keys WHERE name = ?", name).changes())
+            throw Error(ErrorKind::not_found, "there is no key \"" + std::string(name) + "\"");
+    });
+}
+
+bool Store::may_push(std::string_view fingerprint, std::string_view app) {
+    bool allowed = false;
+    database_->read([&](soci::session& sql) {
+        allowed = Query(sql,
+                        "SELECT 1 FROM keys, apps WHERE keys.fingerprint = ? AND apps.name = ?"
+                        " AND (every_app = 1 OR EXISTS (SELECT 1 FROM key_apps WHERE"
+                        " key_apps.key = keys.name AND key_apps.app = apps.name))",
+                        fingerprint, app)
+                      .finds();
+    });
+    return allowed;
+}
+
+void Store::update_build(const Build& build) {
+    database_->write([&](soci::session& sql) {
+        if (!apps::update_build(sql, build))
+            throw Error(ErrorKind::not_found, "there is no build \"" + build.id + "\"");
+    });
+}
+
+std::vector<std::string> Store::close_abandoned_builds(std::string_view reason) {
+    std::vector<std::string> ids;
+    database_->write([&](soci::session& sql) {
+        ids.clear();
+        Query(sql, "SELECT id FROM builds WHERE state IN ('queued', 'running') ORDER BY id")
+            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
+        Query(sql,
+              "UPDATE builds SET state = 'broken', reason = ?, finished = " + database_->now() +
+                  " WHERE state IN ('queued', 'running')",
+              reason)
+            .execute();
+    });
+    return ids;
+}
+
+void Store::use_stack(const Stack& stack) {
+    database_->write([&](soci::session& sql) {
+        Query(sql,
+              "INSERT INTO stacks (name, build, run, current) VALUES (?, ?, ?, 0)"
+              " ON CONFLICT (name) DO UPDATE SET build = excluded.build, run = excluded.run",
+              stack.name, stack.build, stack.run)
+            .execute();
+        if (!stack.current) return;
+        Query(sql, "UPDATE stacks SET current = CASE WHEN name = ? THEN 1 ELSE 0 END", stack.name)
+            .execute();
+    });
+}
+
+std::optional<Stack> Store::find_stack(std::string_view name) {
+    std::optional<Stack> found;
+    database_->read([&](soci::session& sql) {
+        found = Query(sql, select_stacks + " WHERE name = ?", name).first(read_stack);
+    });
+    return found;
+}
+
+std::optional<Stack> Store::current_stack() {
+    std::optional<Stack> found;
+    database_->read([&](soci::session& sql) {
+        found = Query(sql, select_stacks + " WHERE current = 1").first(read_stack);
+    });
+    return found;
+}
+
+std::vector<Stack> Store::list_stacks() {
+    std::vector<Stack> stacks;
+    database_->read([&](soci::session& sql) {
+        stacks.clear();
+        Query(sql, select_stacks + " ORDER BY name").each([&](const soci::row& row) {
+            stacks.push_back(read_stack(row));
+        });
+    });
+    return stacks;
+}
+
+std::optional<std::string> Store::find_setting(std::string_view name) {
+    std::optional<std::string> value;
+    database_->read([&](soci::session& sql) {
+        value = Query(sql, "SELECT value FROM settings WHERE name = ?", name).first_text();
+    });
+    return value;
+}
+
+void Store::set_setting(std::string_view name, std::string_view value) {
+    database_->write([&](soci::session& sql) {
+        Query(sql,
+              "INSERT INTO settings (name, value) VALUES (?, ?)"
+              " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+              name, value)
+            .execute();
+    });
+}
+
+std::optional<std::string> Store::find_app_setting(std::string_view app, std::string_view name) {
+    std::optional<std::string> value;
+    database_->read([&](soci::session& sql) {
+        value = Query(sql, "SELECT value FROM app_settings WHERE app = ? AND name = ?", app, name)
+                    .first_text();
+    });
+    return value;
+}
+
+void Store::set_app_setting(std::string_view app, std::string_view name, std::string_view value) {
+    database_->write([&](soci::session& sql) {
+        require_app(sql, app);
+        Query(sql, "DELETE FROM app_settings WHERE app = ? AND name = ?", app, name).execute();
+        if (!value.empty())
+            Query(sql, "INSERT INTO app_settings (app, name, value) VALUES (?, ?, ?)", app, name,
+                  value)
+                .execute();
+    });
+}
+
+} // namespace apps

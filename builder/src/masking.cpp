@@ -1,0 +1,86 @@
+#include "builder/masking.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace builder {
+namespace {
+
+using base::json::Value;
+
+void add_source(std::vector<base::Secret>& secrets, const Source& source) {
+    if (const auto* commit = std::get_if<RemoteCommit>(&source)) {
+        secrets.push_back(commit->token);
+        secrets.push_back(commit->ssh_key);
+    }
+    // A signed URL is the secret that it holds.
+    if (const auto* archive = std::get_if<RemoteArchive>(&source))
+        if (archive->url.find_first_of("?@") != std::string::npos)
+            secrets.emplace_back(archive->url);
+}
+
+void mask_strings(const base::SecretMask& mask, Value& value) {
+    if (value.is_string()) {
+        value = mask.apply(value.get_ref<const std::string&>());
+    } else if (value.is_array()) {
+        for (auto& entry : value) mask_strings(mask, entry);
+    } else if (value.is_object()) {
+        Value fresh = Value::object();
+        for (auto& [name, entry] : value.items()) {
+            mask_strings(mask, entry);
+            fresh[mask.apply(name)] = std::move(entry);
+        }
+        value = std::move(fresh);
+    }
+}
+
+// Not as text: a value of digits alone would take a number's place and leave no JSON.
+std::string masked_json(const base::SecretMask& mask, const std::string& json) {
+    auto value = base::json::parse(json, "a record of the build");
+    mask_strings(mask, value);
+    return base::json::render(value);
+}
+
+template <class Failure>
+void mask_failure(const base::SecretMask& mask, Outcome& outcome) {
+    if (auto* failure = std::get_if<Failure>(&outcome)) {
+        failure->reason = mask.apply(failure->reason);
+        failure->hint = mask.apply(failure->hint);
+    }
+}
+
+void mask_outcome(const base::SecretMask& mask, Outcome& outcome) {
+    mask_failure<Refused>(mask, outcome);
+    mask_failure<Broken>(mask, outcome);
+    if (auto* cancelled = std::get_if<Cancelled>(&outcome))
+        cancelled->why = mask.apply(cancelled->why);
+    if (auto* published = std::get_if<Published>(&outcome))
+        for (auto& process : published->processes) process.command = mask.apply(process.command);
+    if (auto* detected = std::get_if<Detected>(&outcome))
+        for (auto& member : detected->group) member = mask.apply(member);
+}
+
+} // namespace
+
+base::SecretMask mask_of(const Job& job) {
+    std::vector<base::Secret> secrets;
+    for (const auto& [name, value] : job.environment) secrets.emplace_back(value);
+    add_source(secrets, job.source);
+    for (const auto& [host, access] : job.registry_credentials) secrets.push_back(access.password);
+    for (const auto& [binding, files] : job.bindings)
+        for (const auto& [name, content] : files)
+            if (name != "type" && name != "provider") secrets.emplace_back(content);
+    return base::SecretMask(secrets);
+}
+
+Event masked(const base::SecretMask& mask, Event event) {
+    if (mask.empty()) return event;
+    if (auto* line = std::get_if<LogLine>(&event)) line->text = mask.apply(line->text);
+    if (auto* record = std::get_if<Record>(&event)) record->json = masked_json(mask, record->json);
+    if (auto* outcome = std::get_if<Outcome>(&event)) mask_outcome(mask, *outcome);
+    return event;
+}
+
+} // namespace builder
