@@ -33,12 +33,6 @@ std::optional<std::string_view> skip_mark_in(std::string_view message) {
     return std::nullopt;
 }
 
-bool is_ours(const WebhookEvent& event, const WebhookSettings& settings) {
-    if (!settings.repository_id.empty() && !event.repository_id.empty())
-        return event.repository_id == settings.repository_id;
-    return lower(event.repository) == lower(settings.repository);
-}
-
 IgnoreEvent ignore(std::string reason) {
     return {std::move(reason)};
 }
@@ -87,11 +81,17 @@ WebhookDecision decide_ci(const WebhookEvent& event, const WebhookSettings& sett
 
 } // namespace
 
+bool concerns(const WebhookEvent& event, const WebhookSettings& settings) {
+    if (!settings.repository_id.empty() && !event.repository_id.empty())
+        return event.repository_id == settings.repository_id;
+    return lower(event.repository) == lower(settings.repository);
+}
+
 WebhookDecision decide(const WebhookEvent& event, const WebhookSettings& settings) {
     if (event.kind == EventKind::ping) return ignore("pong");
     if (event.kind == EventKind::other)
         return ignore("the event " + base::quoted(event.name) + " starts no build");
-    if (!is_ours(event, settings))
+    if (!concerns(event, settings))
         return ignore("the payload is about another repository, " + base::quoted(event.repository));
     switch (event.kind) {
     case EventKind::push:

@@ -174,6 +174,15 @@ std::vector<Key> build_keys() {
         number(
             "build.source_entries", [](Config & c) -> auto& { return c.build.source_entries; },
             "Files and directories of one source tree, at most.", 1),
+        number(
+            "build.source_depth", [](Config & c) -> auto& { return c.build.source_depth; },
+            "Directories in one another in a source tree, at most.", 1),
+        number(
+            "build.source_ratio", [](Config & c) -> auto& { return c.build.source_ratio; },
+            "How many times an archive may grow when it is unpacked.", 1),
+        duration(
+            "build.source_time", [](Config & c) -> auto& { return c.build.source_time; },
+            "Time to download and unpack one source, at most."),
         size(
             "build.free_space", [](Config & c) -> auto& { return c.build.free_space; },
             "No new build starts with less free space in the state directory."),
@@ -243,8 +252,7 @@ std::vector<Key> webhook_keys() {
             "network.allowed_private_hosts",
             [](Config & c) -> auto& { return c.network.allowed_private_hosts; },
             "Hosts (`name` or `name:port`) in private networks that the server may call for its "
-            "users: repositories and APIs of webhooks, archives by URL, notifications; others "
-            "there are refused."),
+            "users: repositories and APIs of webhooks, notifications; others there are refused."),
         duration(
             "webhooks.check_interval",
             [](Config & c) -> auto& { return c.webhooks.check_interval; },
@@ -253,6 +261,17 @@ std::vector<Key> webhook_keys() {
         duration(
             "webhooks.keep", [](Config & c) -> auto& { return c.webhooks.keep; },
             "How long deliveries are kept; a delivery of the same id is not taken again as long."),
+    };
+}
+
+std::vector<Key> upload_keys() {
+    return {
+        size(
+            "upload.size", [](Config & c) -> auto& { return c.upload.size; },
+            "Bytes of one uploaded or downloaded archive as it comes, at most."),
+        duration(
+            "upload.time", [](Config & c) -> auto& { return c.upload.time; },
+            "Time of one upload, at most."),
     };
 }
 
@@ -277,7 +296,7 @@ const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
         for (auto part : {server_keys(), registry_keys(), build_keys(), buildpack_keys(),
-                          webhook_keys(), path_keys()})
+                          webhook_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

@@ -98,6 +98,8 @@ struct CiResult {
 };
 using WebhookDecision = std::variant<BuildCommit, IgnoreEvent, WaitForCi, CiResult>;
 
+// Whether the payload is about the repository that the settings name.
+bool concerns(const WebhookEvent& event, const WebhookSettings& settings);
 WebhookDecision decide(const WebhookEvent& event, const WebhookSettings& settings);
 
 } // namespace receiver
