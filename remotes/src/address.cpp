@@ -80,7 +80,8 @@ SshAddress parse_ssh(std::string_view url) {
         address.path = url.substr(slash);
     } else {
         const auto at = std::min(url.find('@'), url.size());
-        const auto colon = std::min(url.find(':', at), url.size());
+        const auto bracket = url.substr(at).starts_with("@[") ? url.find(']', at) : at;
+        const auto colon = std::min(url.find(':', std::min(bracket, url.size())), url.size());
         authority = url.substr(0, colon);
         const auto path = url.substr(std::min(colon + 1, url.size()));
         address.path = path.starts_with('/') ? std::string(path) : "/" + std::string(path);
@@ -105,8 +106,11 @@ std::string normal_url(std::string_view text) {
         }))
         refuse(url.substr(0, 100), "has a character in it that no address has");
     if (url.starts_with("https://") || url.starts_with("http://")) {
-        http::parse_url(url); // refuses a user name, too
         const auto slash = std::min(url.find('/', url.find("//") + 2), url.size());
+        if (url.find('@') < slash)
+            refuse("https://...@" + url.substr(url.find('@') + 1),
+                   "has a user name in it: give the token by itself");
+        http::parse_url(url);
         check_path(url, std::string_view(url).substr(slash));
         return url;
     }

@@ -17,6 +17,7 @@ using Reach = Session::Reach;
 
 constexpr auto time_to_list = std::chrono::minutes(1);
 constexpr auto time_to_fetch = std::chrono::minutes(15);
+constexpr int whole_history = 0x7fffffff; // as git fetch --unshallow has it
 
 bool is_commit(const std::string& name) {
     return name.size() == 40 && name.find_first_not_of("0123456789abcdef") == name.npos;
@@ -52,7 +53,7 @@ class Fetch {
                                            "--no-write-fetch-head",
                                            "--no-recurse-submodules",
                                            "--update-shallow"};
-        if (depth > 0) arguments.push_back("--depth=" + std::to_string(depth));
+        arguments.push_back("--depth=" + std::to_string(depth));
         arguments.push_back(url_);
         arguments.push_back("+" + wanted + ":refs/slipway/wanted");
         const auto result = session_.git(directory_, std::move(arguments), Reach::network);
@@ -113,7 +114,7 @@ void fetch_commit(const Repository& repository, const std::string& commit, const
     if (!ref.empty()) {
         check_ref(ref);
         // The ref may have moved on since: first what it names, then some history, then all of it.
-        for (const int depth : {1, 50, 0})
+        for (const int depth : {1, 50, whole_history})
             if (fetch.bring(ref, depth)) return;
     }
     throw Error(ErrorKind::not_found,

@@ -149,7 +149,9 @@ base::Captured Session::git(const std::filesystem::path& directory,
 
 void Session::fail(const std::string& error) const {
     const auto& url = repository_.url;
-    if (says(error, {"File size limit exceeded", "died of signal 25"}))
+    // index-pack that prlimit ended says nothing itself.
+    if (says(error, {"File size limit exceeded", "died of signal 25"}) ||
+        base::trim(error) == "fatal: fetch-pack: invalid index-pack output")
         throw Error(ErrorKind::limit_exceeded,
                     url + " brings more than " + base::human_bytes(settings_.most_bytes),
                     "Leave large files out of the repository.");
@@ -173,6 +175,9 @@ void Session::fail(const std::string& error) const {
                         : "there is no git repository at " + url + " that the token may read",
                     "Give the webhook a token that may read the repository's contents, or use an "
                     "SSH address with a deploy key.");
+    if (says(error, {"fsck error"}))
+        throw Error(ErrorKind::invalid_input, url + " holds what git refuses: " + reason_in(error),
+                    "git fsck in a clone of it says more.");
     throw Error(ErrorKind::unavailable, "could not read " + url + ": " + reason_in(error));
 }
 

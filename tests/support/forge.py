@@ -135,6 +135,11 @@ class Forge(http.server.BaseHTTPRequestHandler):
         return 201
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), Forge)
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        pass  # a client that hung up; everything else shows in what it got
+
+
+server = Server(("127.0.0.1", arguments.port), Forge)
 print(server.server_address[1], flush=True)
 server.serve_forever()
