@@ -240,6 +240,11 @@ std::vector<Key> buildpack_keys() {
 std::vector<Key> path_keys() {
     return {
         file(
+            "secrets.key_file", [](Config & c) -> auto& { return c.secrets.key_file; },
+            "File of the keys that seal config vars and webhooks' secrets in the database, made "
+            "when it is not there; empty: `secrets.key` in the state directory. A backup needs "
+            "both."),
+        file(
             "paths.programs", [](Config & c) -> auto& { return c.paths.programs; },
             "Directory of slipway-ssh, slipway-hook and slipway-worker; empty: that of slipwayd."),
         file(

@@ -104,7 +104,7 @@ Registry choose_registry(const Config& config, const RegistryChild* child) {
 }
 
 QueueSettings queue_settings(const Config& config, const StateDirectory& state,
-                             const Programs& programs, apps::Store& store,
+                             const Programs& programs, apps::Store& store, ConfigVars& variables,
                              const Registry& registry) {
     QueueSettings settings;
     settings.workers = config.build.workers;
@@ -112,7 +112,8 @@ QueueSettings queue_settings(const Config& config, const StateDirectory& state,
     settings.worker.program = programs.directory / "slipway-worker";
     settings.logs_directory = state.logs();
     settings.log_limit = config.build.log_size;
-    const JobSettings jobs{config, state, store, registry, programs.launcher, programs.buildpacks};
+    const JobSettings jobs{
+        config, state, store, variables, registry, programs.launcher, programs.buildpacks};
     settings.make_job = [jobs](const apps::Build& build, const builder::Source& source) {
         return make_job(jobs, build, source);
     };
@@ -192,6 +193,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const StateDirectory state(config.state, user, static_cast<unsigned>(config.sandbox.first_id));
     install_door_programs(state, programs.directory);
     const auto store = apps::open_sqlite_store(state.database());
+    auto keys = base::KeyRing::open(config.secrets.key_file.empty() ? state.secret_keys()
+                                                                    : config.secrets.key_file);
+    ConfigVars variables(*store, keys);
+    variables.finish_rotation(); // of a server that was killed in one
     const Repositories repositories(state, user);
     recover(state, *store, repositories);
 
@@ -201,12 +206,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                       choose_user("", config.registry.system_user, "registry.system_user"));
     const auto registry = choose_registry(config, child ? &*child : nullptr);
     auto ssh = listen_on(parse_address(config.ssh.listen));
-    Queue queue(*store, queue_settings(config, state, programs, *store, registry));
+    Queue queue(*store, queue_settings(config, state, programs, *store, variables, registry));
     const Site site{config,
                     state,
                     *store,
                     queue,
                     repositories,
+                    variables,
+                    keys,
                     registry,
                     version,
                     ssh.address.host,

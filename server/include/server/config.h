@@ -70,6 +70,9 @@ struct Config {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";
     } buildpacks;
+    struct Secrets {
+        std::filesystem::path key_file;
+    } secrets;
     struct Log {
         std::string level = "info";
     } log;
