@@ -155,6 +155,9 @@ std::vector<Key> build_keys() {
         number(
             "build.queue", [](Config & c) -> auto& { return c.build.queue; },
             "Builds waiting, at most.", 1),
+        number(
+            "build.queue_of_owner", [](Config & c) -> auto& { return c.build.queue_of_owner; },
+            "Builds of one owner waiting, at most; 0: no limit of its own."),
         file(
             "build.ca_certificates", [](Config & c) -> auto& { return c.build.ca_certificates; },
             "PEM file of extra CA certificates for builds and for the registry."),

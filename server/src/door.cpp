@@ -61,12 +61,25 @@ std::filesystem::path check_quarantine(const std::string& text,
     return path;
 }
 
+ErrorKind kind_of(apps::BuildState state) noexcept {
+    using apps::BuildState;
+    switch (state) {
+    case BuildState::cancelled:
+    case BuildState::superseded:
+    case BuildState::detected:
+        return ErrorKind::cancelled;
+    case BuildState::refused:
+        return ErrorKind::buildpack_failed;
+    case BuildState::lost:
+        return ErrorKind::unavailable;
+    default:
+        return ErrorKind::internal;
+    }
+}
+
 // How the push ends for git: anything but a published build refuses it.
 [[noreturn]] void refuse(const apps::Build& build) {
-    const auto kind = build.state == apps::BuildState::cancelled ? ErrorKind::cancelled
-                      : build.state == apps::BuildState::refused ? ErrorKind::buildpack_failed
-                                                                 : ErrorKind::internal;
-    throw Error(kind,
+    throw Error(kind_of(build.state),
                 "build " + build.id + " is " + std::string(apps::to_string(build.state)) + ": " +
                     build.reason,
                 build.hint);

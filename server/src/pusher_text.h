@@ -5,6 +5,9 @@
 #include "apps/records.h"
 #include "base/error.h"
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +17,10 @@ namespace server {
 using Lines = std::vector<std::string>;
 
 Lines announce(const apps::Build& build); // at the start
-std::string waiting_line(std::size_t builds_ahead);
+// "2 builds before this one; about 3 min"
+std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds> estimate);
+Lines tell_restart(const apps::Build& build, int most_attempts); // of one that waits again
+std::string superseded_by(const apps::Build& newer);             // the older one's reason
 Lines tell_outcome(const apps::Build& build); // at the end
 Lines tell_error(const base::Error& error);   // a push that did not become a build
 

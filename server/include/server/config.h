@@ -55,6 +55,7 @@ struct Config {
     struct Build {
         std::uint64_t workers = 1;
         std::uint64_t queue = 50;
+        std::uint64_t queue_of_owner = 25;
         std::filesystem::path ca_certificates;
         std::map<std::string, std::string> environment;
         std::uint64_t log_size = 64ull << 20;
