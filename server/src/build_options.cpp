@@ -50,8 +50,8 @@ builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* 
     options.verbose = base::json::find_bool(value, "verbose", false);
     if (row.sealed.empty()) return options;
     const auto opened = need(keys).unseal(row.sealed, context_of(row));
-    for (const auto& [name, text] :
-         base::json::parse(opened.reveal(), "a build's variables").items())
+    const auto environment = base::json::parse(opened.reveal(), "a build's variables");
+    for (const auto& [name, text] : environment.items())
         options.environment.emplace(name, base::Secret(text.get<std::string>()));
     return options;
 }

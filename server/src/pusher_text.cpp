@@ -63,14 +63,14 @@ Lines announce(const apps::Build& build) {
 }
 
 std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds> estimate) {
-    std::string line = "-----> " + std::to_string(ahead) + " build" + (ahead == 1 ? "" : "s") +
-                       " before this one";
+    std::string line =
+        "-----> " + std::to_string(ahead) + " build" + (ahead == 1 ? "" : "s") + " before this one";
     if (!estimate) return line;
     const auto minutes = (estimate->count() + 30) / 60;
     return line + "; about " +
-           (estimate->count() < 60 ? std::to_string(std::max<std::int64_t>(1, estimate->count())) +
-                                         " s"
-                                   : std::to_string(minutes) + " min");
+           (estimate->count() < 60
+                ? std::to_string(std::max<std::int64_t>(1, estimate->count())) + " s"
+                : std::to_string(minutes) + " min");
 }
 
 Lines tell_restart(const apps::Build& build, int most_attempts) {
@@ -109,6 +109,14 @@ Lines tell_outcome(const apps::Build& build) {
             "This is not your app's fault. Tell the server's operator: incident " + build.id);
     }
     if (!build.hint.empty()) add(lines, body, build.hint);
+    return lines;
+}
+
+Lines tell_detached(const std::string& build, const std::string& ssh_url) {
+    Lines lines;
+    add(lines, "-----> ", "Detached: build " + build + " goes on alone");
+    add(lines, body, "The push is accepted now; what becomes of the build does not change that.");
+    add(lines, body, "Follow it: ssh " + ssh_url + " builds follow " + build);
     return lines;
 }
 
