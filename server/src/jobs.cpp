@@ -91,7 +91,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
         job.revision = commit->commit;
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
-    job.environment = config.build.environment;
+    job.environment = settings.variables.for_build(build.app);
+    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;

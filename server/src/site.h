@@ -4,6 +4,7 @@
 #include "server/config.h"
 #include "server/queue.h"
 
+#include "server/config_vars.h"
 #include "host_keys.h"
 #include "repositories.h"
 #include "state_directory.h"
@@ -14,6 +15,8 @@
 #include <vector>
 
 namespace server {
+
+class Webhooks;
 
 // Where images go.
 struct Registry {
@@ -31,7 +34,10 @@ struct Site {
     const StateDirectory& state;
     apps::Store& store;
     Queue& queue;
+    Webhooks& webhooks;
     const Repositories& repositories;
+    ConfigVars& variables;
+    base::KeyRing& keys; // of everything that the database keeps sealed
     const Registry& registry;
     std::string version;
     std::string ssh_address; // host of the listener
