@@ -269,7 +269,6 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     state,
                     *store,
                     queue,
-                    webhooks,
                     repositories,
                     variables,
                     keys,
@@ -280,7 +279,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     open_host_keys(state.host_keys()),
                     programs.launcher,
                     programs.buildpacks,
-                    public_url(config, http.web)};
+                    public_url(config, http.web),
+                    &webhooks};
     api::Api api(site, metrics);
     Control control(site);
     SshListener* ssh_listener = nullptr;

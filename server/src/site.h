@@ -34,7 +34,6 @@ struct Site {
     const StateDirectory& state;
     apps::Store& store;
     Queue& queue;
-    Webhooks& webhooks;
     const Repositories& repositories;
     ConfigVars& variables;
     base::KeyRing& keys; // of everything that the database keeps sealed
@@ -46,6 +45,7 @@ struct Site {
     std::filesystem::path launcher;
     std::vector<std::filesystem::path> buildpacks;
     std::string http_url; // "https://builds.example.com", for links; empty without a listener
+    Webhooks* webhooks = nullptr; // null: deliveries are not taken
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };

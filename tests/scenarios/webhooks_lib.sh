@@ -36,12 +36,13 @@ forge_commit() { # OWNER/REPO MESSAGE: pushed to main; prints its name
 
 # ---------------------------------------------------------------- the API
 
+api_socket() {
+    if [ -S "$state/run/api.sock" ]; then echo "$state/run/api.sock"; else echo "$state/run/control.sock"; fi
+}
 call() { # METHOD PATH [JSON]: as the operator, over the local socket
-    local socket=$state/run/api.sock
-    [ -S "$socket" ] || socket=$state/run/control.sock
     local body=()
     [ -z "${3:-}" ] || body=(-H 'Content-Type: application/json' --data-binary "$3")
-    curl -sS --fail-with-body --unix-socket "$socket" -X "$1" "${body[@]}" "http://localhost$2"
+    curl -sS --fail-with-body --unix-socket "$(api_socket)" -X "$1" "${body[@]}" "http://localhost$2"
 }
 add_webhook() { # APP KIND OWNER/REPO [MORE JSON]: the answer in $work/APP.hook
     local more=${4:-}

@@ -21,6 +21,12 @@ constexpr std::size_t large_body = 1u << 20;
 constexpr int most_large_bodies = 8; // at once: a body is held in memory as a whole
 constexpr std::chrono::seconds come_again{30};
 
+Webhooks& webhooks_of(const Api& api) {
+    if (!api.site().webhooks)
+        throw base::Error(base::ErrorKind::unavailable, "this server takes no webhooks");
+    return *api.site().webhooks;
+}
+
 Value shape_hook(const Api& api, const apps::Hook& hook) {
     const auto& site = api.site();
     return {{"id", hook.id},
@@ -36,7 +42,7 @@ Value shape_hook(const Api& api, const apps::Hook& hook) {
             {"ssh_public_key", text_or_null(hook.ssh_public_key)},
             {"head", text_or_null(hook.head)},
             {"checked_at", time_or_null(hook.checked)},
-            {"problem", text_or_null(site.webhooks.problem_of(hook.id))},
+            {"problem", text_or_null(webhooks_of(api).problem_of(hook.id))},
             {"created_at", time_or_null(hook.created)}};
 }
 
@@ -54,7 +60,7 @@ Value shape_delivery(const apps::Delivery& delivery) {
 
 // Of this app: another one's webhook does not exist here.
 apps::Hook named_hook(const Api& api, const Call& call) {
-    auto hook = api.site().webhooks.find(call.parameter("webhook"));
+    auto hook = webhooks_of(api).find(call.parameter("webhook"));
     if (hook.app != call.app().name)
         throw base::Error(base::ErrorKind::not_found,
                           "there is no webhook " + base::quoted(hook.id));
@@ -72,7 +78,7 @@ http::Reply create_hook(Api& api, const Call& call, const Value& wanted) {
                  .known_hosts = find_text(wanted, "known_hosts").value_or("")};
     if (const auto it = wanted.find("options"); it != wanted.end() && !it->is_null())
         hook.options = base::json::render(*it);
-    const auto made = api.site().webhooks.add(hook, call.stop());
+    const auto made = webhooks_of(api).add(hook, call.stop());
     base::log::info(
         "a webhook was added",
         {{"webhook", made.hook.id}, {"app", made.hook.app}, {"by", call.principal().name}});
@@ -137,7 +143,7 @@ Webhooks::Receipt receive(Webhooks& webhooks, Call& call) {
 
 void take_delivery(Api& api, Call& call) {
     using Fate = Webhooks::Receipt::Fate;
-    auto& webhooks = api.site().webhooks;
+    auto& webhooks = webhooks_of(api);
     const auto receipt = receive(webhooks, call);
     base::failpoint("delivery_recorded");
     if (receipt.fate == Fate::ignored)
@@ -180,7 +186,7 @@ void add_webhook_routes(http::Router& router, Api& api) {
         const auto hook = named_hook(api, call);
         call.read_json();
         api.send_once(call, [&] {
-            const auto delivery = api.site().webhooks.replay(hook, call.parameter("delivery"));
+            const auto delivery = webhooks_of(api).replay(hook, call.parameter("delivery"));
             return envelope(202, "delivery", shape_delivery(delivery));
         });
     });
