@@ -40,6 +40,7 @@ class StateDirectory {
     }
     std::filesystem::path run() const { return root_ / "run"; }
     std::filesystem::path control_socket() const { return run() / "control.sock"; }
+    std::filesystem::path api_socket() const { return run() / "api.sock"; }
     std::filesystem::path door_socket() const { return run() / "door.sock"; }
     std::filesystem::path logs() const { return root_ / "logs"; }
     std::filesystem::path log_of(const std::string& build) const {
@@ -50,6 +51,7 @@ class StateDirectory {
     std::filesystem::path buildpack_sources() const { return root_ / "buildpack-sources"; }
     std::filesystem::path caches() const { return root_ / "caches"; }
     std::filesystem::path builds() const { return root_ / "builds"; }
+    std::filesystem::path sources() const { return root_ / "sources"; } // uploads, by digest
     std::filesystem::path secret_keys() const { return root_ / "secrets.key"; }
     std::filesystem::path host_keys() const { return root_ / "host_keys"; }
     std::filesystem::path programs() const { return root_ / "programs"; }

@@ -30,6 +30,19 @@ struct Config {
         std::uint64_t max_connections = 200;
         std::uint64_t max_per_address = 100;
     } ssh;
+    struct Http {
+        std::string listen = "127.0.0.1:8080";
+        std::string url;
+        std::filesystem::path tls_certificate;
+        std::filesystem::path tls_key;
+        std::uint64_t max_connections = 2000;
+        std::uint64_t max_per_address = 500;
+        std::uint64_t max_requests = 1200;
+        std::uint64_t max_failed_logins = 30;
+    } http;
+    struct MetricsListener {
+        std::string listen;
+    } metrics;
     struct Git {
         std::vector<std::string> branches{"main", "master"};
         std::uint64_t push_size = 2ull << 30;
@@ -61,6 +74,9 @@ struct Config {
         std::uint64_t log_size = 64ull << 20;
         std::uint64_t source_size = 2ull << 30;
         std::uint64_t source_entries = 500'000;
+        std::uint64_t source_depth = 128;
+        std::uint64_t source_ratio = 1000;
+        std::chrono::seconds source_time{600};
         std::uint64_t free_space = 256ull << 20;
         std::string slugignore = "after";
         std::string classic_variables = "files";
@@ -71,6 +87,10 @@ struct Config {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";
     } buildpacks;
+    struct Upload {
+        std::uint64_t size = 2ull << 30;
+        std::chrono::seconds time{900};
+    } upload;
     struct Secrets {
         std::filesystem::path key_file;
     } secrets;
