@@ -190,6 +190,7 @@ void add_routes(http::Router& router, Api& api) {
     add_token_routes(router, api);
     add_stack_routes(router, api);
     add_webhook_routes(router, api);
+    add_variable_routes(router, api);
 }
 
 } // namespace server::api
