@@ -58,6 +58,9 @@ std::optional<Build> Builds::last_published(std::string_view app) {
     database_.read([&](soci::session& sql) {
         found = Query(sql,
                       select_builds + " WHERE app = ? AND state = 'published'"
+                                      // A proposal's image is not the app's.
+                                      " AND ref NOT LIKE 'refs/pull/%'"
+                                      " AND ref NOT LIKE 'refs/merge-requests/%'"
                                       " ORDER BY finished DESC, id DESC LIMIT 1",
                       app)
                     .first(read_build);

@@ -89,6 +89,16 @@ std::vector<Delivery> Hooks::list_deliveries(std::string_view hook, int limit, i
     return found;
 }
 
+std::int64_t Hooks::count_deliveries(std::string_view hook) {
+    std::int64_t count = 0;
+    database_.read([&](soci::session& sql) {
+        count = Query(sql, "SELECT COUNT(*) FROM deliveries WHERE hook = ?", hook)
+                    .first_number()
+                    .value_or(0);
+    });
+    return count;
+}
+
 std::vector<Delivery> Hooks::list_open(int limit) {
     std::vector<Delivery> found;
     database_.read([&](soci::session& sql) {

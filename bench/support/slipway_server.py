@@ -27,10 +27,11 @@ def free_port():
 class Server:
     """slipwayd with a directory, a key and an app of its own. Everything ends with close()."""
 
-    def __init__(self, bin_directory, buildpacks=f"{ROOT}/tests/fixtures/buildpacks", settings=""):
+    def __init__(self, bin_directory, buildpacks=f"{ROOT}/tests/fixtures/buildpacks", settings="",
+                 directory=None):
         self.bin, self.buildpacks, self.settings = bin_directory, buildpacks, settings
         self.root = tempfile.mkdtemp(prefix="slipway-bench-",
-                                     dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+                                     dir=directory or ("/dev/shm" if os.path.isdir("/dev/shm") else None))
         os.chmod(self.root, 0o755)
         self.port, self.registry = free_port(), f"127.0.0.1:{free_port()}"
         os.makedirs(self.path("home"))

@@ -145,6 +145,7 @@ void parse_buildpacks(const Value& value, Job& job) {
     if (const auto it = value.find("source_access"); it != value.end())
         job.source_access = parse_access(*it);
     job.sources_directory = find_string(value, "sources_directory").value_or("");
+    job.allowed_private_hosts = base::json::get_strings(value, "allowed_private_hosts");
     job.slug_ignore = find_string(value, "slug_ignore").value_or("after") == "before"
                           ? SlugIgnore::before
                           : SlugIgnore::after;
@@ -182,6 +183,7 @@ std::string Job::render() const {
          {"buildpacks", {{"uris", buildpacks.uris}, {"by", buildpacks.by}}},
          {"source_access", render_access(source_access)},
          {"sources_directory", sources_directory.string()},
+         {"allowed_private_hosts", allowed_private_hosts},
          {"slug_ignore", slug_ignore == SlugIgnore::before ? "before" : "after"},
          {"variables_in_environment", variables_in_environment},
          {"cache_bytes", cache_bytes},

@@ -337,6 +337,24 @@ std::vector<Key> buildpack_keys() {
     };
 }
 
+std::vector<Key> webhook_keys() {
+    return {
+        list(
+            "network.allowed_private_hosts",
+            [](Config & c) -> auto& { return c.network.allowed_private_hosts; },
+            "Hosts (`name` or `name:port`) in private networks that the server may call for its "
+            "users: repositories and APIs of webhooks, notifications; others there are refused."),
+        duration(
+            "webhooks.check_interval",
+            [](Config & c) -> auto& { return c.webhooks.check_interval; },
+            "How often the branch of each webhook is compared with what was built, for deliveries "
+            "that never came; 0s: never."),
+        duration(
+            "webhooks.keep", [](Config & c) -> auto& { return c.webhooks.keep; },
+            "How long deliveries are kept; a delivery of the same id is not taken again as long."),
+    };
+}
+
 std::vector<Key> upload_keys() {
     return {
         size(
@@ -350,6 +368,11 @@ std::vector<Key> upload_keys() {
 
 std::vector<Key> path_keys() {
     return {
+        file(
+            "secrets.key_file", [](Config & c) -> auto& { return c.secrets.key_file; },
+            "File of the keys that seal config vars and webhooks' secrets in the database, made "
+            "when it is not there; empty: `secrets.key` in the state directory. A backup needs "
+            "both."),
         file(
             "paths.programs", [](Config & c) -> auto& { return c.paths.programs; },
             "Directory of slipway-ssh, slipway-hook and slipway-worker; empty: that of slipwayd."),
@@ -369,7 +392,7 @@ const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
         for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
-                          retention_keys(), buildpack_keys(), upload_keys(), path_keys()})
+                          retention_keys(), buildpack_keys(), webhook_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

@@ -56,8 +56,18 @@ void add_buildpacks(builder::Job& job, apps::Store& store) {
         "the app's list"};
 }
 
-void add_registry(builder::Job& job, const Registry& registry) {
-    job.target = builder::RegistryTarget{registry.host, registry.repository_of(job.app), "latest"};
+// "pull-7" of refs/pull/7/head: a proposal's image is not the app's.
+std::string tag_of(const std::string& ref) {
+    for (const std::string_view proposals : {"refs/pull/", "refs/merge-requests/"})
+        if (ref.starts_with(proposals))
+            return "pull-" +
+                   ref.substr(proposals.size(), ref.find('/', proposals.size()) - proposals.size());
+    return "latest";
+}
+
+void add_registry(builder::Job& job, const Registry& registry, const std::string& ref) {
+    job.target =
+        builder::RegistryTarget{registry.host, registry.repository_of(job.app), tag_of(ref)};
     job.insecure_registries = registry.insecure;
     if (registry.user.empty()) return;
     job.registry_credentials[registry.host] = {registry.user,
@@ -76,7 +86,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.app = build.app;
     job.source = source;
     job.stack = {stack.name, stack.build, stack.run};
-    add_registry(job, settings.registry);
+    add_registry(job, settings.registry, build.ref);
     if (const auto previous = settings.store.last_published(build.app))
         job.previous = previous->digest;
     job.buildpack_directories = settings.buildpacks;
@@ -84,11 +94,15 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.images_directory = settings.state.images();
     job.sources_directory = settings.state.buildpack_sources();
     job.source_access.allowed_private_hosts = config.buildpacks.allowed_private_hosts;
+    job.allowed_private_hosts = config.network.allowed_private_hosts;
     job.source_access.submodules = config.buildpacks.submodules == "yes";
     if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
+    if (const auto* commit = std::get_if<builder::RemoteCommit>(&source))
+        job.revision = commit->commit;
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
-    job.environment = config.build.environment;
+    job.environment = settings.variables.for_build(build.app);
+    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;

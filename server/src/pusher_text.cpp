@@ -112,6 +112,14 @@ Lines tell_outcome(const apps::Build& build) {
     return lines;
 }
 
+Lines tell_detached(const std::string& build, const std::string& ssh_url) {
+    Lines lines;
+    add(lines, "-----> ", "Detached: build " + build + " goes on alone");
+    add(lines, body, "The push is accepted now; what becomes of the build does not change that.");
+    add(lines, body, "Follow it: ssh " + ssh_url + " builds follow " + build);
+    return lines;
+}
+
 Lines tell_error(const base::Error& error) {
     Lines lines;
     add(lines, error_mark, error.message());

@@ -22,6 +22,8 @@ std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds>
 Lines tell_restart(const apps::Build& build, int most_attempts); // of one that waits again
 std::string superseded_by(const apps::Build& newer);             // the older one's reason
 Lines tell_outcome(const apps::Build& build);                    // at the end
+// What the pusher of a detached build is told. ssh_url: "ssh://git@host:port".
+Lines tell_detached(const std::string& build, const std::string& ssh_url);
 Lines tell_error(const base::Error& error); // a push that did not become a build
 
 } // namespace server

@@ -7,6 +7,7 @@
 #include "registry_child.h"
 #include "retention.h"
 #include "ssh_listener.h"
+#include "webhooks.h"
 
 #include "engine/namespaces.h"
 #include "wire/server.h"
@@ -72,7 +73,8 @@ void install_door_programs(const StateDirectory& state, const fs::path& from) {
         fs::rename(draft, to);
     };
     copy("slipway-ssh", state.programs() / "slipway-ssh");
-    copy("slipway-hook", state.programs() / "hooks" / "pre-receive");
+    for (const char* hook : {"pre-receive", "post-receive"})
+        copy("slipway-hook", state.programs() / "hooks" / hook);
 }
 
 // What a server that was killed left behind, but for its builds, which are the queue's. We hold the
@@ -120,9 +122,10 @@ bool has_arrived(const Repositories& repositories, const apps::Build& build) {
     return repositories.head_of(build.app, build.ref) == build.commit;
 }
 
-QueueSettings queue_settings(const Config& config, const StateDirectory& state,
-                             const Programs& programs, apps::Store& store, const Registry& registry,
-                             const Repositories& repositories) {
+QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
+                             const base::KeyRing& keys, const Repositories& repositories) {
+    const auto& config = jobs.config;
+    const auto& state = jobs.state;
     QueueSettings settings;
     settings.workers = config.build.workers;
     settings.longest = config.build.queue;
@@ -132,9 +135,13 @@ QueueSettings queue_settings(const Config& config, const StateDirectory& state,
     settings.worker.grace = worker_grace;
     settings.logs_directory = state.logs();
     settings.log_limit = config.build.log_size;
-    const JobSettings jobs{config, state, store, registry, programs.launcher, programs.buildpacks};
+    settings.keys = &keys;
     settings.make_job = [jobs](const apps::Build& build, const builder::Source& source) {
         return make_job(jobs, build, source);
+    };
+    settings.add_secrets = [&store = jobs.store, &keys](builder::Job& job,
+                                                        const apps::Build& build) {
+        add_hook_secrets(job, build.hook, store.hooks(), keys);
     };
     settings.has_arrived = [&repositories](const apps::Build& build) {
         return has_arrived(repositories, build);
@@ -148,6 +155,15 @@ QueueSettings queue_settings(const Config& config, const StateDirectory& state,
         }
     };
     return settings;
+}
+
+Webhooks::Settings webhook_settings(const Config& config, const StateDirectory& state) {
+    return {.check_interval = config.webhooks.check_interval,
+            .keep = config.webhooks.keep,
+            .remotes = {.policy = {.allowed_private_hosts = config.network.allowed_private_hosts,
+                                   .setting = "network.allowed_private_hosts"},
+                        .ca_file = config.build.ca_certificates,
+                        .scratch = state.run()}};
 }
 
 SshSettings ssh_settings(const Config& config, const StateDirectory& state, const Site& site,
@@ -224,6 +240,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const StateDirectory state(config.state, user, static_cast<unsigned>(config.sandbox.first_id));
     install_door_programs(state, programs.directory);
     const auto store = apps::open_sqlite_store(state.database());
+    auto keys = base::KeyRing::open(config.secrets.key_file.empty() ? state.secret_keys()
+                                                                    : config.secrets.key_file);
+    ConfigVars variables(*store, keys);
+    variables.finish_rotation(); // of a server that was killed in one
     const Repositories repositories(state, user);
     recover(state, repositories);
 
@@ -238,12 +258,20 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     api::Metrics metrics;
     UploadStore uploads(config, state, *store);
     BuildEvents build_events;
-    Queue queue(*store, queue_settings(config, state, programs, *store, registry, repositories));
+    const JobSettings jobs{
+        config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
+    Queue queue(*store, queue_settings(jobs, programs, keys, repositories));
+    Webhooks webhooks(
+        store->hooks(), keys,
+        [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
+        webhook_settings(config, state));
     const Site site{config,
                     state,
                     *store,
                     queue,
                     repositories,
+                    variables,
+                    keys,
                     registry,
                     version,
                     ssh.address.host,
@@ -253,7 +281,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     programs.buildpacks,
                     public_url(config, http.web),
                     uploads,
-                    build_events};
+                    build_events,
+                    &webhooks};
     api::Api api(site, metrics);
     SshListener* ssh_listener = nullptr;
     Door door(site,

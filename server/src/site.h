@@ -5,6 +5,7 @@
 #include "server/queue.h"
 
 #include "build_events.h"
+#include "server/config_vars.h"
 #include "host_keys.h"
 #include "repositories.h"
 #include "state_directory.h"
@@ -16,6 +17,8 @@
 #include <vector>
 
 namespace server {
+
+class Webhooks;
 
 // Where images go.
 struct Registry {
@@ -34,6 +37,8 @@ struct Site {
     apps::Store& store;
     Queue& queue;
     const Repositories& repositories;
+    ConfigVars& variables;
+    base::KeyRing& keys; // of everything that the database keeps sealed
     const Registry& registry;
     std::string version;
     std::string ssh_address; // host of the listener
@@ -44,6 +49,7 @@ struct Site {
     std::string http_url; // "https://builds.example.com", for links; empty without a listener
     UploadStore& uploads;
     BuildEvents& build_events;
+    Webhooks* webhooks = nullptr; // null: deliveries are not taken
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };

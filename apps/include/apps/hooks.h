@@ -63,6 +63,7 @@ class Hooks {
     void update(const Delivery& delivery); // state, reason, build, replays
     std::optional<Delivery> find_delivery(std::string_view hook, std::string_view delivery);
     std::vector<Delivery> list_deliveries(std::string_view hook, int limit, int offset = 0);
+    std::int64_t count_deliveries(std::string_view hook);
     std::vector<Delivery> list_open(int limit); // accepted ones, oldest first
     std::vector<Delivery> list_waiting(std::string_view hook, std::string_view commit);
     int remove_deliveries_before(std::int64_t time);

@@ -136,6 +136,8 @@ struct Job {
     std::string revision; // SOURCE_VERSION: the commit, or a name of the archive
     GivenBuildpacks buildpacks;
     SourceAccess source_access;
+    // Hosts ("name", "name:port") that the source itself may come from though they are not public.
+    std::vector<std::string> allowed_private_hosts;
     std::filesystem::path sources_directory; // fetched buildpacks, shared by all builds
     SlugIgnore slug_ignore = SlugIgnore::after;
     bool variables_in_environment = false; // of classic buildpacks; else in ENV_DIR alone

@@ -6,6 +6,7 @@
 #include "base/temp_dir.h"
 #include "base/text.h"
 #include "http/client.h"
+#include "http/outgoing.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,16 +21,6 @@ using base::ErrorKind;
 
 constexpr std::size_t most_entries = 200'000;
 constexpr int most_redirects = 5;
-
-// "host:port:address,[v6 address]" as http.curloptResolve wants it.
-std::string pin_of(const http::Url& host, const std::vector<std::string>& addresses) {
-    std::string pin = host.host + ":" + std::to_string(host.port) + ":";
-    for (std::size_t i = 0; i < addresses.size(); ++i)
-        pin +=
-            (i == 0 ? "" : ",") +
-            (addresses[i].find(':') == std::string::npos ? addresses[i] : "[" + addresses[i] + "]");
-    return pin;
-}
 
 // git's own sentence among what it and the remote printed.
 std::string reason_in(const std::string& error) {
@@ -80,7 +71,7 @@ std::vector<std::string> Git::Session::environment(Reach reach) const {
     if (reach == Reach::network) {
         const auto addresses = checked_addresses(access_, remote_.host);
         if (!addresses.empty() && !remote_.url.starts_with("git://"))
-            settings.emplace_back("http.curloptResolve", pin_of(remote_.host, addresses));
+            settings.emplace_back("http.curloptResolve", http::pin_of(remote_.host, addresses));
         if (!access_.ca_file.empty()) {
             settings.emplace_back("http.sslCAInfo", access_.ca_file);
             settings.emplace_back("http.sslCAPath", "/etc/ssl/certs");

@@ -1,60 +1,25 @@
 #include "hosts.h"
 
-#include "base/error.h"
-#include "base/text.h"
-#include "http/address.h"
-
-#include <algorithm>
-#include <cctype>
+#include "http/outgoing.h"
 
 namespace sources {
 namespace {
 
-using base::Error;
-using base::ErrorKind;
-
-bool is_allowed(const Access& access, const std::string& host, int port) {
-    if (access.hosts == Access::Hosts::any) return true;
-    const auto& allowed = access.allowed_private_hosts;
-    const auto listed = [&](const std::string& name) {
-        return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
-    };
-    return listed(host) || listed(host + ":" + std::to_string(port));
-}
-
-// A name that libcurl would change before it looks for our pin (international letters, a dot at
-// the end) would be resolved again, past the check.
-bool can_be_pinned(const std::string& host) {
-    if (host.find(':') != host.npos)
-        return host.find_first_not_of("0123456789abcdef:.") == host.npos;
-    return !host.empty() && !host.ends_with('.') &&
-           std::all_of(host.begin(), host.end(), [](unsigned char c) {
-               return std::isalnum(c) || c == '-' || c == '.' || c == '_';
-           });
+http::OutgoingPolicy policy_of(const Access& access) {
+    return {.any_host = access.hosts == Access::Hosts::any,
+            .allowed_private_hosts = access.allowed_private_hosts,
+            .setting = "buildpacks.allowed_private_hosts"};
 }
 
 } // namespace
 
 std::vector<std::string> checked_addresses(const Access& access, const http::Url& url) {
-    if (is_allowed(access, url.host, url.port)) return {};
-    if (!can_be_pinned(url.host))
-        throw Error(ErrorKind::invalid_input,
-                    base::quoted(url.host) + " is not a host name that is used here",
-                    "Write an international name in its xn-- form and without a dot at its end.");
-    const auto addresses = http::addresses_of(url.host);
-    for (const auto& address : addresses)
-        if (!http::is_public_address(address))
-            throw Error(ErrorKind::denied,
-                        "the host " + base::quoted(url.host) + " is at " + address +
-                            ", an address that is not public",
-                        "The server's operator can allow it: buildpacks.allowed_private_hosts.");
-    return addresses;
+    return http::checked_addresses(policy_of(access), url);
 }
 
 std::function<bool(const std::string&)> address_check(const Access& access, const std::string& host,
                                                       int port) {
-    if (is_allowed(access, host, port)) return {};
-    return [](const std::string& address) { return http::is_public_address(address); };
+    return http::address_check(policy_of(access), host, port);
 }
 
 } // namespace sources

@@ -100,10 +100,20 @@ struct Config {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";
     } buildpacks;
+    struct Network {
+        std::vector<std::string> allowed_private_hosts;
+    } network;
+    struct Webhooks {
+        std::chrono::seconds check_interval{600};
+        std::chrono::seconds keep{30 * 24 * 3600};
+    } webhooks;
     struct Upload {
         std::uint64_t size = 2ull << 30;
         std::chrono::seconds time{900};
     } upload;
+    struct Secrets {
+        std::filesystem::path key_file;
+    } secrets;
     struct Log {
         std::string level = "info";
     } log;

@@ -206,6 +206,8 @@ void add_routes(http::Router& router, Api& api) {
     add_scalingo_routes(router, api);
     add_heroku_routes(router, api);
     add_stack_routes(router, api);
+    add_webhook_routes(router, api);
+    add_variable_routes(router, api);
 }
 
 } // namespace server::api

@@ -115,6 +115,8 @@ void add_deployment_routes(http::Router& router, Api& api);
 void add_scalingo_routes(http::Router& router, Api& api);
 void add_heroku_routes(http::Router& router, Api& api);
 void add_stack_routes(http::Router& router, Api& api);
+void add_webhook_routes(http::Router& router, Api& api);
+void add_variable_routes(http::Router& router, Api& api);
 // All of them.
 void add_routes(http::Router& router, Api& api);
 

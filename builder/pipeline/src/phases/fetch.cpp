@@ -21,7 +21,7 @@ Fetched fetch_any(const Job& job, const fs::path& target, BuildUser user, const 
         return fetch_archive(*archive, job.limits, target, user, stop);
     if (const auto* remote = std::get_if<RemoteArchive>(&source))
         return fetch_remote_archive(*remote, job, target, user, stop);
-    throw base::Error(base::ErrorKind::invalid_input, "this source cannot be fetched yet");
+    return fetch_remote_commit(std::get<RemoteCommit>(source), job, target, user, stop);
 }
 
 image::UnpackLimits caps_of(const JobLimits& limits) {

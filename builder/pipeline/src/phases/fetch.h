@@ -28,6 +28,10 @@ Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
 Fetched fetch_archive(const Archive& archive, const JobLimits& limits,
                       const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
 
+// Over the network (remotes/repository.h), then as a git tree.
+Fetched fetch_remote_commit(const RemoteCommit& commit, const Job& job,
+                            const std::filesystem::path& target, BuildUser user,
+                            const base::Stop& stop);
 // Downloads below job.work_directory, then as any archive.
 Fetched fetch_remote_archive(const RemoteArchive& archive, const Job& job,
                              const std::filesystem::path& target, BuildUser user,

@@ -1,0 +1,126 @@
+// Deliveries that never came: a thread of Webhooks. Forges send each once (GitHub) or a few times,
+// and a server that was away heard none of them.
+#include "webhooks.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <poll.h>
+#include <random>
+#include <sys/eventfd.h>
+
+namespace server {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using Clock = std::chrono::steady_clock;
+
+// After a start not all forges are called at once.
+constexpr auto longest_first_wait = std::chrono::seconds(30);
+constexpr auto between_sweeps = std::chrono::hours(1);
+
+// A part of the time between `least` and `most`, for many servers and webhooks to spread.
+Clock::duration part_of(std::chrono::seconds time, double least, double most) {
+    static thread_local std::mt19937 chance{std::random_device{}()};
+    return std::chrono::duration_cast<Clock::duration>(
+        time * std::uniform_real_distribution<double>(least, most)(chance));
+}
+
+} // namespace
+
+void Webhooks::check(const base::Stop& stop) {
+    std::map<std::string, Clock::time_point> due;
+    const auto started = apps::now_milliseconds();
+    auto sweep = Clock::now();
+    while (!stop.requested()) {
+        try {
+            const auto hooks = hooks_.list("");
+            std::map<std::string, Clock::time_point> next;
+            for (const auto& hook : hooks) {
+                const auto known = due.find(hook.id);
+                const auto first = hook.created >= started
+                                       ? Clock::duration(0) // added just now
+                                       : part_of(std::min<std::chrono::seconds>(
+                                                     longest_first_wait, settings_.check_interval),
+                                                 0, 1);
+                auto when = known == due.end() ? Clock::now() + first : known->second;
+                if (when <= Clock::now()) {
+                    check_hook(hook, stop);
+                    when = Clock::now() + part_of(settings_.check_interval, 0.9, 1.1);
+                }
+                next[hook.id] = when;
+            }
+            due = std::move(next);
+            if (!hooks.empty() && Clock::now() >= sweep) {
+                sweep = Clock::now() + between_sweeps;
+                hooks_.remove_deliveries_before(apps::now_milliseconds() -
+                                                std::chrono::milliseconds(settings_.keep).count());
+            }
+        } catch (const Error& error) {
+            base::log::error("webhooks could not be checked", {{"reason", error.describe()}});
+        }
+        auto wake = Clock::time_point::max();
+        for (const auto& [id, when] : due) wake = std::min(wake, when);
+        const auto bounded = due.empty() ? stop
+                                         : stop.within(std::max<Clock::duration>(
+                                               wake - Clock::now(), std::chrono::milliseconds(10)));
+        bounded.wait_for(added_.get(), POLLIN);
+        eventfd_t times = 0;
+        ::eventfd_read(added_.get(), &times);
+    }
+}
+
+void Webhooks::check_hook(const apps::Hook& hook, const base::Stop& stop) {
+    const auto ref = "refs/heads/" + hook.branch;
+    try {
+        const auto heads =
+            remotes::list_refs(repository_of(hook, keys_), {ref}, settings_.remotes, stop);
+        const auto it = heads.find(ref);
+        const auto now = it == heads.end() ? std::string() : it->second;
+        // The row of now: a push may have come while the forge was asked.
+        auto before = hook.head;
+        change(hook.id, [&](apps::Hook& row) {
+            before = row.head;
+            row.checked = apps::now_milliseconds();
+            if (!now.empty()) row.head = now;
+        });
+        // The first look only remembers: what was there before the webhook is not its business.
+        if (!before.empty() && !now.empty() && before != now) note_missed(hook, now);
+        state_.lock()->problems.erase(hook.id);
+    } catch (const Error& error) {
+        if (stop.requested()) return;
+        auto state = state_.lock();
+        auto& problem = state->problems[hook.id];
+        if (problem != error.message()) // once, not every ten minutes
+            base::log::warning("a webhook's repository cannot be read",
+                               {{"webhook", hook.id}, {"reason", error.describe()}});
+        problem = error.message();
+    }
+}
+
+void Webhooks::note_missed(const apps::Hook& hook, const std::string& commit) {
+    const receiver::WebhookEvent event{.kind = receiver::EventKind::push,
+                                       .name = "check",
+                                       .delivery = "check-" + commit,
+                                       .repository = hook.repository,
+                                       .repository_id = hook.repository_id,
+                                       .ref = "refs/heads/" + hook.branch,
+                                       .before = hook.head,
+                                       .after = commit};
+    apps::Delivery delivery{.hook = hook.id,
+                            .delivery = event.delivery,
+                            .event = event.name,
+                            .ref = event.ref,
+                            .commit = commit,
+                            .content = receiver::render_event(event),
+                            .received = apps::now_milliseconds()};
+    const auto receipt = note(delivery, event, hook, [&] { return hooks_.record(delivery); });
+    if (receipt.fate != Receipt::Fate::accepted) return;
+    base::log::info("a delivery that never came was found",
+                    {{"webhook", hook.id}, {"commit", commit}});
+    look();
+}
+
+} // namespace server

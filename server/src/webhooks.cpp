@@ -1,0 +1,196 @@
+#include "webhooks.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace server {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using receiver::WebhookEvent;
+using Fate = Webhooks::Receipt::Fate;
+
+constexpr int most_open = 50'000; // accepted deliveries that nobody has looked at
+constexpr int looked_back = 200;  // deliveries among which a result of CI is looked for
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+base::UniqueFd make_eventfd() {
+    base::UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!fd) base::throw_errno("could not make an eventfd");
+    return fd;
+}
+
+} // namespace
+
+Webhooks::Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit, Settings settings)
+    : hooks_(hooks), keys_(keys), submit_(std::move(submit)), settings_(std::move(settings)),
+      accepted_(make_eventfd()), added_(make_eventfd()) {
+    look(); // at what the server's last life left
+    threads_.start([this](const base::Stop& stop) { build(stop); });
+    if (settings_.check_interval.count() > 0)
+        threads_.start([this](const base::Stop& stop) { check(stop); });
+}
+
+Webhooks::~Webhooks() = default;
+
+void Webhooks::look() noexcept {
+    ::eventfd_write(accepted_.get(), 1);
+}
+
+apps::Hook Webhooks::find(std::string_view id) {
+    auto hook = hooks_.find(id);
+    if (!hook)
+        throw Error(ErrorKind::not_found, "there is no webhook " + base::quoted(id.substr(0, 40)));
+    return std::move(*hook);
+}
+
+MadeHook Webhooks::add(const NewHook& wanted, const base::Stop& stop) {
+    auto made = make_hook(wanted, keys_, settings_.remotes, stop);
+    hooks_.add(made.hook);
+    ::eventfd_write(added_.get(), 1);
+    return made;
+}
+
+std::string Webhooks::problem_of(const std::string& hook) {
+    auto state = state_.lock();
+    const auto it = state->problems.find(hook);
+    return it == state->problems.end() ? "" : it->second;
+}
+
+// Two threads change a webhook's row; each rereads it under the lock.
+void Webhooks::change(const std::string& hook, const std::function<void(apps::Hook&)>& edit) {
+    const auto held = state_.lock();
+    auto row = hooks_.find(hook);
+    if (!row) return; // removed meanwhile
+    edit(*row);
+    hooks_.update(*row);
+}
+
+void Webhooks::note_head(const apps::Hook& hook, const std::string& commit) {
+    if (hook.head != commit) change(hook.id, [&](apps::Hook& row) { row.head = commit; });
+}
+
+// A name can be given up and taken by another: from the first delivery on the number counts.
+void Webhooks::learn_repository(apps::Hook& hook, const WebhookEvent& event) {
+    if (!hook.repository_id.empty() || event.repository_id.empty() ||
+        !receiver::concerns(event, settings_of(hook)))
+        return;
+    change(hook.id, [&](apps::Hook& row) {
+        if (row.repository_id.empty()) row.repository_id = event.repository_id;
+        hook.repository_id = row.repository_id;
+    });
+}
+
+Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
+                                    const receiver::WebhookHeaders& headers,
+                                    std::string_view body) {
+    auto hook = found;
+    const auto forge = receiver::parse_forge(hook.kind);
+    if (!receiver::verify(forge, headers, body, secret_of(hook, keys_).reveal()))
+        throw Error(ErrorKind::unauthenticated, "the webhook's signature is missing or wrong",
+                    "The secret in the forge's settings must be the one that was shown when the "
+                    "webhook was added.");
+    if (open_ > most_open)
+        throw Error(ErrorKind::limit_exceeded, "too many deliveries wait to be looked at");
+    const auto event = receiver::parse_webhook(forge, headers, body);
+    learn_repository(hook, event);
+    apps::Delivery delivery{.hook = hook.id,
+                            .delivery = event.delivery,
+                            .event = event.name.empty() ? std::string(to_string(event.kind))
+                                                        : base::printable(event.name),
+                            .ref = base::printable(event.ref),
+                            .commit = base::printable(event.after),
+                            .content = receiver::render_event(event),
+                            .body_sha256 = base::sha256_hex(body),
+                            .received = apps::now_milliseconds()};
+    return note(delivery, event, hook, [&] { return hooks_.record(delivery); });
+}
+
+apps::Delivery Webhooks::replay(const apps::Hook& hook, const std::string& id) {
+    auto delivery = hooks_.find_delivery(hook.id, id);
+    if (!delivery)
+        throw Error(ErrorKind::not_found,
+                    "there is no delivery " + base::quoted(id.substr(0, 100)) + " of this webhook");
+    ++delivery->replays;
+    note(*delivery, receiver::read_event(delivery->content), hook, [&] {
+        hooks_.update(*delivery);
+        return true;
+    });
+    look();
+    return *delivery;
+}
+
+Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& event,
+                                 const apps::Hook& hook, const std::function<bool()>& keep) {
+    const auto decision = receiver::decide(event, settings_of(hook));
+    std::visit(Overloaded{[&](const receiver::BuildCommit&) { delivery.state = "accepted"; },
+                          [&](const receiver::WaitForCi&) { delivery.state = "waiting"; },
+                          [&](const receiver::IgnoreEvent& ignored) {
+                              delivery.state = "ignored";
+                              delivery.reason = ignored.reason;
+                          },
+                          [&](const receiver::CiResult& result) {
+                              delivery.state = "ignored";
+                              delivery.reason = result.verdict == receiver::CiVerdict::success
+                                                    ? "CI is content; no push waits for that"
+                                                    : "CI is not content";
+                          }},
+               decision);
+    if (delivery.state != "ignored") delivery.reason.clear();
+    if (!keep()) return {Fate::duplicate, delivery.delivery, ""};
+    if (delivery.state == "accepted") ++open_;
+    const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
+    if (waits && ci_succeeded(hook, waits->commit)) {
+        delivery.state = "accepted";
+        hooks_.update(delivery);
+        ++open_;
+    }
+    if (const auto* result = std::get_if<receiver::CiResult>(&decision))
+        if (release_waiting(hook.id, *result)) {
+            delivery.reason = "CI is content: what waited for that is built";
+            hooks_.update(delivery);
+            return {Fate::accepted, delivery.delivery, ""};
+        }
+    // One that must not be built must not be found again as missed, either.
+    if (delivery.state != "accepted" && event.kind == receiver::EventKind::push && !event.deleted &&
+        event.ref == "refs/heads/" + hook.branch)
+        note_head(hook, event.after);
+    return {delivery.state == "ignored" ? Fate::ignored : Fate::accepted, delivery.delivery,
+            delivery.reason};
+}
+
+// Results of CI may overtake the push.
+bool Webhooks::ci_succeeded(const apps::Hook& hook, const std::string& commit) {
+    for (const auto& earlier : hooks_.list_deliveries(hook.id, looked_back)) {
+        if (earlier.commit != commit) continue;
+        const auto decision = decide(receiver::read_event(earlier.content), settings_of(hook));
+        const auto* result = std::get_if<receiver::CiResult>(&decision);
+        if (result) return result->verdict == receiver::CiVerdict::success; // the newest one counts
+    }
+    return false;
+}
+
+bool Webhooks::release_waiting(const std::string& hook, const receiver::CiResult& result) {
+    const bool good = result.verdict == receiver::CiVerdict::success;
+    const auto waiting = hooks_.list_waiting(hook, result.commit);
+    for (auto delivery : waiting) {
+        if (good) delivery.state = "accepted";
+        delivery.reason = good ? "" : "CI is not content: " + base::printable(result.name);
+        hooks_.update(delivery);
+        if (good) ++open_;
+    }
+    return good && !waiting.empty();
+}
+
+} // namespace server

@@ -1,0 +1,86 @@
+// Webhooks in: from a POST's bytes to a row in the ledger, from the ledger to builds, and the
+// deliveries that never came. The server's main owns the one Webhooks; any thread may call it. Two
+// threads of its own: one submits builds of what was accepted (also by the server's last life), one
+// compares branches with what was built, and sleeps while there are no webhooks.
+#pragma once
+
+#include "server/queue.h"
+
+#include "webhook_hook.h"
+
+#include "base/fd.h"
+
+#include <atomic>
+#include <functional>
+#include <set>
+
+namespace server {
+
+class Webhooks {
+  public:
+    struct Settings {
+        std::chrono::seconds check_interval{600}; // 0: never
+        std::chrono::seconds keep{30 * 24 * 3600};
+        remotes::Settings remotes; // whom the server may call, with what
+    };
+    // Queue::submit; returns the build's id.
+    using Submit = std::function<std::string(Submission)>;
+
+    Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit, Settings settings);
+    ~Webhooks();
+
+    // Throws Error{not_found}.
+    apps::Hook find(std::string_view id);
+    // What the app's owner asked for, now in the store; its branch is looked at soon.
+    MadeHook add(const NewHook& wanted, const base::Stop& stop);
+    // What keeps the branch from being looked at; empty: nothing.
+    std::string problem_of(const std::string& hook);
+
+    struct Receipt {
+        enum class Fate { accepted, ignored, duplicate } fate = Fate::ignored;
+        std::string delivery;
+        std::string reason; // of one that was ignored
+    };
+    // The delivery is in the ledger when this returns; what comes of it begins with look(). Throws
+    // Error{unauthenticated} for a signature that does not hold, Error{invalid_input} for a body
+    // that the forge does not send, Error{limit_exceeded} while too much is still to be looked at.
+    Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
+                    std::string_view body);
+    void look() noexcept;
+    // Decides once more, by the settings of today. A commit that was built is not built again.
+    apps::Delivery replay(const apps::Hook& hook, const std::string& delivery);
+
+  private:
+    struct State {
+        std::map<std::string, std::string> problems; // by webhook
+    };
+
+    void learn_repository(apps::Hook& hook, const receiver::WebhookEvent& event);
+    // Fills in the state, and lets pushes go on that wait for this very result of CI.
+    Receipt note(apps::Delivery& delivery, const receiver::WebhookEvent& event,
+                 const apps::Hook& hook, const std::function<bool()>& keep);
+    bool release_waiting(const std::string& hook, const receiver::CiResult& result);
+    bool ci_succeeded(const apps::Hook& hook, const std::string& commit);
+    void change(const std::string& hook, const std::function<void(apps::Hook&)>& edit);
+    void note_head(const apps::Hook& hook, const std::string& commit);
+
+    void build(const base::Stop& stop);
+    bool build_open(const base::Stop& stop);
+    enum class Built { yes, no, later };
+    Built build_one(apps::Delivery& delivery, const apps::Hook& hook);
+
+    void check(const base::Stop& stop);
+    void check_hook(const apps::Hook& hook, const base::Stop& stop);
+    void note_missed(const apps::Hook& hook, const std::string& commit);
+
+    apps::Hooks& hooks_;
+    const base::KeyRing& keys_;
+    const Submit submit_;
+    const Settings settings_;
+    base::Guarded<State> state_;      // also held while a webhook's row is changed
+    std::atomic<int> open_ = 0;       // accepted since the builder's thread last saw none
+    base::UniqueFd accepted_, added_; // eventfds
+    base::TaskGroup threads_;
+};
+
+} // namespace server
