@@ -120,8 +120,4 @@ std::string find_deployment(const std::vector<apps::Notice>& notices) {
     return {};
 }
 
-std::string context_of_token(const std::string& hook) {
-    return "hook/" + hook + "/token";
-}
-
 } // namespace server

@@ -24,7 +24,4 @@ forges::Report parse_report(const std::string& payload);
 void note_deployment(apps::Notice& notice, const std::string& deployment);
 std::string find_deployment(const std::vector<apps::Notice>& notices);
 
-// What the forge's token is sealed for (base::KeyRing).
-std::string context_of_token(const std::string& hook);
-
 } // namespace server

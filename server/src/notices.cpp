@@ -231,7 +231,7 @@ Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop
     const auto hook = store_.hooks().find(notice.target);
     if (!hook) return {Ending::never, "the webhook is no more", {}};
     const forges::Forge forge{hook->kind, hook->api_url, hook->repository,
-                              keys_.unseal(hook->sealed_token, context_of_token(hook->id))};
+                              keys_.unseal(hook->sealed_token, context_of_hook(hook->id))};
     auto& client = client_for(hook->api_url);
     const auto report = parse_report(notice.payload);
     if (notice.kind == "status")
@@ -282,10 +282,13 @@ void NoticeSender::settle(apps::Notice notice, const Verdict& verdict) {
 }
 
 http::Client& NoticeSender::client_for(const std::string& url) {
-    const auto host = http::parse_url(url).host;
+    const auto parts = http::parse_url(url);
+    const auto with_port = parts.host + ":" + std::to_string(parts.port);
     const auto& allowed = settings_.allowed_private_hosts;
-    return std::find(allowed.begin(), allowed.end(), host) == allowed.end() ? clients_->guarded
-                                                                            : clients_->trusted;
+    const bool trusted = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& host) {
+        return host == parts.host || host == with_port;
+    });
+    return trusted ? clients_->trusted : clients_->guarded;
 }
 
 void NoticeSender::wake() noexcept {

@@ -4,10 +4,13 @@
 #include "http_listeners.h"
 #include "jobs.h"
 #include "local_listener.h"
+#include "notices.h"
 #include "registry_child.h"
 #include "retention.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
+
+#include "api/shapes.h"
 
 #include "engine/namespaces.h"
 #include "wire/server.h"
@@ -157,6 +160,15 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     return settings;
 }
 
+NoticeSettings notice_settings(const Config& config, std::string url) {
+    NoticeSettings settings;
+    settings.public_url = std::move(url);
+    settings.allowed_private_hosts = config.network.allowed_private_hosts;
+    settings.ca_file = config.build.ca_certificates.string();
+    settings.render_build = [](const apps::Build& build) { return api::shape_build(build); };
+    return settings;
+}
+
 Webhooks::Settings webhook_settings(const Config& config, const StateDirectory& state) {
     return {.check_interval = config.webhooks.check_interval,
             .keep = config.webhooks.keep,
@@ -260,11 +272,19 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     BuildEvents build_events;
     const JobSettings jobs{
         config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
-    Queue queue(*store, queue_settings(jobs, programs, keys, repositories));
+    NoticeSender notices(*store, keys, notice_settings(config, public_url(config, http.web)));
+    auto waiting_line = queue_settings(jobs, programs, keys, repositories);
+    waiting_line.on_change = [&](const apps::Build& build) {
+        if (apps::is_over(build.state)) metrics.count_build(build);
+        notices.on_change(build);
+        build_events.announce(build.app);
+    };
+    Queue queue(*store, std::move(waiting_line));
     Webhooks webhooks(
         store->hooks(), keys,
         [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
         webhook_settings(config, state));
+    const PruneSettings pruned{config.retention, state, *store};
     const Site site{config,
                     state,
                     *store,
@@ -282,6 +302,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     public_url(config, http.web),
                     uploads,
                     build_events,
+                    [&](DryRun dry_run) { return prune(pruned, dry_run); },
                     &webhooks};
     api::Api api(site, metrics);
     SshListener* ssh_listener = nullptr;
@@ -296,8 +317,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     ssh_listener = &listeners.ssh;
     base::TaskGroup chores;
     chores.start([&](const base::Stop& stop) {
-        keep_pruning({config.retention, state, *store}, stop);
+        keep_pruning(pruned, stop);
     });
+    notices.recover();
+    chores.start([&](const base::Stop& stop) { notices.run(stop); });
     write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);
 }

@@ -2,17 +2,19 @@
 #pragma once
 
 #include "server/config.h"
+#include "server/config_vars.h"
 #include "server/queue.h"
 
 #include "build_events.h"
-#include "server/config_vars.h"
 #include "host_keys.h"
 #include "repositories.h"
+#include "retention.h"
 #include "state_directory.h"
 #include "uploads.h"
 
 #include "apps/store.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,7 @@ struct Site {
     std::string http_url; // "https://builds.example.com", for links; empty without a listener
     UploadStore& uploads;
     BuildEvents& build_events;
+    std::function<PruneReport(DryRun)> prune;
     Webhooks* webhooks = nullptr; // null: deliveries are not taken
 
     std::string ssh_url() const; // "ssh://git@host:port"

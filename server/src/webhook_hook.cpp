@@ -25,12 +25,10 @@ constexpr std::size_t longest_text = 500;
 const Value& default_options() {
     static const Value options{{"pull_requests", false}, {"forks", false},
                                {"wait_for_ci", false},   {"ci_name", nullptr},
-                               {"skip_marks", true},     {"deploy_key", false}};
+                               {"skip_marks", true},     {"deploy_key", false},
+                               {"statuses", true},       {"deployments", true},
+                               {"environment", nullptr}};
     return options;
-}
-
-std::string context_of(const std::string& hook) {
-    return "hook/" + hook;
 }
 
 [[noreturn]] void refuse(std::string message, std::string hint = {}) {
@@ -97,13 +95,17 @@ void open_by_ssh(apps::Hook& hook, const NewHook& wanted, const base::KeyRing& k
                  const remotes::Settings& settings, const base::Stop& stop) {
     const auto pair = remotes::make_key_pair("slipway " + hook.app, settings.scratch, stop);
     hook.ssh_public_key = pair.public_key;
-    hook.sealed_ssh_key = keys.seal(pair.private_key.reveal(), context_of(hook.id));
+    hook.sealed_ssh_key = keys.seal(pair.private_key.reveal(), context_of_hook(hook.id));
     hook.known_hosts = wanted.known_hosts.empty()
                            ? remotes::scan_host_keys(hook.clone_url, settings, stop)
                            : wanted.known_hosts;
 }
 
 } // namespace
+
+std::string context_of_hook(const std::string& hook) {
+    return "hook/" + hook;
+}
 
 Value hook_options(const std::string& json) {
     auto options = default_options();
@@ -119,8 +121,9 @@ Value hook_options(const std::string& json) {
             refuse("a webhook has no option " + base::quoted(name), "There are " + names + ".");
         }
         if (value.is_null()) continue;
-        if (name == "ci_name" ? !value.is_string() : !value.is_boolean())
-            refuse("the option " + name + (name == "ci_name" ? " is a text" : " is true or false"));
+        const bool is_text = name == "ci_name" || name == "environment";
+        if (is_text ? !value.is_string() : !value.is_boolean())
+            refuse("the option " + name + (is_text ? " is a text" : " is true or false"));
         *known = value;
     }
     return options;
@@ -161,20 +164,20 @@ MadeHook make_hook(const NewHook& wanted, const base::KeyRing& keys,
     hook.options = base::json::render(options);
     hook.created = apps::now_milliseconds();
     made.secret = base::Secret(base::random_token(secret_letters));
-    hook.sealed_secret = keys.seal(made.secret.reveal(), context_of(hook.id));
+    hook.sealed_secret = keys.seal(made.secret.reveal(), context_of_hook(hook.id));
     if (!wanted.token.empty())
-        hook.sealed_token = keys.seal(wanted.token.reveal(), context_of(hook.id));
+        hook.sealed_token = keys.seal(wanted.token.reveal(), context_of_hook(hook.id));
     if (remotes::is_ssh(hook.clone_url)) open_by_ssh(hook, wanted, keys, settings, stop);
     return made;
 }
 
 base::Secret secret_of(const apps::Hook& hook, const base::KeyRing& keys) {
-    return keys.unseal(hook.sealed_secret, context_of(hook.id));
+    return keys.unseal(hook.sealed_secret, context_of_hook(hook.id));
 }
 
 remotes::Repository repository_of(const apps::Hook& hook, const base::KeyRing& keys) {
     const auto open = [&](const std::string& sealed) {
-        return sealed.empty() ? base::Secret() : keys.unseal(sealed, context_of(hook.id));
+        return sealed.empty() ? base::Secret() : keys.unseal(sealed, context_of_hook(hook.id));
     };
     return {.url = hook.clone_url,
             .token = open(hook.sealed_token),

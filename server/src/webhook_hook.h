@@ -35,6 +35,9 @@ struct MadeHook {
 MadeHook make_hook(const NewHook& wanted, const base::KeyRing& keys,
                    const remotes::Settings& settings, const base::Stop& stop);
 
+// What a hook's secret, token and key are sealed for (base::KeyRing).
+std::string context_of_hook(const std::string& hook);
+
 // Every option with its value: {"pull_requests": false, ...}.
 base::json::Value hook_options(const std::string& json);
 receiver::WebhookSettings settings_of(const apps::Hook& hook);

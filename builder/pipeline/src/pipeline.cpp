@@ -163,7 +163,6 @@ class Pipeline {
     DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        if (job_.verbose) tell_variables(job_, report_);
         const auto seen = variables();
         if (job_.verbose) report_.body("Variables: " + names_of_variables(job_.environment));
         return detect({.catalog = *catalog_,
@@ -383,7 +382,7 @@ Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& repor
     const base::Stop bounded = stop.within(job.limits.time);
     Phase phase = Phase::fetch;
     try {
-        Pipeline pipeline(without_unwanted_cache(job), world, report, bounded);
+        Pipeline pipeline(job, world, report, bounded);
         try {
             return pipeline.run();
         } catch (...) {

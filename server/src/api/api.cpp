@@ -208,6 +208,8 @@ void add_routes(http::Router& router, Api& api) {
     add_stack_routes(router, api);
     add_webhook_routes(router, api);
     add_variable_routes(router, api);
+    add_notification_routes(router, api);
+    add_prune_routes(router, api);
 }
 
 } // namespace server::api

@@ -117,6 +117,8 @@ void add_heroku_routes(http::Router& router, Api& api);
 void add_stack_routes(http::Router& router, Api& api);
 void add_webhook_routes(http::Router& router, Api& api);
 void add_variable_routes(http::Router& router, Api& api);
+void add_notification_routes(http::Router& router, Api& api);
+void add_prune_routes(http::Router& router, Api& api);
 // All of them.
 void add_routes(http::Router& router, Api& api);
 
