@@ -58,9 +58,8 @@ builder::Job bind_inputs(builder::Job job, Binds& binds) {
         if (!tree->quarantine.empty())
             tree->quarantine = repository / tree->quarantine.lexically_relative(tree->repository);
         tree->repository = repository;
-    } else {
-        auto& archive = std::get<builder::Archive>(job.source);
-        archive.file = binds.add(archive.file, "source");
+    } else if (auto* archive = std::get_if<builder::Archive>(&job.source)) {
+        archive->file = binds.add(archive->file, "source");
     }
     int number = 0;
     for (auto& directory : job.buildpack_directories)

@@ -94,7 +94,11 @@ Value render_limits(const JobLimits& limits) {
             {"silence_seconds", limits.silence.count()},
             {"log_bytes", limits.log_bytes},
             {"source_bytes", limits.source_bytes},
-            {"source_entries", limits.source_entries}};
+            {"source_entries", limits.source_entries},
+            {"archive_bytes", limits.archive_bytes},
+            {"archive_ratio", limits.archive_ratio},
+            {"source_depth", limits.source_depth},
+            {"source_time_seconds", limits.source_time.count()}};
 }
 
 JobLimits parse_limits(const Value& value) {
@@ -110,6 +114,10 @@ JobLimits parse_limits(const Value& value) {
     limits.log_bytes = natural("log_bytes");
     limits.source_bytes = natural("source_bytes");
     limits.source_entries = natural("source_entries");
+    limits.archive_bytes = natural("archive_bytes");
+    limits.archive_ratio = natural("archive_ratio");
+    limits.source_depth = natural("source_depth");
+    limits.source_time = std::chrono::seconds(natural("source_time_seconds"));
     return limits;
 }
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t buffer_size = 256u << 10, tar_block = 512;
 constexpr std::size_t longest_part = 255, longest_target = 4095;
-constexpr int most_parts = 128;
 constexpr std::uint64_t ratio_from = 64u << 20;
 
 [[noreturn]] void refuse(std::string_view name, const char* why) {
@@ -22,9 +21,11 @@ constexpr std::uint64_t ratio_from = 64u << 20;
                       "the archive is refused: " + base::quoted(name.substr(0, 300)) + " " + why);
 }
 
-[[noreturn]] void too_much(std::string why) {
+[[noreturn]] void too_much(std::string why, std::string_view limit) {
     throw base::Error(base::ErrorKind::limit_exceeded, "the archive is refused: " + std::move(why),
-                      "The limits are in the server's configuration.");
+                      limit.empty()
+                          ? "The limits are in the server's configuration."
+                          : "The server's operator sets the limit: " + std::string(limit) + ".");
 }
 
 bool has_control(std::string_view text) {
@@ -48,11 +49,11 @@ ArchiveEntryType type_of(archive_entry* entry) {
 
 } // namespace
 
-std::string clean_entry_name(std::string_view raw, ArchiveKind kind) {
+std::string clean_entry_name(std::string_view raw, ArchiveKind kind, const UnpackLimits& limits) {
     if (kind == ArchiveKind::source && raw.starts_with('/')) refuse(raw, "is an absolute name");
     if (has_control(raw)) refuse(raw, "has control characters in its name");
     std::string clean;
-    int parts = 0;
+    std::uint64_t parts = 0;
     for (std::size_t start = 0; start < raw.size();) {
         const auto end = std::min(raw.find('/', start), raw.size());
         const auto part = raw.substr(start, end - start);
@@ -60,7 +61,10 @@ std::string clean_entry_name(std::string_view raw, ArchiveKind kind) {
         if (part.empty() || part == ".") continue;
         if (part == "..") refuse(raw, "leads out of the archive");
         if (part.size() > longest_part) refuse(raw, "has a part of more than 255 bytes");
-        if (++parts > most_parts) refuse(raw, "is deeper than 128 directories");
+        if (++parts > limits.depth)
+            too_much(base::quoted(raw.substr(0, 300)) + " is deeper than " +
+                         std::to_string(limits.depth) + " directories",
+                     limits.names.depth);
         if (!clean.empty()) clean += '/';
         clean += part;
     }
@@ -94,6 +98,7 @@ ArchiveReader::ArchiveReader(ArchiveKind kind, ByteSource source, int seekable,
         archive_read_support_filter_bzip2(reader); // classic buildpacks are .tbz, too
     }
     if (seekable >= 0) {
+        zip_ = true;
         archive_read_support_format_zip_seekable(reader);
         struct stat status;
         if (::fstat(seekable, &status) == 0) pulled_ = static_cast<std::uint64_t>(status.st_size);
@@ -151,8 +156,16 @@ void ArchiveReader::check(int result, const char* doing) {
 void ArchiveReader::count(std::uint64_t bytes) {
     bytes_ += bytes;
     if (bytes_ > limits_.bytes)
-        too_much("its content is larger than " + base::human_bytes(limits_.bytes));
+        too_much("its content is larger than " + base::human_bytes(limits_.bytes),
+                 limits_.names.bytes);
     check_ratio();
+}
+
+void ArchiveReader::count_entries(std::uint64_t entries) {
+    entries_ += entries;
+    if (entries_ > limits_.entries)
+        too_much("it has more than " + std::to_string(limits_.entries) + " entries",
+                 limits_.names.entries);
 }
 
 // Of the filters' output, so that headers and skipped content count. A layer comes in decompressed;
@@ -163,7 +176,8 @@ void ArchiveReader::check_ratio() {
         std::max<std::uint64_t>(bytes_, static_cast<std::uint64_t>(std::max<la_int64_t>(
                                             0, archive_filter_bytes(archive_.get(), 0))));
     if (out > ratio_from && out / limits_.ratio > pulled_)
-        too_much("it grows more than " + std::to_string(limits_.ratio) + " times");
+        too_much("it grows more than " + std::to_string(limits_.ratio) + " times",
+                 limits_.names.ratio);
 }
 
 bool ArchiveReader::next(ArchiveEntry& entry) {
@@ -175,13 +189,14 @@ bool ArchiveReader::next(ArchiveEntry& entry) {
     check_padding(static_cast<std::uint64_t>(archive_read_header_position(archive_.get())) +
                   tar_block);
     check_ratio();
-    if (++entries_ > limits_.entries)
-        too_much("it has more than " + std::to_string(limits_.entries) + " entries");
+    count_entries(1);
 
     const char* name = archive_entry_pathname(raw);
     if (!name) refuse("?", "has a name that is not UTF-8");
+    // Its two directories differ: another reader would see another file.
+    if (result == ARCHIVE_WARN && zip_) refuse(name, "contradicts the zip's directory");
     entry = {};
-    entry.name = clean_entry_name(name, kind_);
+    entry.name = clean_entry_name(name, kind_, limits_);
     entry.type = type_of(raw);
     entry.mode = archive_entry_perm(raw) & 07777;
     entry.uid = archive_entry_uid(raw);
@@ -190,10 +205,11 @@ bool ArchiveReader::next(ArchiveEntry& entry) {
     if (archive_entry_size_is_set(raw))
         entry.size = static_cast<std::uint64_t>(std::max<la_int64_t>(0, archive_entry_size(raw)));
     if (entry.size > limits_.bytes - std::min(bytes_, limits_.bytes))
-        too_much("its content is larger than " + base::human_bytes(limits_.bytes));
+        too_much("its content is larger than " + base::human_bytes(limits_.bytes),
+                 limits_.names.bytes);
     if (entry.type == ArchiveEntryType::hard_link) {
         const char* target = archive_entry_hardlink(raw);
-        entry.target = clean_entry_name(target ? target : "", kind_);
+        entry.target = clean_entry_name(target ? target : "", kind_, limits_);
     } else if (entry.type == ArchiveEntryType::symlink) {
         const char* target = archive_entry_symlink(raw);
         entry.target = target ? target : "";
@@ -212,6 +228,8 @@ void ArchiveReader::read_content(const ArchiveEntry& entry, const BlockSink& sin
         la_int64_t offset = 0;
         const int result = archive_read_data_block(archive_.get(), &bytes, &size, &offset);
         if (result == ARCHIVE_EOF && !failure_) break;
+        // Here it means sizes that contradict each other.
+        if (result == ARCHIVE_WARN) refuse(entry.name, "has other content than it says");
         check(result, "read");
         stop_.throw_if_over("unpacking an archive");
         const auto at = static_cast<std::uint64_t>(offset);

@@ -41,6 +41,8 @@ class ArchiveReader {
     using BlockSink = std::function<void(std::string_view bytes, std::uint64_t offset)>;
     // The content of the entry; counts against the limits. Content that nobody wants is read, too.
     void read_content(const ArchiveEntry& entry, const BlockSink& sink);
+    // Directories that names imply are entries, too, although nobody wrote them down.
+    void count_entries(std::uint64_t entries);
 
   private:
     static long pull(struct archive*, void* self, const void** buffer);
@@ -59,11 +61,12 @@ class ArchiveReader {
     std::unique_ptr<struct archive, int (*)(struct archive*)> archive_;
     std::uint64_t pulled_ = 0, bytes_ = 0, entries_ = 0;
     std::uint64_t padding_ = 0; // zeros after the source's end
+    bool zip_ = false;
 };
 
 // "./a//b/" to "a/b". Throws Error{invalid_input} by name: "..", control characters, a part over
-// 255 bytes, more than 128 parts, and for sources a leading slash.
-std::string clean_entry_name(std::string_view raw, ArchiveKind kind);
+// 255 bytes and for sources a leading slash; Error{limit_exceeded} when it is too deep.
+std::string clean_entry_name(std::string_view raw, ArchiveKind kind, const UnpackLimits& limits);
 
 // libarchive reads names through the thread's locale; in "C" a UTF-8 name would be lost.
 class Utf8Locale {

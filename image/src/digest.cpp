@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 #include <fcntl.h>
-#include <new>
-#include <openssl/evp.h>
 #include <vector>
 
 namespace image {
@@ -47,14 +46,7 @@ Digest Digest::of(std::string_view bytes) {
 }
 
 std::string Digest::hex() const {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(64);
-    for (const unsigned char byte : bytes_) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
+    return base::to_hex(bytes_);
 }
 
 std::string Digest::render() const {
@@ -62,26 +54,20 @@ std::string Digest::render() const {
 }
 
 struct Sha256::Context {
-    EVP_MD_CTX* evp = EVP_MD_CTX_new();
-    ~Context() { EVP_MD_CTX_free(evp); }
+    base::Sha256 hash;
 };
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-    if (!context_->evp || EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr) != 1)
-        throw std::bad_alloc();
-}
-
+Sha256::Sha256() : context_(std::make_unique<Context>()) {}
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 
 void Sha256::update(std::string_view bytes) {
-    EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size());
+    context_->hash.update(bytes);
 }
 
 Digest Sha256::finish() {
     Digest digest;
-    if (EVP_DigestFinal_ex(context_->evp, digest.bytes_.data(), nullptr) != 1)
-        throw base::Error(base::ErrorKind::internal, "a hash was finished twice");
+    digest.bytes_ = context_->hash.finish();
     return digest;
 }
 

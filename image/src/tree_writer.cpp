@@ -75,6 +75,7 @@ base::UniqueFd TreeWriter::ensure_directory(std::string_view name) {
         if (errno == EEXIST) refuse(name, "is a link to nothing but has entries in it");
         fail(name);
     }
+    ++implied_;
     if (::fchmodat(parent.get(), base.c_str(), directory_mode_, 0) != 0) fail(name);
     found = open_directory(name);
     if (!found) fail(name);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace image {
@@ -35,6 +36,8 @@ class TreeWriter {
     void make_hard_link(std::string_view name, std::string_view existing);
     void make_whiteout(std::string_view name);
     void make_opaque(std::string_view directory);
+    // Directories made since the last call only because a name needed them.
+    std::uint64_t take_implied() noexcept { return std::exchange(implied_, 0); }
 
     // An empty file, open for writing; then its content; then close_file.
     base::UniqueFd open_file(std::string_view name);
@@ -56,6 +59,7 @@ class TreeWriter {
     base::UniqueFd root_;
     LinkedParents links_;
     unsigned directory_mode_;
+    std::uint64_t implied_ = 0;
     std::string parent_name_; // of parent_: entries of one directory follow each other
     base::UniqueFd parent_;
     std::vector<std::pair<std::string, std::int64_t>> times_;

@@ -127,7 +127,10 @@ Digest unpack_layer(const ByteSource& source, const std::filesystem::path& targe
                 ArchiveKind::layer,
                 [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); }, -1, limits,
                 stop);
-            for (ArchiveEntry entry; reader.next(entry);) unpack_entry(reader, tree, entry);
+            for (ArchiveEntry entry; reader.next(entry);) {
+                unpack_entry(reader, tree, entry);
+                reader.count_entries(tree.take_implied());
+            }
         }
         tree.finish();
         return bytes.finish(stop);

@@ -96,7 +96,11 @@ base::UniqueFd spool(const ByteSource& source, std::string_view head, const fs::
         size += n;
         if (size > limits.bytes)
             throw base::Error(base::ErrorKind::limit_exceeded,
-                              "the archive is larger than " + base::human_bytes(limits.bytes));
+                              "the archive is larger than " + base::human_bytes(limits.bytes),
+                              limits.names.bytes.empty()
+                                  ? ""
+                                  : "The server's operator sets the limit: " +
+                                        std::string(limits.names.bytes) + ".");
         base::write_all(file.get(), {buffer.data(), n});
     }
     if (::lseek(file.get(), 0, SEEK_SET) != 0) base::throw_errno("could not read the archive");
@@ -105,7 +109,10 @@ base::UniqueFd spool(const ByteSource& source, std::string_view head, const fs::
 
 void unpack(ArchiveReader& reader, const fs::path& target) {
     TreeWriter tree(target, LinkedParents::refuse, 0755);
-    for (ArchiveEntry entry; reader.next(entry);) unpack_entry(reader, tree, entry);
+    for (ArchiveEntry entry; reader.next(entry);) {
+        unpack_entry(reader, tree, entry);
+        reader.count_entries(tree.take_implied());
+    }
     tree.finish();
 }
 

@@ -222,6 +222,15 @@ std::vector<Key> build_keys() {
         number(
             "build.source_entries", [](Config & c) -> auto& { return c.build.source_entries; },
             "Files and directories of one source tree, at most.", 1),
+        number(
+            "build.source_depth", [](Config & c) -> auto& { return c.build.source_depth; },
+            "Directories in one another in a source tree, at most.", 1),
+        number(
+            "build.source_ratio", [](Config & c) -> auto& { return c.build.source_ratio; },
+            "How many times an archive may grow when it is unpacked.", 1),
+        duration(
+            "build.source_time", [](Config & c) -> auto& { return c.build.source_time; },
+            "Time to download and unpack one source, at most."),
         size(
             "build.free_space", [](Config & c) -> auto& { return c.build.free_space; },
             "No new build starts with less free space in the state directory."),
@@ -285,6 +294,17 @@ std::vector<Key> buildpack_keys() {
     };
 }
 
+std::vector<Key> upload_keys() {
+    return {
+        size(
+            "upload.size", [](Config & c) -> auto& { return c.upload.size; },
+            "Bytes of one uploaded or downloaded archive as it comes, at most."),
+        duration(
+            "upload.time", [](Config & c) -> auto& { return c.upload.time; },
+            "Time of one upload, at most."),
+    };
+}
+
 std::vector<Key> path_keys() {
     return {
         file(
@@ -306,7 +326,7 @@ const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
         for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
-                          buildpack_keys(), path_keys()})
+                          buildpack_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

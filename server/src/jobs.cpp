@@ -27,6 +27,10 @@ builder::JobLimits limits_of(const Config& config) {
     limits.log_bytes = config.build.log_size;
     limits.source_bytes = config.build.source_size;
     limits.source_entries = config.build.source_entries;
+    limits.source_depth = config.build.source_depth;
+    limits.source_time = config.build.source_time;
+    limits.archive_ratio = config.build.source_ratio;
+    limits.archive_bytes = config.upload.size;
     return limits;
 }
 

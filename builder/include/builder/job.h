@@ -37,11 +37,11 @@ struct RemoteArchive {
 
 // A commit that the worker fetches, shallowly, from a repository that the app's owner configured.
 struct RemoteCommit {
-    std::string url;        // "https://..." or "ssh://git@host/path"
-    std::string commit;     // 40 hex digits
-    std::string ref;        // where it was seen: for servers that hand out no bare commits
-    base::Secret token;     // of HTTPS; goes to the URL's own host alone
-    base::Secret ssh_key;   // private, OpenSSH's format
+    std::string url;         // "https://..." or "ssh://git@host/path"
+    std::string commit;      // 40 hex digits
+    std::string ref;         // where it was seen: for servers that hand out no bare commits
+    base::Secret token;      // of HTTPS; goes to the URL's own host alone
+    base::Secret ssh_key;    // private, OpenSSH's format
     std::string known_hosts; // lines; of an SSH URL these hosts alone are trusted
 };
 
@@ -56,11 +56,11 @@ std::string_view kind_of(const Source& source) noexcept;
 
 // What somebody asked of one build (push options, the API's "options").
 struct BuildOptions {
-    std::vector<std::string> buildpacks; // instead of every other choice
+    std::vector<std::string> buildpacks;             // instead of every other choice
     std::map<std::string, base::Secret> environment; // for this build alone, over the app's
-    bool no_cache = false;               // neither read nor kept
-    bool dry_run = false;                // stop after detection
-    bool verbose = false;                // log what detection said, and the environment's names
+    bool no_cache = false;                           // neither read nor kept
+    bool dry_run = false;                            // stop after detection
+    bool verbose = false; // log what detection said, and the environment's names
 };
 
 struct StackImages {
@@ -100,6 +100,10 @@ struct JobLimits {
     std::uint64_t log_bytes = 64ull << 20;
     std::uint64_t source_bytes = 2ull << 30;
     std::uint64_t source_entries = 500'000;
+    std::uint64_t archive_bytes = 2ull << 30; // of one that is downloaded, as it comes
+    std::uint64_t archive_ratio = 1000;       // how many times it may grow when it is unpacked
+    std::uint64_t source_depth = 128;         // directories in one another
+    std::chrono::seconds source_time{600};    // of the download and of the unpacking
 };
 
 // Buildpacks that somebody named outside of the source; without any, the source decides.

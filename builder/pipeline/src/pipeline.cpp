@@ -122,7 +122,7 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        const auto fetched = fetch(job_.source, job_.limits, workspace_, user_, stop_);
+        const auto fetched = fetch(job_, workspace_, user_, stop_);
         report_.step("Fetched " + std::to_string(fetched.files) +
                      (fetched.files == 1 ? " file, " : " files, ") +
                      base::human_bytes(fetched.bytes));

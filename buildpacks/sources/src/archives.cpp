@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
-#include "http/client.h"
 #include "image/unpack.h"
+#include "sources/download.h"
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +24,6 @@ using base::Error;
 using base::ErrorKind;
 using base::json::Value;
 
-constexpr int most_redirects = 5;
 constexpr std::uint64_t most_entries = 200'000;
 
 // What is known of a URL from the last time; an empty object when nothing is.
@@ -36,12 +35,17 @@ Value recall(const fs::path& file) {
     return Value::object();
 }
 
-bool is_redirect(int status) {
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 void rewind(int file) {
     if (::lseek(file, 0, SEEK_SET) != 0) base::throw_errno("could not rewind an archive");
+}
+
+std::vector<std::string> validators(const Value& known) {
+    std::vector<std::string> headers;
+    for (const auto& [header, name] :
+         {std::pair("If-None-Match: ", "etag"), std::pair("If-Modified-Since: ", "modified")})
+        if (const auto value = base::json::find_string(known, name))
+            headers.push_back(header + *value);
+    return headers;
 }
 
 bool is_cnb_file(const std::string& name) {
@@ -56,65 +60,11 @@ std::string tree_name(const std::string& digest, const std::string& archive) {
 
 } // namespace
 
-struct Archives::Download {
-    std::string url; // of this hop
-    std::string authorization;
-    Value known;
-    base::UniqueFd file; // nameless
-    image::Sha256 hash;
-    std::uint64_t bytes = 0;
-    http::Response response;
-};
-
-// One request; answers whether it led elsewhere.
-bool Archives::follow(Download& download, const base::Stop& stop) const {
-    const auto host = http::parse_url(download.url);
-    checked_addresses(access_, host); // for its message; the client checks what it connects to
-    http::Client client({.ca_file = access_.ca_file,
-                         .allow_address = address_check(access_, host.host, host.port)});
-    http::Request request{.url = download.url};
-    for (const auto& [header, name] :
-         {std::pair("If-None-Match: ", "etag"), std::pair("If-Modified-Since: ", "modified")})
-        if (const auto value = base::json::find_string(download.known, name))
-            request.headers.push_back(header + *value);
-    if (!download.authorization.empty())
-        request.headers.push_back("Authorization: " + download.authorization);
-    request.sink = [&](std::string_view bytes) {
-        download.bytes += bytes.size();
-        if (download.bytes > access_.most_bytes)
-            throw Error(ErrorKind::limit_exceeded,
-                        "the archive " + without_credentials(download.url) + " is larger than " +
-                            base::human_bytes(access_.most_bytes));
-        download.hash.update(bytes);
-        base::write_all(download.file.get(), bytes);
-    };
-    download.response = client.send(request, stop);
-    if (!is_redirect(download.response.status)) return false;
-    const auto location = download.response.header("location").value_or("");
-    auto target = http::resolve(download.url, location);
-    const auto next = http::parse_url(target);
-    if (host.scheme == "https" && next.scheme == "http")
-        throw Error(ErrorKind::denied, host.origin() + " leads from https to http: " +
-                                           base::quoted(without_credentials(target)));
-    if (next.origin() != host.origin()) download.authorization.clear();
-    download.url = std::move(target);
-    return true;
-}
-
-Archives::Download Archives::download(const std::string& url, const std::string& authorization,
-                                      const base::Stop& stop) const {
-    Download download{.url = url, .authorization = authorization};
-    download.file = base::open_file(store_.incoming(), O_RDWR | O_TMPFILE, 0600);
-    download.known = recall(store_.remembered(key_of(url)));
-    // Validators are worth nothing without what they are of.
-    if (!store_.find(
-            tree_name(base::json::find_string(download.known, "digest").value_or("none"), url)))
-        download.known = Value::object();
-    for (int hops = 0; follow(download, stop); ++hops)
-        if (hops == most_redirects)
-            throw Error(ErrorKind::unavailable,
-                        without_credentials(url) + " leads elsewhere without end");
-    return download;
+// Validators are worth nothing without what they are of.
+Value Archives::recall_kept(const std::string& url) const {
+    auto known = recall(store_.remembered(key_of(url)));
+    const auto digest = base::json::find_string(known, "digest").value_or("none");
+    return store_.find(tree_name(digest, url)) ? known : Value::object();
 }
 
 UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& stop) const {
@@ -128,9 +78,11 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
         has_user ? basic_authorization(archive.url.substr(scheme, at - scheme)) : "";
 
     const auto name = without_credentials(url);
-    auto got = download(url, authorization, stop);
+    const auto last_time = recall_kept(url);
+    const auto got =
+        download({url, authorization, validators(last_time)}, access_, store_.incoming(), stop);
     if (got.response.status == 304) {
-        const auto digest = base::json::get_string(got.known, "digest");
+        const auto digest = base::json::get_string(last_time, "digest");
         if (const auto tree = store_.find(tree_name(digest, url))) {
             on_line_("Using " + name + ", sha256 " + digest.substr(0, 12));
             return {*tree, digest};
@@ -140,12 +92,10 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
         throw Error(got.response.status >= 500 ? ErrorKind::unavailable : ErrorKind::not_found,
                     "there is no archive at " + name + ": its server answers " +
                         std::to_string(got.response.status));
-    const auto digest = got.hash.finish().hex();
     on_line_("Downloaded " + name + ", " + base::human_bytes(got.bytes) + ", sha256 " +
-             digest.substr(0, 12));
-    rewind(got.file.get());
+             got.digest.substr(0, 12));
     auto unpacked = unpack(got.file.get(), name, stop);
-    Value known{{"digest", digest}};
+    Value known{{"digest", got.digest}};
     if (const auto etag = got.response.header("etag")) known["etag"] = *etag;
     if (const auto modified = got.response.header("last-modified")) known["modified"] = *modified;
     base::replace_file(store_.remembered(key_of(url)), base::json::render(known));

@@ -3,6 +3,7 @@
 
 #include "store.h"
 
+#include "base/json.h"
 #include "image/digest.h"
 #include "sources/fetcher.h"
 
@@ -28,10 +29,7 @@ class Archives {
     UnpackedArchive unpack(int file, const std::string& name, const base::Stop& stop) const;
 
   private:
-    struct Download;
-    Download download(const std::string& url, const std::string& authorization,
-                      const base::Stop& stop) const;
-    bool follow(Download& download, const base::Stop& stop) const;
+    base::json::Value recall_kept(const std::string& url) const;
 
     const Store& store_;
     const Access& access_;

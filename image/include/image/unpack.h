@@ -1,7 +1,7 @@
 // Archives from strangers onto disk, through libarchive with a policy of our own on top:
 // only regular files, directories, symlinks, hard links to files of the same archive (and, for
-// image layers, whiteouts); names relative, no "..", no control characters, depth <= 128, parts
-// <= 255 bytes; caps on bytes, entries and ratio. What breaks a rule is refused by name.
+// image layers, whiteouts); names relative, no "..", no control characters, parts <= 255 bytes;
+// caps on bytes, entries, ratio and depth. What breaks a rule is refused by name.
 #pragma once
 
 #include "base/stop.h"
@@ -18,6 +18,11 @@ struct UnpackLimits {
     std::uint64_t bytes = 20ull << 30;
     std::uint64_t entries = 2'000'000;
     std::uint64_t ratio = 1000; // uncompressed to compressed, checked after the first 64 MiB
+    std::uint64_t depth = 128;  // directories in one another
+    // What whoever may change the limits calls them, for hints; literals or longer-lived.
+    struct Names {
+        std::string_view bytes, entries, ratio, depth;
+    } names = {};
 };
 
 // Pulls bytes: returns how many were put into `buffer`, 0 at the end.

@@ -73,6 +73,9 @@ struct Config {
         std::uint64_t log_size = 64ull << 20;
         std::uint64_t source_size = 2ull << 30;
         std::uint64_t source_entries = 500'000;
+        std::uint64_t source_depth = 128;
+        std::uint64_t source_ratio = 1000;
+        std::chrono::seconds source_time{600};
         std::uint64_t free_space = 256ull << 20;
         std::string slugignore = "after";
         std::string classic_variables = "files";
@@ -83,6 +86,10 @@ struct Config {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";
     } buildpacks;
+    struct Upload {
+        std::uint64_t size = 2ull << 30;
+        std::chrono::seconds time{900};
+    } upload;
     struct Log {
         std::string level = "info";
     } log;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "image/unpack.h"
 
 #include <fcntl.h>
@@ -10,15 +11,44 @@ namespace builder {
 
 namespace fs = std::filesystem;
 
-Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
-              BuildUser user, const base::Stop& stop) {
-    Fetched fetched;
+namespace {
+
+Fetched fetch_any(const Job& job, const fs::path& target, BuildUser user, const base::Stop& stop) {
+    const auto& source = job.source;
     if (const auto* tree = std::get_if<GitTree>(&source))
-        fetched = fetch_git_tree(*tree, limits, workspace.app, user, stop);
-    else if (const auto* archive = std::get_if<Archive>(&source))
-        fetched = fetch_archive(*archive, limits, workspace.app, user, stop);
-    else
-        throw base::Error(base::ErrorKind::invalid_input, "this source cannot be fetched yet");
+        return fetch_git_tree(*tree, job.limits, target, user, stop);
+    if (const auto* archive = std::get_if<Archive>(&source))
+        return fetch_archive(*archive, job.limits, target, user, stop);
+    if (const auto* remote = std::get_if<RemoteArchive>(&source))
+        return fetch_remote_archive(*remote, job, target, user, stop);
+    throw base::Error(base::ErrorKind::invalid_input, "this source cannot be fetched yet");
+}
+
+image::UnpackLimits caps_of(const JobLimits& limits) {
+    return {.bytes = limits.source_bytes,
+            .entries = limits.source_entries,
+            .ratio = limits.archive_ratio,
+            .depth = limits.source_depth,
+            .names = {.bytes = "build.source_size",
+                      .entries = "build.source_entries",
+                      .ratio = "build.source_ratio",
+                      .depth = "build.source_depth"}};
+}
+
+} // namespace
+
+Fetched fetch(const Job& job, const Workspace& workspace, BuildUser user, const base::Stop& stop) {
+    Fetched fetched;
+    try {
+        fetched = fetch_any(job, workspace.app, user, stop.within(job.limits.source_time));
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::timed_out || stop.expired()) throw;
+        throw base::Error(
+            base::ErrorKind::timed_out,
+            "fetching the source took longer than " +
+                base::human_duration(std::chrono::milliseconds(job.limits.source_time).count()),
+            "The server's operator sets the limit: build.source_time.");
+    }
     if (fetched.files == 0)
         throw base::Error(base::ErrorKind::invalid_input,
                           "there is not a single file in the source",
@@ -29,14 +59,17 @@ Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& wo
 Fetched fetch_archive(const Archive& archive, const JobLimits& limits, const fs::path& target,
                       BuildUser user, const base::Stop& stop) {
     const base::UniqueFd file = base::open_file(archive.file, O_RDONLY);
-    image::UnpackLimits caps;
-    caps.bytes = limits.source_bytes;
-    caps.entries = limits.source_entries;
+    return unpack_archive(file.get(),
+                          archive.strip_single_root ? image::RootDirectory::strip_single
+                                                    : image::RootDirectory::keep,
+                          limits, target, user, stop);
+}
+
+Fetched unpack_archive(int file, image::RootDirectory root, const JobLimits& limits,
+                       const fs::path& target, BuildUser user, const base::Stop& stop) {
     image::unpack_source(
-        [&](char* buffer, std::size_t size) { return base::read_some(file.get(), buffer, size); },
-        target, caps,
-        archive.strip_single_root ? image::RootDirectory::strip_single : image::RootDirectory::keep,
-        stop);
+        [&](char* buffer, std::size_t size) { return base::read_some(file, buffer, size); }, target,
+        caps_of(limits), root, stop);
     Fetched fetched;
     for (const auto& entry : fs::recursive_directory_iterator(target)) {
         give_to(entry.path(), user);

@@ -1,11 +1,13 @@
 // Phase 1: the source becomes a plain directory of files. Git trees are read with libgit2 straight
-// from the repository or the push's quarantine; archives are unpacked. Modes become 0644 or 0755,
-// symbolic links stay, there is no .git; submodules are refused.
+// from the repository or the push's quarantine; archives are unpacked, those with a URL after their
+// download. Modes become 0644 or 0755, symbolic links stay, there is no .git; submodules are
+// refused.
 #pragma once
 
 #include "workspace.h"
 
 #include "base/stop.h"
+#include "image/unpack.h"
 
 #include <cstdint>
 
@@ -16,15 +18,22 @@ struct Fetched {
     std::uint64_t bytes = 0;
 };
 
-// Into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input} for what the
-// pusher can mend.
-Fetched fetch(const Source& source, const JobLimits& limits, const Workspace& workspace,
-              BuildUser user, const base::Stop& stop);
+// job.source into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input}
+// and Error{limit_exceeded} for what the pusher can mend.
+Fetched fetch(const Job& job, const Workspace& workspace, BuildUser user, const base::Stop& stop);
 
 // One implementation for each kind of source.
 Fetched fetch_git_tree(const GitTree& tree, const JobLimits& limits,
                        const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
 Fetched fetch_archive(const Archive& archive, const JobLimits& limits,
                       const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
+
+// Downloads below job.work_directory, then as any archive.
+Fetched fetch_remote_archive(const RemoteArchive& archive, const Job& job,
+                             const std::filesystem::path& target, BuildUser user,
+                             const base::Stop& stop);
+// An open file of an archive, from where it stands.
+Fetched unpack_archive(int file, image::RootDirectory root, const JobLimits& limits,
+                       const std::filesystem::path& target, BuildUser user, const base::Stop& stop);
 
 } // namespace builder

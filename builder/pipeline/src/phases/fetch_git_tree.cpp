@@ -22,7 +22,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-constexpr int deepest = 128;
 constexpr std::size_t longest_name = 255;
 constexpr std::size_t largest_file = 512u << 20; // one is held in memory as a whole
 
@@ -70,10 +69,11 @@ class TreeExport {
                BuildUser user, const base::Stop& stop)
         : repository_(repository), objects_(objects), limits_(limits), user_(user), stop_(stop) {}
 
-    void write(const git_oid& id, int directory, const std::string& path, int depth) {
-        if (depth > deepest)
+    void write(const git_oid& id, int directory, const std::string& path, std::uint64_t depth) {
+        if (depth > limits_.source_depth)
             throw Error(ErrorKind::invalid_input, base::quoted(path) + " is nested too deeply",
-                        "Directories may be nested 128 deep.");
+                        "Directories may be nested " + std::to_string(limits_.source_depth) +
+                            " deep. The server's operator sets the limit: build.source_depth.");
         stop_.throw_if_over("fetching the source");
         git_tree* raw = nullptr;
         check(git_tree_lookup(&raw, repository_, &id), "read the tree " + path);
@@ -86,7 +86,7 @@ class TreeExport {
 
   private:
     void write_entry(const git_tree_entry* entry, int directory, const std::string& path,
-                     int depth) {
+                     std::uint64_t depth) {
         const char* name = git_tree_entry_name(entry);
         check_name(path, name);
         if (++entries_ > limits_.source_entries)
@@ -114,7 +114,7 @@ class TreeExport {
     }
 
     void write_directory(const git_oid& id, int directory, const char* name,
-                         const std::string& path, int depth) {
+                         const std::string& path, std::uint64_t depth) {
         if (::mkdirat(directory, name, 0755) != 0)
             base::throw_errno("could not make " + path + name);
         own(directory, name);
