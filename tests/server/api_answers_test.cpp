@@ -33,11 +33,11 @@ http::RequestHead asking(std::map<std::string, std::string> query) {
 
 TEST_CASE("each kind of error has its status") {
     const std::vector<std::pair<ErrorKind, int>> table{
-        {ErrorKind::invalid_input, 400},   {ErrorKind::unauthenticated, 401},
-        {ErrorKind::denied, 403},          {ErrorKind::not_found, 404},
-        {ErrorKind::already_exists, 409},  {ErrorKind::limit_exceeded, 413},
+        {ErrorKind::invalid_input, 400},    {ErrorKind::unauthenticated, 401},
+        {ErrorKind::denied, 403},           {ErrorKind::not_found, 404},
+        {ErrorKind::already_exists, 409},   {ErrorKind::limit_exceeded, 413},
         {ErrorKind::buildpack_failed, 422}, {ErrorKind::internal, 500},
-        {ErrorKind::cancelled, 503},       {ErrorKind::unavailable, 503},
+        {ErrorKind::cancelled, 503},        {ErrorKind::unavailable, 503},
         {ErrorKind::timed_out, 504}};
     for (const auto& [kind, status] : table) {
         const auto reply = render_error(Error(kind, "words"), "r1");
@@ -89,18 +89,18 @@ TEST_CASE("a page is checked and says its neighbours") {
     CHECK(page.offset() == 10);
     const auto body = json::parse(list_reply("apps", json::array({1, 2}), page, 12).body);
     CHECK(body["meta"]["pagination"] == json{{"current_page", 2},
-                                              {"prev_page", 1},
-                                              {"next_page", nullptr},
-                                              {"total_pages", 2},
-                                              {"total_count", 12}});
+                                             {"prev_page", 1},
+                                             {"next_page", nullptr},
+                                             {"total_pages", 2},
+                                             {"total_count", 12}});
     for (const char* wrong : {"0", "-1", "x", "", "1x", "99999999999999999999"})
         CHECK_THROWS_AS(parse_page(asking({{"page", wrong}})), FieldError);
     CHECK_THROWS_AS(parse_page(asking({{"per_page", "101"}})), FieldError);
 }
 
 TEST_CASE("a page past the end of a list is empty") {
-    const auto reply = list_reply("keys", json::array({1, 2, 3}),
-                                  asking({{"page", "3"}, {"per_page", "2"}}));
+    const auto reply =
+        list_reply("keys", json::array({1, 2, 3}), asking({{"page", "3"}, {"per_page", "2"}}));
     CHECK(json::parse(reply.body)["keys"].empty());
     CHECK(json::parse(reply.body)["meta"]["pagination"]["total_count"] == 3);
 }

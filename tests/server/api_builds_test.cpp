@@ -50,8 +50,7 @@ TEST_CASE("builds are listed the newest first, a page at a time, by state") {
     std::vector<std::string> ids;
     for (int i = 0; i < 5; ++i) ids.push_back(site.add_build("shop").id);
     const auto ended = site.add_ended("");
-    const auto page =
-        site.ask("GET", "/v1/apps/shop/builds?per_page=2&page=2", site.root).json;
+    const auto page = site.ask("GET", "/v1/apps/shop/builds?per_page=2&page=2", site.root).json;
     REQUIRE(page["builds"].size() == 2);
     CHECK(page["builds"][0]["id"] == ids[3]);
     CHECK(page["meta"]["pagination"]["total_count"] == 6);
@@ -105,8 +104,7 @@ TEST_CASE("a growing log is followed to its end") {
     BuildSite site;
     const auto live = site.queue->submit({"shop", "refs/heads/main", std::string(40, 'a'), "ann",
                                           builder::GitTree{"/nowhere", std::string(40, 'a'), {}}});
-    const auto reply =
-        site.ask("GET", "/v1/builds/" + live->id() + "/log?follow", site.root);
+    const auto reply = site.ask("GET", "/v1/builds/" + live->id() + "/log?follow", site.root);
     CHECK(reply.status == 200);
     CHECK_THAT(reply.text, Contains("-----> Building shop") && Contains("Digest: sha256:"));
     CHECK(reply.text == base::read_file(site.state.log_of(live->id())));

@@ -49,8 +49,19 @@ class ApiSite {
         settings.clean_up = [](const builder::Job&) {};
         queue.emplace(*store, settings);
         registry.host = "127.0.0.1:1";
-        site.emplace(server::Site{config, state, *store, *queue, repositories, registry, "0", "::1",
-                                  22, {}, {}, {}, "http://builds.test"});
+        site.emplace(server::Site{config,
+                                  state,
+                                  *store,
+                                  *queue,
+                                  repositories,
+                                  registry,
+                                  "0",
+                                  "::1",
+                                  22,
+                                  {},
+                                  {},
+                                  {},
+                                  "http://builds.test"});
         api.emplace(*site, metrics);
         server::api::add_routes(router, *api);
         auto listener = server::listen_on({"127.0.0.1", 0});

@@ -11,8 +11,8 @@ using nlohmann::json;
 TEST_CASE("a token is shown once and only its hash is kept") {
     ApiSite site;
     const auto root = site.add_token("root", {"server"});
-    const auto made = site.ask("POST", "/v1/tokens", root,
-                               {{"token", {{"name", "ci"}, {"scopes", {"server"}}}}});
+    const auto made =
+        site.ask("POST", "/v1/tokens", root, {{"token", {{"name", "ci"}, {"scopes", {"server"}}}}});
     REQUIRE(made.status == 201);
     const auto text = made.json["token"]["token"].get<std::string>();
     CHECK(text.size() == 44);
@@ -97,7 +97,8 @@ TEST_CASE("what a token may be is checked field by field") {
     for (const json wrong : {json(0), json(-5), json("1d"), json(1e18)})
         CHECK(refused({{"name", "t"}, {"scopes", {"server"}}, {"expires_in", wrong}}) ==
               "expires_in");
-    CHECK(site.ask("POST", "/v1/tokens", root, {{"token", {{"name", "root"}, {"scopes", {"server"}}}}})
+    CHECK(site.ask("POST", "/v1/tokens", root,
+                   {{"token", {{"name", "root"}, {"scopes", {"server"}}}}})
               .status == 409);
     CHECK(site.ask("POST", "/v1/tokens", root, json::array()).status == 400);
     CHECK(site.ask("POST", "/v1/tokens", root, {{"tokens", 1}}).status == 422);
