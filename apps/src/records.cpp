@@ -9,8 +9,9 @@
 namespace apps {
 namespace {
 
-constexpr std::array state_names{"received", "queued", "running",   "exporting",  "published",
-                                 "refused",  "broken", "cancelled", "superseded", "lost"};
+constexpr std::array state_names{"received",   "queued",  "running", "exporting",
+                                 "published",  "refused", "broken",  "cancelled",
+                                 "superseded", "lost",    "detected"};
 // In the order of their bytes, so that ids sort as the numbers do; no vowels, no look-alikes.
 constexpr std::string_view alphabet = "0123456789bcdfghjkmnpqrstvwxyz";
 

@@ -18,6 +18,27 @@ Variable read_variable(const soci::row& row) {
     return {text(row, 0), text(row, 1), parse_variable_use(text(row, 2)), number(row, 3)};
 }
 
+void write_variables(soci::session& sql, std::string_view app,
+                     const std::vector<Variable>& variables) {
+    for (const auto& variable : variables)
+        Query(sql,
+              "INSERT INTO variables (app, name, sealed, used_by, changed)"
+              " VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, name) DO UPDATE SET"
+              " sealed = excluded.sealed, used_by = excluded.used_by,"
+              " changed = excluded.changed",
+              app, variable.name, variable.sealed, to_string(variable.use), variable.changed)
+            .execute();
+}
+
+std::int64_t remove_variables(soci::session& sql, std::string_view app,
+                              const std::vector<std::string>& names) {
+    std::int64_t removed = 0;
+    for (const auto& name : names)
+        removed +=
+            Query(sql, "DELETE FROM variables WHERE app = ? AND name = ?", app, name).execute();
+    return removed;
+}
+
 } // namespace
 
 std::string_view to_string(VariableUse use) noexcept {
@@ -45,29 +66,25 @@ std::vector<Variable> Variables::list(std::string_view app) {
 }
 
 void Variables::set(std::string_view app, const std::vector<Variable>& variables) {
-    database_.write([&](soci::session& sql) {
-        require_app(sql, app);
-        for (const auto& variable : variables)
-            Query(sql,
-                  "INSERT INTO variables (app, name, sealed, used_by, changed)"
-                  " VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, name) DO UPDATE SET"
-                  " sealed = excluded.sealed, used_by = excluded.used_by,"
-                  " changed = excluded.changed",
-                  app, variable.name, variable.sealed, to_string(variable.use), variable.changed)
-                .execute();
-    });
+    change(app, variables, {});
 }
 
 int Variables::unset(std::string_view app, const std::vector<std::string>& names) {
     std::int64_t removed = 0;
     database_.write([&](soci::session& sql) {
-        removed = 0;
         require_app(sql, app);
-        for (const auto& name : names)
-            removed +=
-                Query(sql, "DELETE FROM variables WHERE app = ? AND name = ?", app, name).execute();
+        removed = remove_variables(sql, app, names);
     });
     return static_cast<int>(removed);
+}
+
+void Variables::change(std::string_view app, const std::vector<Variable>& set,
+                       const std::vector<std::string>& unset) {
+    database_.write([&](soci::session& sql) {
+        require_app(sql, app);
+        write_variables(sql, app, set);
+        remove_variables(sql, app, unset);
+    });
 }
 
 std::vector<std::pair<std::string, Variable>> Variables::list_all() {

@@ -1,7 +1,9 @@
-// slipway-hook: git's pre-receive hook. Hands the proposed updates and the quarantine to the
-// daemon, prints the build's lines, and ends as the build ended. git carries what is printed here
-// to the pusher. It starts once for each push, between the pack and the first line, so it links
-// little and does little.
+// slipway-hook: git's pre-receive hook. Hands the proposed updates, the quarantine and the push
+// options to the daemon, prints the build's lines, and ends as the build ended. git carries what is
+// printed here to the pusher. It starts once for each push, between the pack and the first line, so
+// it links little and does little.
+//
+// Under the name post-receive it tells the daemon that git has moved the ref of a detached push.
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -11,7 +13,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +28,8 @@ using base::json::Value;
 
 constexpr std::size_t longest_input = std::size_t{16} << 20;
 constexpr std::size_t most_updates = 500; // what fits a request with room to spare
+constexpr std::size_t most_options = 1000;
+constexpr std::size_t longest_options = 256u << 10;
 
 // One write for one line, so that the pusher never sees half of it; a pusher who has gone does not
 // matter to the build.
@@ -44,6 +50,43 @@ void complain(const std::string& text) {
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
+}
+
+// A variable for one build may be a secret: who looks at /proc/PID/environ while it runs finds
+// none.
+std::string take_from_environment(const std::string& name) {
+    char* value = std::getenv(name.c_str());
+    if (!value) return {};
+    std::string taken(value);
+    std::memset(value, '*', taken.size());
+    return taken;
+}
+
+std::vector<std::string> take_options() {
+    const auto count = std::strtoul(environment("GIT_PUSH_OPTION_COUNT").c_str(), nullptr, 10);
+    std::vector<std::string> options;
+    std::size_t bytes = 0;
+    for (unsigned long i = 0; i < count; ++i) {
+        options.push_back(take_from_environment("GIT_PUSH_OPTION_" + std::to_string(i)));
+        bytes += options.back().size();
+        if (i == most_options || bytes > longest_options)
+            throw Error(ErrorKind::invalid_input, "this push has too many or too long options");
+    }
+    return options;
+}
+
+// JSON is UTF-8; what is not would reach the build changed.
+Value render_options(const std::vector<std::string>& options) {
+    auto list = Value::array();
+    for (const auto& option : options) {
+        try {
+            Value(option).dump();
+        } catch (const Value::exception&) {
+            throw Error(ErrorKind::invalid_input, "a push option is not valid UTF-8");
+        }
+        list.push_back(option);
+    }
+    return list;
 }
 
 Value read_updates() {
@@ -77,6 +120,7 @@ int ask(const std::string& door, const std::string& push) {
     if (quarantine.empty()) quarantine = environment("GIT_OBJECT_DIRECTORY");
     Value request = {{"verb", "door.push"}, {"push", push}, {"quarantine", quarantine}};
     request["updates"] = read_updates();
+    request["options"] = render_options(take_options());
     open_quarantine(environment("GIT_QUARANTINE_PATH"));
     bool said_something = false;
     try {
@@ -96,9 +140,27 @@ int ask(const std::string& door, const std::string& push) {
     return 1;
 }
 
+// git has moved the ref. Whether the build is queued now or by the daemon's own look at the ref
+// does not matter to git, which asks for no answer.
+int tell_moved(const std::string& door, const std::string& push) {
+    const auto options = take_options();
+    if (std::find(options.begin(), options.end(), "detach") == options.end()) return 0;
+    try {
+        wire::call(door, {{"verb", "door.accepted"}, {"push", push}},
+                   [](const Value& event) { print(base::json::get_string(event, "line")); });
+        return 0;
+    } catch (const wire::Unreachable&) {
+        complain("Slipway is not reachable right now: it builds this when it is back.");
+    } catch (const Error& error) {
+        complain(base::printable(error.message()));
+        if (!error.hint().empty()) complain(base::printable(error.hint()));
+    }
+    return 1;
+}
+
 } // namespace
 
-int main() {
+int main(int, char** argv) {
     const auto door = environment("SLIPWAY_DOOR");
     const auto push = environment("SLIPWAY_PUSH");
     if (door.empty() || push.empty()) {
@@ -106,7 +168,8 @@ int main() {
         return 1;
     }
     try {
-        return ask(door, push);
+        const bool moved = std::string_view(argv[0]).ends_with("post-receive");
+        return moved ? tell_moved(door, push) : ask(door, push);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::limit_exceeded)
             complain("This push holds too many refs. Push one branch: git push slipway main");

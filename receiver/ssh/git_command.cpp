@@ -34,7 +34,7 @@ std::vector<Setting> settings_for(Service service, const Options& options) {
         {"receive.shallowUpdate", "true"},
         {"receive.keepAlive", "5"},
         {"receive.denyNonFastForwards", "false"},
-        {"receive.advertisePushOptions", "false"},
+        {"receive.advertisePushOptions", "true"},
         // An acknowledged push survives a power cut, its ref included.
         {"core.fsync", "objects,derived-metadata,reference"},
     };

@@ -6,6 +6,8 @@
 #include "receiver/app_name.h"
 #include "receiver/git_request.h"
 #include "receiver/pkt_line.h"
+#include "receiver/ssh_command.h"
+#include "ssh/conversation.h"
 #include "ssh/front.h"
 #include "ssh/git_command.h"
 #include "ssh/options.h"
@@ -109,7 +111,9 @@ int greet(Front& front, const Options& options) {
         "Hi " + base::printable(front.identity().user) +
             ", you are connected to Slipway. There is no shell here.\n"
             "Push with: git push " +
-            address + "/APP.git main\n");
+            address +
+            "/APP.git main\n"
+            "What else there is: ssh ... help\n");
     return 0;
 }
 
@@ -138,14 +142,26 @@ int serve_git(Front& front, Door& door, const GitRequest& request, const Options
     return code;
 }
 
+int serve_command(Front& front, Door& door, const base::Stop& stop) {
+    const auto command = parse_ssh_command(front.asked().command);
+    if (const auto* none = std::get_if<NoCommand>(&command)) {
+        for (const auto& line : none->lines) say(front, To::error, line + "\n");
+        return 1;
+    }
+    const auto& asked = std::get<SshCommand>(command);
+    const int code = run_ssh_command(front, door, asked, stop);
+    base::log::info("a command ended", {{"user", front.identity().user},
+                                        {"fingerprint", front.identity().fingerprint},
+                                        {"verb", verb_name(asked.verb)},
+                                        {"subject", asked.subject},
+                                        {"exit_code", std::to_string(code)}});
+    return code;
+}
+
 int serve(Front& front, Door& door, const Options& options, const base::Stop& stop) {
     if (front.asked().shell) return greet(front, options);
     const auto request = parse_git_request(front.asked().command);
-    if (!request) {
-        say(front, To::error,
-            " !     Slipway runs no commands. It takes git push and gives git clone.\n");
-        return 1;
-    }
+    if (!request) return serve_command(front, door, stop);
     try {
         return serve_git(front, door, *request, options, stop);
     } catch (const Error& error) {

@@ -30,6 +30,21 @@ LogPiece read_lines(int file, std::uint64_t offset, std::uint64_t end) {
     return piece;
 }
 
+// A line that a crash tore is written over.
+std::uint64_t end_of_lines(int file) {
+    off_t end = std::max<off_t>(::lseek(file, 0, SEEK_END), 0);
+    char tail[4096];
+    while (end > 0) {
+        const auto size = std::min<off_t>(end, sizeof tail);
+        if (::pread(file, tail, static_cast<std::size_t>(size), end - size) != size) return 0;
+        const std::string_view text(tail, static_cast<std::size_t>(size));
+        if (const auto newline = text.rfind('\n'); newline != std::string_view::npos)
+            return static_cast<std::uint64_t>(end - size) + newline + 1;
+        end -= size;
+    }
+    return 0;
+}
+
 } // namespace
 
 BuildLog::Follower::Follower() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -46,8 +61,11 @@ void BuildLog::Follower::clear() noexcept {
     [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
 }
 
-BuildLog::BuildLog(const std::filesystem::path& file, std::uint64_t limit)
-    : file_(base::open_file(file, O_RDWR | O_CREAT | O_TRUNC, 0600)), limit_(limit) {}
+BuildLog::BuildLog(const std::filesystem::path& file, std::uint64_t limit, Begin begin)
+    : file_(base::open_file(file, O_RDWR | O_CREAT | (begin == Begin::anew ? O_TRUNC : 0), 0600)),
+      limit_(limit) {
+    if (begin == Begin::after_its_last_line) state_.lock()->size = end_of_lines(file_.get());
+}
 
 void BuildLog::append(std::string_view line) noexcept {
     auto state = state_.lock();

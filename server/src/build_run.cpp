@@ -1,11 +1,13 @@
 #include "build_run.h"
 
+#include "build_options.h"
 #include "build_records.h"
 #include "pusher_text.h"
 
 #include "builder/masking.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -38,17 +40,57 @@ void apply_published(apps::Build& row, const builder::Published& published) {
         row.processes.push_back({process.type, process.command, process.is_default});
 }
 
+void apply_detected(apps::Build& row, const builder::Detected& detected) {
+    row.state = BuildState::detected;
+    row.reason = "dry run: ";
+    for (std::size_t i = 0; i < detected.group.size(); ++i)
+        row.reason += (i == 0 ? "" : ", ") + detected.group[i];
+    row.reason += " would build it; nothing was built";
+}
+
+// What make_job made goes with it, whatever happens.
+class MadeJob {
+  public:
+    MadeJob(const QueueSettings& settings, const apps::Build& row)
+        : settings_(settings), job_(settings.make_job(row, builder::parse_source(row.source))) {}
+    ~MadeJob() { settings_.clean_up(job_); }
+    MadeJob(const MadeJob&) = delete;
+    MadeJob& operator=(const MadeJob&) = delete;
+    builder::Job& operator*() noexcept { return job_; }
+
+  private:
+    const QueueSettings& settings_;
+    builder::Job job_;
+};
+
 } // namespace
+
+void BuildRun::begin(LiveBuild& build, const apps::Claim& claim) {
+    auto progress = build.progress_.lock();
+    progress->row = claim.build;
+    progress->fence = claim.fence;
+    progress->cancel = base::StopSource();
+    progress->cancelled_because.clear();
+    progress->lease_lost = false;
+    build.fetched_ = false;
+}
+
+void BuildRun::let_go(LiveBuild& build) {
+    build.progress_.lock()->fence = 0;
+}
+
+void BuildRun::wait_for_next_start(LiveBuild& build) {
+    build.log().append("-----> The server stops; this build begins when it is back");
+    auto row = build.row();
+    row.state = row.state == BuildState::received ? row.state : BuildState::queued;
+    *build.ended_.lock() = row;
+    build.log().finish();
+}
 
 void BuildRun::run() {
     try {
-        {
-            auto row = build_.row_.lock();
-            row->state = BuildState::running;
-            row->started = apps::now_milliseconds();
-        }
-        if (build_.cancel_.stop().requested()) return give_up();
-        store_.update_build(*build_.row_.lock());
+        if (build_.progress_.lock()->cancel.stop().requested())
+            return finish(builder::Cancelled{"it was cancelled"});
         run_worker();
     } catch (const Error& error) {
         break_off(error);
@@ -60,37 +102,75 @@ void BuildRun::run() {
 void BuildRun::break_off(const Error& error) {
     base::log::error("a build could not run",
                      {{"build", build_.id_}, {"reason", error.describe()}});
-    if (!build_.ended())
+    if (!over_)
         finish(builder::Broken{builder::Phase::fetch, error.kind(), error.message(), error.hint()});
 }
 
-void BuildRun::give_up() {
-    finish(builder::Cancelled{"it was cancelled"});
-}
-
 void BuildRun::run_worker() {
-    const auto job = settings_.make_job(*build_.row_.lock(), build_.source_);
+    const auto row = build_.row();
+    MadeJob made(settings_, row);
+    auto& job = *made;
+    apply_options(read_options(row, settings_.keys), job);
+    if (settings_.add_secrets) settings_.add_secrets(job, row);
     mask_ = builder::mask_of(job);
     const auto on_event = [this](const builder::Event& event) {
         take(builder::masked(mask_, event));
     };
     // The worker keeps the time itself; this is for one that does not.
-    const auto stop = build_.cancel_.stop().within(job.limits.time + std::chrono::seconds(60));
+    const auto stop =
+        build_.progress_.lock()->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
     builder::run_worker(settings_.worker, job, on_event, stop);
-    settings_.clean_up(job);
 }
 
 void BuildRun::take(const builder::Event& event) {
+    if (!std::exchange(started_, true)) base::failpoint("worker_started");
     if (const auto* line = std::get_if<builder::LogLine>(&event))
         build_.log_.append(base::printable(line->text, base::Colour::keep));
-    if (const auto* finished = std::get_if<builder::PhaseFinished>(&event)) {
-        auto row = build_.row_.lock();
-        if (row->phases.size() < most_phases)
-            row->phases.emplace_back(builder::to_string(finished->phase), finished->milliseconds);
-        if (finished->phase == builder::Phase::fetch) build_.fetched_ = true;
-    }
+    if (const auto* started = std::get_if<builder::PhaseStarted>(&event)) take(*started);
+    if (const auto* finished = std::get_if<builder::PhaseFinished>(&event)) take(*finished);
     if (const auto* record = std::get_if<builder::Record>(&event)) keep(*record);
     if (const auto* outcome = std::get_if<builder::Outcome>(&event)) finish(*outcome);
+}
+
+void BuildRun::take(const builder::PhaseStarted& started) {
+    if (started.phase != builder::Phase::export_) return;
+    build_.progress_.lock()->row.state = BuildState::exporting;
+    note();
+    if (settings_.on_change) settings_.on_change(build_.row());
+    base::failpoint("export_started");
+}
+
+void BuildRun::take(const builder::PhaseFinished& finished) {
+    {
+        auto progress = build_.progress_.lock();
+        if (progress->row.phases.size() < most_phases)
+            progress->row.phases.emplace_back(builder::to_string(finished.phase),
+                                              finished.milliseconds);
+    }
+    note();
+    if (finished.phase != builder::Phase::fetch) return;
+    build_.fetched_ = true;
+    base::failpoint("source_fetched");
+}
+
+// How far it is. What the table does not take now it gets with the outcome.
+void BuildRun::note() {
+    std::int64_t fence = 0;
+    {
+        auto progress = build_.progress_.lock();
+        if (progress->lease_lost) return;
+        fence = progress->fence;
+    }
+    try {
+        builds_.note(build_.row(), fence);
+    } catch (const Error& error) {
+        base::log::warning("the progress of a build could not be stored",
+                           {{"build", build_.id_}, {"reason", error.describe()}});
+        if (error.kind() != ErrorKind::denied) return;
+        auto progress = build_.progress_.lock();
+        progress->lease_lost = true;
+        progress->cancel.request();
+    }
 }
 
 // One line a record. What cannot be kept (a full disk) is not worth a build.
@@ -104,17 +184,25 @@ void BuildRun::keep(const builder::Record& record) {
     }
 }
 
+// A durable build that the server itself stops begins again with the server.
+bool BuildRun::is_left_for_next_start(const builder::Outcome& outcome) {
+    auto progress = build_.progress_.lock();
+    return progress->server_stops && progress->row.durable &&
+           !std::holds_alternative<builder::Published>(outcome);
+}
+
 void BuildRun::finish(const builder::Outcome& outcome) {
-    apps::Build row;
-    {
-        auto locked = build_.row_.lock();
-        apply(*locked, outcome);
-        locked->finished = apps::now_milliseconds();
-        row = *locked;
-    }
+    over_ = true;
+    if (std::holds_alternative<builder::Published>(outcome)) base::failpoint("worker_published");
+    if (build_.progress_.lock()->lease_lost) return lose_lease();
+    if (is_left_for_next_start(outcome)) return wait_for_next_start(build_);
+    auto row = build_.row();
+    apply(row, outcome);
+    row.finished = apps::now_milliseconds();
     try {
         save(row);
     } catch (const Error& error) {
+        if (error.kind() == ErrorKind::denied) return lose_lease();
         // Without its row an image is not ours: the push is refused and the next one builds anew.
         base::log::error("the outcome of a build could not be stored",
                          {{"build", row.id}, {"reason", error.describe()}});
@@ -122,21 +210,48 @@ void BuildRun::finish(const builder::Outcome& outcome) {
         row.reason = "the outcome could not be stored: " + error.message();
         row.hint = error.hint();
     }
+    base::failpoint("build_finished");
+    end(row);
+}
+
+void BuildRun::end(const apps::Build& row) {
+    build_.progress_.lock()->row = row;
     for (const auto& line : tell_outcome(row)) build_.log_.append(line);
     base::log::info("a build ended", {{"build", row.id},
                                       {"app", row.app},
                                       {"state", apps::to_string(row.state)},
                                       {"digest", row.digest},
                                       {"reason", row.reason}});
+    if (settings_.on_change) settings_.on_change(row);
     *build_.ended_.lock() = row;
     build_.log_.finish();
+}
+
+// Another worker was given the build, or it was ended without us: its row is not ours to write.
+void BuildRun::lose_lease() {
+    base::log::error("a build's lease was lost", {{"build", build_.id_}});
+    std::optional<apps::Build> row;
+    try {
+        row = builds_.find(build_.id_);
+    } catch (const Error& error) {
+        base::log::warning("a build's row cannot be read",
+                           {{"build", build_.id_}, {"reason", error.describe()}});
+    }
+    if (!row || apps::is_over(row->state)) {
+        if (!row) row = build_.row();
+        if (!apps::is_over(row->state)) row->state = BuildState::lost;
+        return end(*row);
+    }
+    build_.log_.append("-----> This worker lost the build; it begins again");
+    build_.progress_.lock()->row = *row;
 }
 
 void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
     if (const auto* published = std::get_if<builder::Published>(&outcome))
         return apply_published(row, *published);
-    if (build_.server_stops_) {
-        row.state = BuildState::broken;
+    auto progress = build_.progress_.lock();
+    if (progress->server_stops) {
+        row.state = BuildState::lost;
         row.reason = "the server stopped while this build ran";
         row.hint = "Push again.";
     } else if (const auto* refused = std::get_if<builder::Refused>(&outcome)) {
@@ -145,19 +260,21 @@ void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
     } else if (const auto* broken = std::get_if<builder::Broken>(&outcome)) {
         row.state = BuildState::broken;
         apply_failure(row, *broken);
+    } else if (const auto* detected = std::get_if<builder::Detected>(&outcome)) {
+        apply_detected(row, *detected);
     } else {
         row.state = BuildState::cancelled;
-        const auto* cancelled = std::get_if<builder::Cancelled>(&outcome);
-        row.reason = build_.cancelled_because_;
-        if (row.reason.empty()) row.reason = cancelled ? cancelled->why : "it only detected";
+        row.reason = progress->cancelled_because;
+        if (row.reason.empty()) row.reason = std::get<builder::Cancelled>(outcome).why;
     }
 }
 
 void BuildRun::save(const apps::Build& row) {
+    const auto fence = build_.progress_.lock()->fence;
     const auto stop = base::Stop{}.within(patience_with_the_store);
     for (;;) {
         try {
-            return store_.update_build(row);
+            return builds_.finish(row, fence);
         } catch (const Error& error) {
             const bool passing =
                 error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::limit_exceeded;

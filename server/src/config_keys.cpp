@@ -203,6 +203,9 @@ std::vector<Key> build_keys() {
         number(
             "build.queue", [](Config & c) -> auto& { return c.build.queue; },
             "Builds waiting, at most.", 1),
+        number(
+            "build.queue_of_owner", [](Config & c) -> auto& { return c.build.queue_of_owner; },
+            "Builds of one owner waiting, at most; 0: no limit of its own."),
         file(
             "build.ca_certificates", [](Config & c) -> auto& { return c.build.ca_certificates; },
             "PEM file of extra CA certificates for builds and for the registry."),
@@ -307,6 +310,11 @@ std::vector<Key> upload_keys() {
 
 std::vector<Key> path_keys() {
     return {
+        file(
+            "secrets.key_file", [](Config & c) -> auto& { return c.secrets.key_file; },
+            "File of the keys that seal config vars and webhooks' secrets in the database, made "
+            "when it is not there; empty: `secrets.key` in the state directory. A backup needs "
+            "both."),
         file(
             "paths.programs", [](Config & c) -> auto& { return c.paths.programs; },
             "Directory of slipway-ssh, slipway-hook and slipway-worker; empty: that of slipwayd."),

@@ -1,5 +1,6 @@
 #include "door.h"
 
+#include "buildpack_uri.h"
 #include "jobs.h"
 #include "pusher_text.h"
 
@@ -7,6 +8,7 @@
 #include "receiver/git_policy.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -61,12 +63,25 @@ std::filesystem::path check_quarantine(const std::string& text,
     return path;
 }
 
+ErrorKind kind_of(apps::BuildState state) noexcept {
+    using apps::BuildState;
+    switch (state) {
+    case BuildState::cancelled:
+    case BuildState::superseded:
+    case BuildState::detected:
+        return ErrorKind::cancelled;
+    case BuildState::refused:
+        return ErrorKind::buildpack_failed;
+    case BuildState::lost:
+        return ErrorKind::unavailable;
+    default:
+        return ErrorKind::internal;
+    }
+}
+
 // How the push ends for git: anything but a published build refuses it.
 [[noreturn]] void refuse(const apps::Build& build) {
-    const auto kind = build.state == apps::BuildState::cancelled ? ErrorKind::cancelled
-                      : build.state == apps::BuildState::refused ? ErrorKind::buildpack_failed
-                                                                 : ErrorKind::internal;
-    throw Error(kind,
+    throw Error(kind_of(build.state),
                 "build " + build.id + " is " + std::string(apps::to_string(build.state)) + ": " +
                     build.reason,
                 build.hint);
@@ -79,6 +94,11 @@ Value Door::answer(const Value& request, wire::Exchange& exchange, const base::S
     if (verb == "door.identify") return identify(request);
     if (verb == "door.open") return open(request, exchange.peer().pid);
     if (verb == "door.push") return push(request, exchange, stop);
+    if (verb == "door.accepted") return accepted(request);
+    if (verb.starts_with("door.apps") || verb.starts_with("door.builds.")) {
+        on_authenticated_(exchange.peer().pid);
+        if (auto answer = commands_.answer(verb, request, exchange, stop)) return *answer;
+    }
     throw Error(ErrorKind::invalid_input, "there is no verb " + base::quoted(verb) + " here");
 }
 
@@ -128,23 +148,56 @@ Door::Push Door::take(const std::string& token) {
 }
 
 Value Door::push(const Value& request, wire::Exchange& exchange, const base::Stop& stop) {
-    const auto push = take(get_string(request, "push"));
+    const auto token = get_string(request, "push");
+    const auto push = take(token);
     const auto deploy = decide(request, exchange);
+    const auto options = read_options(request, exchange);
     std::shared_ptr<LiveBuild> build;
     try {
-        build = submit(request, push, deploy);
+        build = submit(request, push, deploy, options);
     } catch (const Error& error) {
         base::log::warning("a push was refused",
                            {{"app", push.app}, {"user", push.user}, {"reason", error.describe()}});
         tell(exchange, tell_error(error));
         throw;
     }
+    if (options.detach) return leave(token, *build, push, deploy, exchange);
     follow(*build, exchange, stop);
     const auto ended = build->ended();
     if (!ended) throw Error(ErrorKind::cancelled, "the build " + build->id() + " goes on");
     if (ended->state != apps::BuildState::published) refuse(*ended);
     site_.repositories.point_head(push.app, deploy.ref);
     return {{"build", ended->id}, {"digest", ended->digest}};
+}
+
+// The push succeeds with this answer, whatever becomes of the build. The build begins once git has
+// moved the ref and its objects out of the quarantine.
+Value Door::leave(const std::string& token, const LiveBuild& build, const Push& push,
+                  const receiver::Deploy& deploy, wire::Exchange& exchange) {
+    detached_.hold(token, {build.id(), push.app, deploy.ref, deploy.commit});
+    base::failpoint("push_detached");
+    tell(exchange, tell_detached(build.id(), site_.ssh_url()));
+    return {{"build", build.id()}};
+}
+
+Value Door::accepted(const Value& request) {
+    return {{"build", detached_.accept(get_string(request, "push"))}};
+}
+
+receiver::PushOptions Door::read_options(const Value& request, wire::Exchange& exchange) {
+    auto parsed = receiver::parse_push_options(base::json::get_strings(request, "options"));
+    if (auto* options = std::get_if<receiver::PushOptions>(&parsed)) {
+        try {
+            for (const auto& [name, value] : options->environment) check_variable_name(name);
+            for (const auto& uri : options->buildpacks) check_buildpack_uri(uri);
+        } catch (const Error& error) {
+            tell(exchange, tell_error(error));
+            throw;
+        }
+        return std::move(*options);
+    }
+    tell(exchange, std::get<receiver::Refuse>(parsed).lines);
+    throw Error(ErrorKind::invalid_input, "the push has options that are not there");
 }
 
 receiver::Deploy Door::decide(const Value& request, wire::Exchange& exchange) {
@@ -157,7 +210,8 @@ receiver::Deploy Door::decide(const Value& request, wire::Exchange& exchange) {
 }
 
 std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
-                                        const receiver::Deploy& deploy) {
+                                        const receiver::Deploy& deploy,
+                                        const receiver::PushOptions& options) {
     // The key may have gone since the connection was opened.
     if (!site_.store.may_push(push.fingerprint, push.app))
         throw Error(ErrorKind::not_found, "there is no such app, or your key may not use it");
@@ -165,9 +219,23 @@ std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
     const auto quarantine =
         check_quarantine(base::json::find_string(request, "quarantine").value_or(""), repository);
     check_ready_for_builds(site_.config, site_.state, site_.store, push.app);
-    return site_.queue.submit({push.app, deploy.ref, deploy.commit, push.user,
-                               builder::GitTree{repository, deploy.commit, quarantine},
-                               deploy.previous});
+    Submission submission{.app = push.app,
+                          .ref = deploy.ref,
+                          .commit = deploy.commit,
+                          .pushed_by = push.user,
+                          .source = builder::GitTree{repository, deploy.commit, quarantine},
+                          .previous = deploy.previous};
+    submission.options = {.buildpacks = options.buildpacks,
+                          .environment = options.environment,
+                          .no_cache = options.no_cache,
+                          .dry_run = options.dry_run,
+                          .verbose = options.verbose};
+    if (options.detach) {
+        submission.source = builder::GitTree{repository, deploy.commit, {}};
+        submission.durable = true;
+        submission.hold = true;
+    }
+    return site_.queue.submit(std::move(submission));
 }
 
 // Until the build ends or the pusher is gone. The build is the server's: only one whose source is

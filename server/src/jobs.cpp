@@ -88,7 +88,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
-    job.environment = config.build.environment;
+    job.environment = settings.variables.for_build(build.app);
+    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;

@@ -11,6 +11,7 @@ struct JobSettings {
     const Config& config;
     const StateDirectory& state;
     apps::Store& store;
+    ConfigVars& variables;
     const Registry& registry;
     std::filesystem::path launcher;
     std::vector<std::filesystem::path> buildpacks;

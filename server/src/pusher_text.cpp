@@ -62,9 +62,29 @@ Lines announce(const apps::Build& build) {
     return lines;
 }
 
-std::string waiting_line(std::size_t builds_ahead) {
-    return "-----> Waiting for " + std::to_string(builds_ahead) + " earlier build" +
-           (builds_ahead == 1 ? "" : "s");
+std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds> estimate) {
+    std::string line =
+        "-----> " + std::to_string(ahead) + " build" + (ahead == 1 ? "" : "s") + " before this one";
+    if (!estimate) return line;
+    const auto minutes = (estimate->count() + 30) / 60;
+    return line + "; about " +
+           (estimate->count() < 60
+                ? std::to_string(std::max<std::int64_t>(1, estimate->count())) + " s"
+                : std::to_string(minutes) + " min");
+}
+
+Lines tell_restart(const apps::Build& build, int most_attempts) {
+    Lines lines;
+    add(lines, "-----> ",
+        "The server was restarted" +
+            (build.attempt == 0 ? std::string("; the build waits in the queue again")
+                                : "; this will be attempt " + std::to_string(build.attempt + 1) +
+                                      " of " + std::to_string(most_attempts)));
+    return lines;
+}
+
+std::string superseded_by(const apps::Build& newer) {
+    return "a newer push of " + short_ref(newer.ref) + " took its turn: build " + newer.id;
 }
 
 Lines tell_outcome(const apps::Build& build) {
@@ -75,6 +95,12 @@ Lines tell_outcome(const apps::Build& build) {
         build.failed_phase.empty() ? "" : " (in the " + build.failed_phase + " phase)";
     if (build.state == BuildState::cancelled) {
         add(lines, error_mark, "The build was cancelled: " + build.reason);
+    } else if (build.state == BuildState::superseded) {
+        add(lines, error_mark, "The build was superseded: " + build.reason);
+    } else if (build.state == BuildState::lost) {
+        add(lines, error_mark, "The build was lost: " + build.reason);
+    } else if (build.state == BuildState::detected) {
+        add(lines, "-----> ", "Nothing was built: " + build.reason);
     } else if (build.state == BuildState::refused) {
         add(lines, error_mark, "The build failed" + where + ": " + build.reason);
     } else {
@@ -83,6 +109,14 @@ Lines tell_outcome(const apps::Build& build) {
             "This is not your app's fault. Tell the server's operator: incident " + build.id);
     }
     if (!build.hint.empty()) add(lines, body, build.hint);
+    return lines;
+}
+
+Lines tell_detached(const std::string& build, const std::string& ssh_url) {
+    Lines lines;
+    add(lines, "-----> ", "Detached: build " + build + " goes on alone");
+    add(lines, body, "The push is accepted now; what becomes of the build does not change that.");
+    add(lines, body, "Follow it: ssh " + ssh_url + " builds follow " + build);
     return lines;
 }
 

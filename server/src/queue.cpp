@@ -1,32 +1,68 @@
 #include "server/queue.h"
 
+#include "build_options.h"
 #include "build_run.h"
 #include "pusher_text.h"
+#include "recover.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
-#include <algorithm>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace server {
+namespace {
 
+using apps::BuildState;
 using base::Error;
 using base::ErrorKind;
 
-LiveBuild::LiveBuild(apps::Build row, builder::Source source, std::string previous,
-                     const std::filesystem::path& log_file, std::uint64_t log_limit)
-    : id_(row.id), app_(row.app), source_(std::move(source)), ref_(row.ref),
-      previous_(std::move(previous)), log_(log_file, log_limit), row_(std::move(row)) {}
+// Beside what the build says: what the server itself says of it.
+constexpr std::uint64_t own_lines = 1u << 20;
+constexpr auto pause_without_a_table = std::chrono::seconds(1);
 
-std::optional<apps::Build> LiveBuild::ended() {
-    return *ended_.lock();
+apps::Build row_of(const Submission& submission, const QueueSettings& settings) {
+    apps::Build row;
+    row.id = apps::new_build_id();
+    row.app = submission.app;
+    row.state = submission.hold ? BuildState::received : BuildState::queued;
+    row.source_kind = builder::kind_of(submission.source);
+    row.commit = submission.commit;
+    row.ref = submission.ref;
+    row.pushed_by = submission.pushed_by;
+    row.door = submission.door;
+    row.priority = submission.priority;
+    row.source = builder::render_source(submission.source);
+    row.durable = submission.durable;
+    row.hook = submission.hook;
+    row.previous = submission.previous;
+    row.worker = settings.name; // who took it in
+    row.created = apps::now_milliseconds();
+    write_options(submission.options, settings.keys, row);
+    return row;
 }
 
+std::filesystem::path log_file(const QueueSettings& settings, const std::string& id) {
+    return settings.logs_directory / (id + ".log");
+}
+
+void tell(const QueueSettings& settings, const apps::Build& row) {
+    if (settings.on_change) settings.on_change(row);
+}
+
+} // namespace
+
 Queue::Queue(apps::Store& store, QueueSettings settings)
-    : store_(store), settings_(std::move(settings)) {
+    : builds_(store.builds()), settings_(std::move(settings)),
+      tick_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!tick_) base::throw_errno("could not make the queue");
+    for (const auto& row : recover_builds(builds_, settings_)) adopt(row);
     for (std::size_t i = 0; i < settings_.workers; ++i)
-        slots_.start([this](const base::Stop&) { serve(); });
+        threads_.start([this](const base::Stop& stop) { serve(stop); });
+    threads_.start([this](const base::Stop& stop) { tend(stop); });
 }
 
 Queue::~Queue() {
@@ -34,194 +70,255 @@ Queue::~Queue() {
         auto state = state_.lock();
         state->closed = state->over = true;
     }
-    stop_all();
     state_.notify_all();
+    stop_running();
+    threads_.request_stop();
 }
 
 std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
-    apps::Build row;
-    row.id = apps::new_build_id();
-    row.app = submission.app;
-    row.source_kind =
-        std::holds_alternative<builder::GitTree>(submission.source) ? "git" : "archive";
-    row.commit = submission.commit;
-    row.ref = submission.ref;
-    row.pushed_by = submission.pushed_by;
-    row.created = apps::now_milliseconds();
-    std::shared_ptr<LiveBuild> build;
+    const auto row = row_of(submission, settings_);
+    const auto file = log_file(settings_, row.id);
+    Build build;
     {
         auto state = state_.lock();
         if (state->closed)
             throw Error(ErrorKind::unavailable, "the server is stopping",
                         "Push again in a minute.");
-        if (state->waiting.size() >= settings_.longest)
-            throw Error(ErrorKind::limit_exceeded, "too many builds are waiting",
-                        "Push again in a few minutes.");
-        // The log first: a row without a build behind it would stay queued for ever.
-        const auto log = settings_.logs_directory / (row.id + ".log");
-        build = std::make_shared<LiveBuild>(row, std::move(submission.source),
-                                            std::move(submission.previous), log,
-                                            settings_.log_limit + (1u << 20));
-        try {
-            store_.add_build(row);
-        } catch (...) {
-            std::error_code ignored;
-            std::filesystem::remove(log, ignored);
-            throw;
-        }
-        for (const auto& line : announce(row)) build->log().append(line);
-        state->waiting.push_back(build);
-        tell_positions(*state);
+        build = std::make_shared<LiveBuild>(row, file, settings_.log_limit + own_lines,
+                                            BuildLog::Begin::anew);
+        // Before its row is there: a worker may have it a moment later.
+        state->live.emplace(row.id, build);
+        ++state->submitting;
     }
-    state_.notify_all();
+    for (const auto& line : announce(row)) build->log().append(line);
+    auto id = row.id;
+    try {
+        id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
+                              static_cast<std::int64_t>(settings_.longest_of_owner));
+    } catch (...) {
+        forget(row.id, Log::remove);
+        end_submission();
+        throw;
+    }
+    if (id == row.id) {
+        base::failpoint("build_added");
+        tell(settings_, row);
+        if (row.state == BuildState::queued) begin_waiting(row);
+    } else {
+        forget(row.id, Log::remove);
+        build = find_or_show(id);
+    }
+    end_submission();
     return build;
+}
+
+void Queue::end_submission() {
+    --state_.lock()->submitting;
+    state_.notify_all();
+}
+
+void Queue::forget(const std::string& id, Log log) {
+    state_.lock()->live.erase(id);
+    std::error_code ignored;
+    if (log == Log::remove) std::filesystem::remove(log_file(settings_, id), ignored);
+}
+
+// One that another call submitted; it may be over by now.
+std::shared_ptr<LiveBuild> Queue::find_or_show(const std::string& id) {
+    if (auto build = find(id)) return build;
+    auto row = builds_.find(id);
+    if (!row) throw Error(ErrorKind::not_found, "the build " + id + " is there no more");
+    auto build =
+        std::make_shared<LiveBuild>(*row, log_file(settings_, id), settings_.log_limit + own_lines,
+                                    BuildLog::Begin::after_its_last_line);
+    if (apps::is_over(row->state)) {
+        *build->ended_.lock() = *row;
+        build->log().finish();
+    }
+    return build;
+}
+
+bool Queue::accept(std::string_view id) {
+    if (!builds_.enqueue(id)) return false;
+    if (auto row = builds_.find(id)) {
+        if (const auto build = find(id)) build->progress_.lock()->row.state = row->state;
+        tell(settings_, *row);
+        begin_waiting(*row);
+    }
+    return true;
+}
+
+// The newest push is what counts: older ones of the ref that did not begin need not be built.
+void Queue::begin_waiting(const apps::Build& row) {
+    try {
+        if (!row.ref.empty() && !is_dry_run(row))
+            for (const auto& id : builds_.supersede(row, superseded_by(row))) {
+                const auto older = builds_.find(id);
+                if (!older) continue;
+                if (const auto build = find(id))
+                    end(*build, *older);
+                else
+                    tell(settings_, *older);
+            }
+    } catch (const Error& error) { // it costs workers' time, not this build
+        base::log::warning("older builds could not be superseded",
+                           {{"build", row.id}, {"reason", error.describe()}});
+    }
+    base::failpoint("build_queued");
+    wake_slots();
+}
+
+void Queue::wake_slots() {
+    ++state_.lock()->wakes;
+    state_.notify_all();
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(tick_.get(), &one, sizeof one);
 }
 
 std::shared_ptr<LiveBuild> Queue::find(std::string_view id) {
     auto state = state_.lock();
-    for (const auto* list : {&state->running, &state->waiting})
-        for (const auto& build : *list)
-            if (build->id() == id) return build;
-    return nullptr;
+    const auto it = state->live.find(id);
+    return it == state->live.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<LiveBuild>> Queue::live() {
+    std::vector<Build> builds;
+    auto state = state_.lock();
+    for (const auto& [id, build] : state->live) builds.push_back(build);
+    return builds;
 }
 
 bool Queue::has_builds_of(std::string_view app) {
-    auto state = state_.lock();
-    for (const auto* list : {&state->running, &state->waiting})
-        for (const auto& build : *list)
-            if (build->app() == app && !build->ended()) return true;
+    for (const auto state :
+         {BuildState::received, BuildState::queued, BuildState::running, BuildState::exporting})
+        if (builds_.count({.app = std::string(app), .state = state}) > 0) return true;
     return false;
 }
 
 bool Queue::cancel(std::string_view id, std::string why) {
-    std::shared_ptr<LiveBuild> build = find(id);
-    if (!build || build->ended()) return false;
-    {
-        auto row = build->row_.lock();
-        build->cancelled_because_ = std::move(why);
+    if (!builds_.request_cancel(id, why)) return false;
+    if (const auto build = find(id)) {
+        {
+            auto progress = build->progress_.lock();
+            if (progress->cancelled_because.empty()) progress->cancelled_because = why;
+            progress->cancel.request();
+        }
+        close(*build, BuildState::cancelled, why);
+    } else if (auto row = builds_.find(id)) {
+        // Another server's: one that runs there learns of it from the table.
+        row->state = BuildState::cancelled;
+        row->reason = why;
+        row->finished = apps::now_milliseconds();
+        if (builds_.close(*row)) tell(settings_, *row);
     }
-    build->cancel_.request();
-    if (take_from_waiting(build)) give_up(*build);
     return true;
 }
 
-// One that waits ends here and now, whatever its turn.
-bool Queue::take_from_waiting(const std::shared_ptr<LiveBuild>& build) {
-    auto state = state_.lock();
-    if (std::erase(state->waiting, build) == 0) return false;
-    tell_positions(*state);
-    note_idle(*state);
-    return true;
+// Of one that nobody holds; nothing happens when somebody does by now.
+void Queue::close(LiveBuild& build, BuildState state, std::string reason, std::string hint) {
+    auto row = build.row();
+    row.state = state;
+    row.reason = std::move(reason);
+    row.hint = std::move(hint);
+    row.finished = apps::now_milliseconds();
+    if (builds_.close(row)) end(build, row);
 }
 
-void Queue::give_up(LiveBuild& build) {
-    BuildRun(store_, settings_, build).give_up();
+void Queue::end(LiveBuild& build, const apps::Build& row) {
+    build.progress_.lock()->row = row;
+    for (const auto& line : tell_outcome(row)) build.log().append(line);
+    base::log::info("a build ended", {{"build", row.id},
+                                      {"app", row.app},
+                                      {"state", apps::to_string(row.state)},
+                                      {"reason", row.reason}});
+    tell(settings_, row);
+    *build.ended_.lock() = row;
+    build.log().finish();
+    forget(build.id(), Log::keep);
 }
 
-void Queue::drain(const base::Stop& stop) {
-    {
-        auto state = state_.lock();
-        state->closed = true;
-        note_idle(*state);
-    }
-    const auto idle = idle_.stop();
-    if (idle.requested() || stop.wait_for(idle.fd(), POLLIN)) return;
-    base::log::warning("builds are stopped unfinished");
-    stop_all();
-    base::Stop{}.wait_for(idle.fd(), POLLIN);
-}
-
-void Queue::note_idle(const State& state) {
-    if (state.closed && state.waiting.empty() && state.running.empty()) idle_.request();
-}
-
-void Queue::stop_all() {
-    std::vector<std::shared_ptr<LiveBuild>> waiting;
-    {
-        auto state = state_.lock();
-        waiting.swap(state->waiting);
-        for (const auto* list : {&state->running, &waiting})
-            for (const auto& build : *list) {
-                build->server_stops_ = true;
-                build->cancel_.request();
-            }
-        note_idle(*state);
-    }
-    for (const auto& build : waiting) give_up(*build);
-}
-
-void Queue::serve() {
-    while (const auto build = take_next()) {
-        BuildRun(store_, settings_, *build).run();
-        release(build);
-    }
-}
-
-std::size_t Queue::first_runnable(const State& state) const {
-    for (std::size_t i = 0; i < state.waiting.size(); ++i) {
-        const auto same_app = [&](const auto& other) {
-            return other->app() == state.waiting[i]->app();
-        };
-        if (std::none_of(state.running.begin(), state.running.end(), same_app)) return i;
-    }
-    return state.waiting.size();
-}
-
-std::shared_ptr<LiveBuild> Queue::take_next() {
-    auto state = state_.lock();
-    state.wait([this](const State& now) {
-        return first_runnable(now) < now.waiting.size() || (now.over && now.waiting.empty());
-    });
-    const auto i = first_runnable(*state);
-    if (i == state->waiting.size()) return nullptr;
-    auto build = state->waiting[i];
-    state->waiting.erase(state->waiting.begin() + static_cast<std::ptrdiff_t>(i));
-    state->running.push_back(build);
+std::shared_ptr<LiveBuild> Queue::adopt(const apps::Build& row) {
+    if (auto build = find(row.id)) return build;
+    auto build = std::make_shared<LiveBuild>(row, log_file(settings_, row.id),
+                                             settings_.log_limit + own_lines,
+                                             BuildLog::Begin::after_its_last_line);
+    state_.lock()->live.emplace(row.id, build);
     return build;
 }
 
-// What waits for a ref that has moved under it.
-std::vector<std::shared_ptr<LiveBuild>> Queue::take_overtaken(State& state, const apps::Build& by) {
-    std::vector<std::shared_ptr<LiveBuild>> overtaken;
-    if (by.state != apps::BuildState::published) return overtaken;
-    std::erase_if(state.waiting, [&](const auto& build) {
-        const bool stale = build->app() == by.app && build->ref_ == by.ref &&
-                           !build->previous_.empty() && build->previous_ != by.commit;
-        if (stale) overtaken.push_back(build);
-        return stale;
-    });
-    return overtaken;
-}
-
-void Queue::release(const std::shared_ptr<LiveBuild>& build) {
-    std::vector<std::shared_ptr<LiveBuild>> overtaken;
+std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
     {
         auto state = state_.lock();
-        std::erase(state->running, build);
-        if (const auto ended = build->ended()) overtaken = take_overtaken(*state, *ended);
-        tell_positions(*state);
-        note_idle(*state);
+        if (state->closed) return std::nullopt;
+        ++state->running; // a drain waits for what we may get
     }
-    for (const auto& stale : overtaken) {
-        {
-            auto row = stale->row_.lock();
-            stale->cancelled_because_ =
-                "another push moved the branch first: fetch, merge and push again";
-        }
-        give_up(*stale);
+    std::optional<apps::Claim> claim;
+    try {
+        claim = builds_.claim(settings_.name, settings_.lease);
+    } catch (const Error& error) {
+        base::log::error("the queue cannot be read", {{"reason", error.describe()}});
+        stop.wait(pause_without_a_table);
     }
-    state_.notify_all();
+    if (!claim) release();
+    return claim;
 }
 
-void Queue::tell_positions(State& state) {
-    std::size_t ahead = state.running.size();
-    const auto next =
-        state.running.size() < settings_.workers ? first_runnable(state) : state.waiting.size();
-    for (std::size_t i = 0; i < state.waiting.size(); ++i, ++ahead) {
-        auto& build = *state.waiting[i];
-        if (i == next || ahead == 0 || build.told_position_ == ahead) continue;
-        build.told_position_ = ahead;
-        build.log().append(waiting_line(ahead));
+void Queue::serve(const base::Stop& stop) {
+    for (;;) {
+        std::uint64_t seen = 0;
+        {
+            auto state = state_.lock();
+            if (state->over) return;
+            seen = state->wakes;
+        }
+        if (const auto claimed = claim(stop)) {
+            base::failpoint("build_claimed");
+            run(*claimed);
+            continue;
+        }
+        auto state = state_.lock();
+        ++state->idle;
+        state.wait([&](const State& now) { return now.wakes != seen || now.over; });
+        --state->idle;
+    }
+}
+
+void Queue::run(const apps::Claim& claimed) {
+    try {
+        const auto build = adopt(claimed.build);
+        BuildRun::begin(*build, claimed);
+        if (state_.lock()->stopping) stop_running();
+        tell(settings_, claimed.build);
+        wake_slots(); // those that wait behind it
+        BuildRun(builds_, settings_, *build).run();
+        BuildRun::let_go(*build);
+        if (const auto ended = build->ended()) {
+            forget(build->id(), Log::keep);
+            if (ended->state == BuildState::published) close_overtaken(*ended);
+        }
+    } catch (const std::exception& error) { // no log file, no memory: its lease runs out
+        base::log::error("a build could not be begun",
+                         {{"build", claimed.build.id}, {"reason", error.what()}});
+    }
+    release();
+    wake_slots();
+}
+
+void Queue::release() {
+    auto state = state_.lock();
+    --state->running;
+    note_idle(*state);
+}
+
+// What waits for a ref that has moved under it. A durable one's ref was moved before it came.
+void Queue::close_overtaken(const apps::Build& by) {
+    for (const auto& build : live()) {
+        const auto row = build->row();
+        if (row.state != BuildState::queued || row.app != by.app || row.ref != by.ref ||
+            row.durable || row.previous.empty() || row.previous == by.commit)
+            continue;
+        close(*build, BuildState::cancelled,
+              "another push moved the branch first: fetch, merge and push again");
     }
 }
 

@@ -51,18 +51,30 @@ void Repositories::point_head(const std::string& app, const std::string& ref) co
     }
 }
 
-void Repositories::run_git(std::vector<std::string> arguments) const {
+std::string Repositories::run_git(std::vector<std::string> arguments) const {
     base::Command command;
     command.argv = {"git"};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
                            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"};
     command.run_as = run_as(owner_);
-    const auto result =
+    auto result =
         base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
     if (!result.status.ok())
         throw base::Error(base::ErrorKind::internal, "git could not work on the repository: " +
                                                          base::printable(base::trim(result.error)));
+    return std::move(result.output);
+}
+
+std::string Repositories::head_of(const std::string& app, const std::string& ref) const noexcept {
+    try {
+        return std::string(
+            base::trim(run_git({"--git-dir=" + state_.repository(app).string(), "for-each-ref",
+                                "--format=%(objectname)", "--", ref})));
+    } catch (const std::exception& error) {
+        base::log::warning("a ref cannot be read", {{"app", app}, {"reason", error.what()}});
+        return {};
+    }
 }
 
 void Repositories::remove(const std::string& app) const {

@@ -16,12 +16,14 @@ class Repositories {
     void create(const std::string& app) const; // no templates, no hooks, HEAD is main
     // A clone checks out the branch that was deployed last. A failure is only logged.
     void point_head(const std::string& app, const std::string& ref) const noexcept;
+    // Empty when there is no such ref, or it cannot be read.
+    std::string head_of(const std::string& app, const std::string& ref) const noexcept;
     void remove(const std::string& app) const;
     // After a crash, while no push runs: quarantines and lock files that nobody holds.
     void sweep() const;
 
   private:
-    void run_git(std::vector<std::string> arguments) const;
+    std::string run_git(std::vector<std::string> arguments) const;
 
     const StateDirectory& state_;
     SystemUser owner_;

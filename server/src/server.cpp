@@ -33,6 +33,9 @@ using base::ErrorKind;
 // For connections whose build has ended: git still moves the ref.
 constexpr auto time_to_part = std::chrono::seconds(5);
 
+// A cancelled build has ended five seconds after it was asked to, its sandbox included.
+constexpr auto worker_grace = std::chrono::seconds(2);
+
 struct Programs {
     fs::path directory, launcher;
     std::vector<fs::path> buildpacks;
@@ -68,13 +71,13 @@ void install_door_programs(const StateDirectory& state, const fs::path& from) {
         fs::rename(draft, to);
     };
     copy("slipway-ssh", state.programs() / "slipway-ssh");
-    copy("slipway-hook", state.programs() / "hooks" / "pre-receive");
+    for (const char* hook : {"pre-receive", "post-receive"})
+        copy("slipway-hook", state.programs() / "hooks" / hook);
 }
 
-// What a server that was killed left behind. We hold the lock: nothing of ours runs.
-void recover(const StateDirectory& state, apps::Store& store, const Repositories& repositories) {
-    for (const auto& id : store.close_abandoned_builds("the server stopped while this build ran"))
-        base::log::warning("a build was lost with the last server", {{"build", id}});
+// What a server that was killed left behind, but for its builds, which are the queue's. We hold the
+// lock: nothing of ours runs.
+void recover(const StateDirectory& state, const Repositories& repositories) {
     try {
         engine::sweep_cgroups();
     } catch (const Error& error) {
@@ -103,18 +106,39 @@ Registry choose_registry(const Config& config, const RegistryChild* child) {
     return registry;
 }
 
-QueueSettings queue_settings(const Config& config, const StateDirectory& state,
-                             const Programs& programs, apps::Store& store,
-                             const Registry& registry) {
+// In the table of builds, where several servers may work: the same one after a restart.
+std::string name_of_server(const StateDirectory& state) {
+    char host[256] = "localhost";
+    ::gethostname(host, sizeof host - 1);
+    return host + (":" + fs::weakly_canonical(state.root()).string());
+}
+
+// A build that was received but not queued when the last server died: a push whose ref git has
+// moved counts; what another door keeps was whole before it was a build.
+bool has_arrived(const Repositories& repositories, const apps::Build& build) {
+    if (build.source_kind != "git") return build.durable;
+    return repositories.head_of(build.app, build.ref) == build.commit;
+}
+
+QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
+                             const base::KeyRing& keys, const Repositories& repositories) {
+    const auto& config = jobs.config;
+    const auto& state = jobs.state;
     QueueSettings settings;
     settings.workers = config.build.workers;
     settings.longest = config.build.queue;
+    settings.longest_of_owner = config.build.queue_of_owner;
+    settings.name = name_of_server(state);
     settings.worker.program = programs.directory / "slipway-worker";
+    settings.worker.grace = worker_grace;
     settings.logs_directory = state.logs();
     settings.log_limit = config.build.log_size;
-    const JobSettings jobs{config, state, store, registry, programs.launcher, programs.buildpacks};
+    settings.keys = &keys;
     settings.make_job = [jobs](const apps::Build& build, const builder::Source& source) {
         return make_job(jobs, build, source);
+    };
+    settings.has_arrived = [&repositories](const apps::Build& build) {
+        return has_arrived(repositories, build);
     };
     settings.clean_up = [](const builder::Job& job) {
         try {
@@ -201,8 +225,12 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const StateDirectory state(config.state, user, static_cast<unsigned>(config.sandbox.first_id));
     install_door_programs(state, programs.directory);
     const auto store = apps::open_sqlite_store(state.database());
+    auto keys = base::KeyRing::open(config.secrets.key_file.empty() ? state.secret_keys()
+                                                                    : config.secrets.key_file);
+    ConfigVars variables(*store, keys);
+    variables.finish_rotation(); // of a server that was killed in one
     const Repositories repositories(state, user);
-    recover(state, *store, repositories);
+    recover(state, repositories);
 
     std::optional<RegistryChild> child;
     if (config.registry.url.empty())
@@ -213,12 +241,16 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     auto http = open_http_sockets(config);
     const auto metrics_address = http.metrics ? http.metrics->address.render() : std::string();
     api::Metrics metrics;
-    Queue queue(*store, queue_settings(config, state, programs, *store, registry));
+    const JobSettings jobs{
+        config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
+    Queue queue(*store, queue_settings(jobs, programs, keys, repositories));
     const Site site{config,
                     state,
                     *store,
                     queue,
                     repositories,
+                    variables,
+                    keys,
                     registry,
                     version,
                     ssh.address.host,

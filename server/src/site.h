@@ -4,6 +4,7 @@
 #include "server/config.h"
 #include "server/queue.h"
 
+#include "server/config_vars.h"
 #include "host_keys.h"
 #include "repositories.h"
 #include "state_directory.h"
@@ -32,6 +33,8 @@ struct Site {
     apps::Store& store;
     Queue& queue;
     const Repositories& repositories;
+    ConfigVars& variables;
+    base::KeyRing& keys; // of everything that the database keeps sealed
     const Registry& registry;
     std::string version;
     std::string ssh_address; // host of the listener

@@ -51,6 +51,7 @@ class StateDirectory {
     std::filesystem::path caches() const { return root_ / "caches"; }
     std::filesystem::path builds() const { return root_ / "builds"; }
     std::filesystem::path sources() const { return root_ / "sources"; } // uploads, by digest
+    std::filesystem::path secret_keys() const { return root_ / "secrets.key"; }
     std::filesystem::path host_keys() const { return root_ / "host_keys"; }
     std::filesystem::path programs() const { return root_ / "programs"; }
 

@@ -27,7 +27,8 @@ struct Key {
 
 // received: its source is not ours yet (a detached push whose ref git has not moved). exporting:
 // the buildpacks have ended. superseded: a newer push of the ref took its turn. lost: its source
-// died with the server, or it took its worker down too often.
+// died with the server, or it took its worker down too often. detected: a dry run, which builds
+// nothing.
 enum class BuildState {
     received,
     queued,
@@ -38,7 +39,8 @@ enum class BuildState {
     broken,
     cancelled,
     superseded,
-    lost
+    lost,
+    detected
 };
 std::string_view to_string(BuildState state) noexcept;
 BuildState parse_build_state(std::string_view name); // throws Error{invalid_input}
@@ -62,12 +64,12 @@ struct Build {
     std::string pushed_by; // name of the key or the token
     std::string door = {}; // "git", "api", "webhook"
     std::string owner = {};
-    int priority = 0;        // 0: somebody waits; 1: a webhook
-    std::string source = {}; // builder::render_source: without secrets
-    bool durable = false;    // the source outlives the server: queued again after a crash
-    std::string options = {}; // JSON of what was asked of this build, without secrets
-    std::string sealed = {};  // its environment, sealed (context "build/ID"); empty: none
-    std::string hook = {};    // the webhook that it came from
+    int priority = 0;          // 0: somebody waits; 1: a webhook
+    std::string source = {};   // builder::render_source: without secrets
+    bool durable = false;      // the source outlives the server: queued again after a crash
+    std::string options = {};  // JSON of what was asked of this build, without secrets
+    std::string sealed = {};   // its environment, sealed (context "build/ID"); empty: none
+    std::string hook = {};     // the webhook that it came from
     std::string previous = {}; // where the ref stood when the push began
     int attempt = 0;
     std::string worker = {}; // who holds it

@@ -30,6 +30,9 @@ class Variables {
     void set(std::string_view app, const std::vector<Variable>& variables);
     // Names that are not there are fine; returns how many were.
     int unset(std::string_view app, const std::vector<std::string>& names);
+    // Both in one transaction.
+    void change(std::string_view app, const std::vector<Variable>& set,
+                const std::vector<std::string>& unset);
     std::vector<std::pair<std::string, Variable>> list_all(); // app, variable: for a rotation
 
   private:

@@ -133,6 +133,12 @@ void write_platform(const Job& job, const Workspace& workspace) {
     }
 }
 
+void tell_variables(const Job& job, Reporter& report) {
+    std::string names;
+    for (const auto& [name, value] : job.environment) names += (names.empty() ? "" : ", ") + name;
+    report.body(names.empty() ? "No variables are given" : "Variables given: " + names);
+}
+
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers) {
     if (job.ca_file.empty()) return false;

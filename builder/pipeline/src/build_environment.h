@@ -1,6 +1,7 @@
 // What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
 #pragma once
 
+#include "pipeline/reporter.h"
 #include "registry/image_store.h"
 #include "workspace.h"
 
@@ -37,6 +38,9 @@ operator_variables(const std::vector<std::filesystem::path>& root_layers);
 // One file for each of the user's variables (platform.md, "User-Provided Variables"), and the
 // service bindings: bindings/<name>/<file>.
 void write_platform(const Job& job, const Workspace& workspace);
+
+// Names of the user's variables, without their values.
+void tell_variables(const Job& job, Reporter& report);
 
 // The stack's certificates and the operator's in one file, when the operator gave some.
 // True: workspace.ca_file was written and is to be mounted.

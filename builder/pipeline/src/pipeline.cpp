@@ -163,6 +163,7 @@ class Pipeline {
     DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
+        if (job_.verbose) tell_variables(job_, report_);
         const auto seen = variables();
         return detect({.catalog = *catalog_,
                        .sandbox = *sandbox_,
@@ -171,7 +172,8 @@ class Pipeline {
                        .variables = seen,
                        .target = run_target(),
                        .rule = rule_,
-                       .order = order_},
+                       .order = order_,
+                       .verbose = job_.verbose},
                       report_, stop_);
     }
 
@@ -376,7 +378,7 @@ Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& repor
     const base::Stop bounded = stop.within(job.limits.time);
     Phase phase = Phase::fetch;
     try {
-        Pipeline pipeline(job, world, report, bounded);
+        Pipeline pipeline(without_unwanted_cache(job), world, report, bounded);
         try {
             return pipeline.run();
         } catch (...) {

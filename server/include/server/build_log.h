@@ -35,7 +35,8 @@ class BuildLog {
         base::UniqueFd event_;
     };
 
-    BuildLog(const std::filesystem::path& file, std::uint64_t limit);
+    enum class Begin { anew, after_its_last_line }; // the latter: of a build that begins again
+    BuildLog(const std::filesystem::path& file, std::uint64_t limit, Begin begin = Begin::anew);
 
     void append(std::string_view line) noexcept; // without the newline
     void finish() noexcept;

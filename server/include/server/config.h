@@ -68,6 +68,7 @@ struct Config {
     struct Build {
         std::uint64_t workers = 1;
         std::uint64_t queue = 50;
+        std::uint64_t queue_of_owner = 25;
         std::filesystem::path ca_certificates;
         std::map<std::string, std::string> environment;
         std::uint64_t log_size = 64ull << 20;
@@ -90,6 +91,9 @@ struct Config {
         std::uint64_t size = 2ull << 30;
         std::chrono::seconds time{900};
     } upload;
+    struct Secrets {
+        std::filesystem::path key_file;
+    } secrets;
     struct Log {
         std::string level = "info";
     } log;

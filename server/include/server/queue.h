@@ -1,61 +1,32 @@
 // Builds from the moment they are accepted to their outcome: waiting in order, one at a time an
-// app, as many at once as there are workers. The server's main owns the one Queue; any thread may
-// call it. A row is written before each side effect; a published row is the commit point.
-// It refuses to know who pushed over what, and what is inside a build.
+// app, as many at once as there are workers. The order, the leases and what survives are the
+// table's (apps/builds.h); here are the workers and those who watch. The server's main owns the one
+// Queue; any thread may call it. A row is written before each side effect; a published row is the
+// commit point. It refuses to know who pushed over what, and what is inside a build.
 #pragma once
 
-#include "server/build_log.h"
+#include "server/live_build.h"
 
 #include "apps/store.h"
 #include "builder/job.h"
 #include "builder/worker.h"
 
+#include "base/crypto.h"
 #include "base/guarded.h"
 #include "base/stop.h"
 #include "base/task_group.h"
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace server {
-
-// A build that is queued or running, shared by the queue and those who watch it.
-class LiveBuild {
-  public:
-    LiveBuild(apps::Build row, builder::Source source, std::string previous,
-              const std::filesystem::path& log_file, std::uint64_t log_limit);
-
-    const std::string& id() const noexcept { return id_; }
-    const std::string& app() const noexcept { return app_; }
-    BuildLog& log() noexcept { return log_; }
-    // The source has left the repository: the pusher may go.
-    bool is_fetched() const noexcept { return fetched_; }
-    // The final row, once it is in the store.
-    std::optional<apps::Build> ended();
-
-  private:
-    friend class Queue;
-    friend class BuildRun;
-    const std::string id_;
-    const std::string app_;
-    const builder::Source source_;
-    const std::string ref_;
-    const std::string previous_;
-    BuildLog log_;
-    std::atomic<bool> fetched_ = false;
-    std::atomic<bool> server_stops_ = false; // a cancel by the server itself, not by a person
-    base::StopSource cancel_;
-    base::Guarded<apps::Build> row_;
-    base::Guarded<std::optional<apps::Build>> ended_;
-    std::string cancelled_because_; // guarded by row_
-    std::size_t told_position_ = 0; // the queue's lock
-};
 
 struct Submission {
     std::string app;
@@ -77,56 +48,108 @@ struct Submission {
 
 struct QueueSettings {
     std::size_t workers = 1;
-    std::size_t longest = 50; // waiting builds
+    std::size_t longest = 50;         // waiting builds
+    std::size_t longest_of_owner = 0; // of these, one owner's; 0: no limit of its own
+    std::string name = "local"; // of this server in the table: the same one after its restart
+    std::chrono::milliseconds lease{15'000};
+    int most_attempts = 3; // of a build that takes its worker down
     builder::WorkerCommand worker;
     std::filesystem::path logs_directory;
     std::uint64_t log_limit = 64u << 20;
+    const base::KeyRing* keys = nullptr; // for the environment of one build; null: none is taken
     // Makes the job, directories included; what it throws ends the build.
     std::function<builder::Job(const apps::Build&, const builder::Source&)> make_job;
+    // Puts in what a row may not hold: the credentials of a source. May be empty.
+    std::function<void(builder::Job&, const apps::Build&)> add_secrets;
     // Removes what make_job made and the worker left.
     std::function<void(const builder::Job&)> clean_up;
+    // Of a received build, after a restart: whether its door finished. Empty: never.
+    std::function<bool(const apps::Build&)> has_arrived;
+    // After each change of a build's state in the table, by the thread that made it: to tell others
+    // of it. It must neither block nor throw. May be empty.
+    std::function<void(const apps::Build&)> on_change;
+};
+
+// Where a waiting build stands.
+struct Standing {
+    std::int64_t ahead = 0;
+    std::optional<std::chrono::seconds> estimate; // until it begins; empty: nothing is known
 };
 
 class Queue {
   public:
+    // Builds that this server's last life left are recovered before this returns.
     Queue(apps::Store& store, QueueSettings settings);
     ~Queue(); // stops what still runs
 
-    // Throws Error{unavailable} while the server stops, Error{limit_exceeded} when it is full, and
-    // what the store throws: then there is no build.
+    // The build is in the table when this returns. Throws Error{unavailable} while the server
+    // stops, Error{limit_exceeded} when it is full, and what the store throws: then there is no
+    // build.
     std::shared_ptr<LiveBuild> submit(Submission submission);
+    // A held one takes its place in the queue. False: it is over or unknown.
+    bool accept(std::string_view id);
 
     std::shared_ptr<LiveBuild> find(std::string_view id); // null once it has ended
     bool has_builds_of(std::string_view app);
-    // False when it has ended already.
+    // Also of another server on the same database. False when it has ended already.
     bool cancel(std::string_view id, std::string why);
+    Standing standing(std::string_view id);
 
-    // Takes no more, and waits until all have ended or the stop comes; then stops the rest.
+    // Takes and begins no more, and waits until those that run have ended or the stop comes; then
+    // stops the rest. Waiting builds stay for the next start where their source is durable.
     void drain(const base::Stop& stop);
 
   private:
+    using Build = std::shared_ptr<LiveBuild>;
+    enum class Log { keep, remove };
     struct State {
-        std::vector<std::shared_ptr<LiveBuild>> waiting; // in order
-        std::vector<std::shared_ptr<LiveBuild>> running;
-        bool closed = false; // no more submissions
-        bool over = false;   // the workers' threads end
+        // Received, queued and running ones of this server.
+        std::map<std::string, Build, std::less<>> live;
+        std::uint64_t wakes = 0; // slots look at the table again
+        std::size_t submitting = 0;
+        std::size_t idle = 0;    // slots that wait
+        std::size_t running = 0; // with those that look for a build
+        bool closed = false;     // no more submissions and claims
+        bool stopping = false;   // what begins all the same is stopped
+        bool over = false;       // the slots' threads end
     };
-    void serve();
-    std::shared_ptr<LiveBuild> take_next();
-    void release(const std::shared_ptr<LiveBuild>& build);
-    void tell_positions(State& state);
-    std::size_t first_runnable(const State& state) const;
-    bool take_from_waiting(const std::shared_ptr<LiveBuild>& build);
-    void give_up(LiveBuild& build);
-    std::vector<std::shared_ptr<LiveBuild>> take_overtaken(State& state, const apps::Build& by);
-    void note_idle(const State& state);
-    void stop_all();
 
-    apps::Store& store_;
+    Build find_or_show(const std::string& id);
+    Build adopt(const apps::Build& row);
+    void begin_waiting(const apps::Build& row);
+    void end_submission();
+    void forget(const std::string& id, Log log);
+    void close(LiveBuild& build, apps::BuildState state, std::string reason, std::string hint = {});
+    void end(LiveBuild& build, const apps::Build& row);
+    std::vector<Build> live();
+
+    void serve(const base::Stop& stop);
+    std::optional<apps::Claim> claim(const base::Stop& stop);
+    void run(const apps::Claim& claimed);
+    void release();
+    void close_overtaken(const apps::Build& by);
+    void wake_slots();
+
+    void tend(const base::Stop& stop);
+    void tend_once(bool renew);
+    void renew_leases();
+    void look_for_cancels();
+    void take_back();
+    void follow_others();
+    void tell_standings();
+    Standing standing_of(const apps::Build& row);
+
+    void leave_waiting();
+    void stop_running();
+    void give_back();
+    void note_idle(const State& state);
+
+    apps::Builds& builds_;
     const QueueSettings settings_;
     base::Guarded<State> state_;
     base::StopSource idle_; // requested once drained
-    base::TaskGroup slots_;
+    base::UniqueFd tick_;   // the tender has something to do
+    base::TaskGroup threads_;
 };
 
 } // namespace server

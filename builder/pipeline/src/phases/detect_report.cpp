@@ -156,6 +156,13 @@ std::string render_record(const DetectInput& input, const Detections& detections
     return base::json::render(record);
 }
 
+void tell_answers(const Detections& detections, Reporter& report) {
+    for (const auto& answer : detections.all()) {
+        report.body(padded(answer.buildpack->info().id, 22) + verdict_for_people(answer));
+        for (const auto& line : lines_of(answer.detection.output)) report.body("    " + line);
+    }
+}
+
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report) {
     report.problem("No buildpack can build this app. What each of them said:");
     report.problem("");
