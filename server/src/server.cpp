@@ -121,7 +121,8 @@ bool has_arrived(const Repositories& repositories, const apps::Build& build) {
 }
 
 QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
-                             const base::KeyRing& keys, const Repositories& repositories) {
+                             const base::KeyRing& keys, const Repositories& repositories,
+                             api::Metrics& metrics) {
     const auto& config = jobs.config;
     const auto& state = jobs.state;
     QueueSettings settings;
@@ -139,6 +140,9 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     };
     settings.has_arrived = [&repositories](const apps::Build& build) {
         return has_arrived(repositories, build);
+    };
+    settings.on_change = [&metrics](const apps::Build& build) {
+        if (apps::is_over(build.state)) metrics.count_build(build);
     };
     settings.clean_up = [](const builder::Job& job) {
         try {
@@ -243,7 +247,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     api::Metrics metrics;
     const JobSettings jobs{
         config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
-    Queue queue(*store, queue_settings(jobs, programs, keys, repositories));
+    Queue queue(*store, queue_settings(jobs, programs, keys, repositories, metrics));
     const Site site{config,
                     state,
                     *store,

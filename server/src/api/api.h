@@ -81,6 +81,7 @@ class Api {
     void find_named(Access access, Call& call, const std::string& pattern);
     void fail(Call& call, const base::Error& error);
     void forget_old_answers();
+    http::Reply unseal_answer(const apps::Remembered& known, const std::string& context) const;
 
     const Site& site_;
     Metrics& metrics_;
@@ -99,6 +100,7 @@ void add_build_routes(http::Router& router, Api& api);
 void add_key_routes(http::Router& router, Api& api);
 void add_token_routes(http::Router& router, Api& api);
 void add_stack_routes(http::Router& router, Api& api);
+void add_variable_routes(http::Router& router, Api& api);
 // All of them.
 void add_routes(http::Router& router, Api& api);
 
