@@ -1,7 +1,9 @@
 #include "apps/records.h"
 
 #include "base/error.h"
+#include "base/guarded.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <random>
@@ -34,15 +36,22 @@ std::int64_t now_milliseconds() {
         .count();
 }
 
-// Nine characters of milliseconds (30^9 ms reach past the year 2590), three of chance.
+// Nine characters of milliseconds (30^9 ms reach past the year 2590), three of chance. Within this
+// process each is greater than the one before, whatever the clock does: of two pushes the later
+// one must win.
 std::string new_id(char letter) {
-    thread_local std::random_device chance;
-    const auto base = alphabet.size();
+    static base::Guarded<std::uint64_t> last;
+    constexpr std::uint64_t base = alphabet.size(), chances = base * base * base;
+    std::uint64_t number = 0;
+    {
+        auto before = last.lock();
+        static std::random_device chance;
+        number = static_cast<std::uint64_t>(now_milliseconds()) * chances +
+                 std::uniform_int_distribution<std::uint64_t>(0, chances - 1)(chance);
+        number = *before = std::max(number, *before + 1);
+    }
     std::string id(13, letter);
-    auto time = static_cast<std::uint64_t>(now_milliseconds());
-    for (std::size_t i = 9; i >= 1; --i, time /= base) id[i] = alphabet[time % base];
-    std::uniform_int_distribution<std::size_t> pick(0, base - 1);
-    for (std::size_t i = 10; i <= 12; ++i) id[i] = alphabet[pick(chance)];
+    for (std::size_t i = 12; i >= 1; --i, number /= base) id[i] = alphabet[number % base];
     return id;
 }
 

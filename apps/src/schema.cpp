@@ -150,22 +150,26 @@ int read_version(soci::session& session) {
 
 } // namespace
 
-void migrate(soci::session& session, const Database& database) {
+void migrate(soci::session& session, Database& database) {
     const int newest = static_cast<int>(steps.size());
-    int version = read_version(session);
-    if (version > newest)
-        throw base::Error(base::ErrorKind::invalid_input,
-                          "the database was written by a newer Slipway (schema " +
-                              std::to_string(version) + ", this program knows " +
-                              std::to_string(newest) + ")",
-                          "Start the newer program, or restore a backup of the state directory.");
-    for (; version < newest; ++version) {
+    while (true) {
         soci::transaction transaction(session);
-        for (const char* statement : steps[static_cast<std::size_t>(version)])
-            session << translate(statement, database);
-        const int next = version + 1;
-        session << "INSERT INTO schema_version (version) VALUES (:version)", soci::use(next);
+        database.take_turns(session); // another server may start on this database now
+        const int version = read_version(session);
+        if (version > newest)
+            throw base::Error(
+                base::ErrorKind::invalid_input,
+                "the database was written by a newer Slipway (schema " + std::to_string(version) +
+                    ", this program knows " + std::to_string(newest) + ")",
+                "Start the newer program, or restore a backup of the state directory.");
+        if (version < newest) {
+            for (const char* statement : steps[static_cast<std::size_t>(version)])
+                session << translate(statement, database);
+            const int next = version + 1;
+            session << "INSERT INTO schema_version (version) VALUES (:version)", soci::use(next);
+        }
         transaction.commit();
+        if (version == newest) return;
     }
 }
 

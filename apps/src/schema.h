@@ -8,6 +8,6 @@
 namespace apps {
 
 // In one transaction a step. Throws Error{invalid_input} for a database of a newer program.
-void migrate(soci::session& session, const Database& database);
+void migrate(soci::session& session, Database& database);
 
 } // namespace apps

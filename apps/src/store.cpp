@@ -29,6 +29,12 @@ std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& file) {
     return std::make_unique<Store>(open_sqlite(file));
 }
 
+std::unique_ptr<Store> open_store(const std::filesystem::path& file, const std::string& connection,
+                                  const std::string& password) {
+    if (connection.empty()) return open_sqlite_store(file);
+    return std::make_unique<Store>(open_postgresql(connection, password));
+}
+
 void Store::add_app(const App& app) {
     database_->write([&](soci::session& sql) {
         if (!Query(sql,

@@ -1,3 +1,4 @@
+#include "api_client.h"
 #include "context.h"
 
 #include "base/error.h"
@@ -17,36 +18,44 @@ using base::json::Value;
 std::string last_build(const Value& app) {
     const auto it = app.find("last_build");
     if (it == app.end() || it->is_null()) return {};
-    return text_of(*it, "build") + " (" + text_of(*it, "state") + ")";
+    return text_of(*it, "id") + " (" + text_of(*it, "state") + ")";
+}
+
+std::string owner_of(const Value& app) {
+    const auto it = app.find("owner");
+    return it != app.end() && it->is_object() ? text_of(*it, "username") : "";
 }
 
 void print_app(const Value& app) {
-    print_fields({{"App", text_of(app, "app")},
+    print_fields({{"App", text_of(app, "name")},
+                  {"Owner", owner_of(app)},
                   {"Push to", text_of(app, "repository_url")},
                   {"Image", text_of(app, "image")},
                   {"Digest", text_of(app, "digest")},
                   {"Last build", last_build(app)},
-                  {"Created", time_of(app, "created")}});
+                  {"Created", time_of(app, "created_at")}});
 }
 
-void create(const Context& context, const std::string& name) {
-    const auto app = context.call({{"verb", "apps.create"}, {"app", name}});
+void create(const Context& context, const std::string& name, const std::string& owner) {
+    Value wanted{{"name", name}};
+    if (!owner.empty()) wanted["owner"] = owner;
+    const auto app = member(context.api().post(api_path({"apps"}), {{"app", wanted}}), "app");
     if (context.json) return print_json(app);
     print_app(app);
     print_line("\nPush to it:  git push " + text_of(app, "repository_url") + " main");
 }
 
 void list(const Context& context) {
-    const auto answer = context.call({{"verb", "apps.list"}});
-    if (context.json) return print_json(answer);
+    const auto apps = context.api().list(api_path({"apps"}), "apps");
+    if (context.json) return print_json({{"apps", apps}});
     std::vector<Row> rows;
-    for (const auto& app : answer.at("apps"))
-        rows.push_back({text_of(app, "app"), last_build(app), text_of(app, "repository_url")});
+    for (const auto& app : apps)
+        rows.push_back({text_of(app, "name"), last_build(app), text_of(app, "repository_url")});
     print_table({"APP", "LAST BUILD", "PUSH TO"}, rows);
 }
 
 void info(const Context& context, const std::string& name) {
-    const auto app = context.call({{"verb", "apps.info"}, {"app", name}});
+    const auto app = member(context.api().get(api_path({"apps", name})), "app");
     context.json ? print_json(app) : print_app(app);
 }
 
@@ -59,9 +68,8 @@ void destroy(const Context& context, const std::string& name, std::string confir
     if (confirm != name)
         throw base::Error(base::ErrorKind::invalid_input, "nothing was destroyed",
                           "Confirm with --confirm " + name);
-    const auto answer =
-        context.call({{"verb", "apps.destroy"}, {"app", name}, {"confirm", confirm}});
-    context.json ? print_json(answer) : print_line("Destroyed " + name);
+    context.api().remove(api_path({"apps", name}), {{"current_name", confirm}});
+    context.json ? print_json({{"name", name}}) : print_line("Destroyed " + name);
 }
 
 } // namespace
@@ -69,16 +77,19 @@ void destroy(const Context& context, const std::string& name, std::string confir
 void add_apps(CLI::App& root, Context& context) {
     auto* apps = root.add_subcommand("apps", "apps and their repositories");
     apps->require_subcommand(1);
-    const auto name = std::make_shared<std::string>(), confirm = std::make_shared<std::string>();
+    const auto name = std::make_shared<std::string>(), confirm = std::make_shared<std::string>(),
+               owner = std::make_shared<std::string>();
     auto* created = apps->add_subcommand("create", "make an app");
     created->add_option("app", *name, "its name")->required();
-    created->callback([&context, name] { create(context, *name); });
+    created->add_option("--owner", *owner,
+                        "whose share of the workers its builds use (default: its own)");
+    created->callback([=, &context] { create(context, *name, *owner); });
     apps->add_subcommand("list", "all apps")->callback([&context] { list(context); });
     auto* shown = apps->add_subcommand("info", "one app");
-    shown->add_option("app", *name, "its name")->required();
+    add_app_option(*shown, name);
     shown->callback([&context, name] { info(context, *name); });
     auto* destroyed = apps->add_subcommand("destroy", "remove an app and all it has");
-    destroyed->add_option("app", *name, "its name")->required();
+    add_app_option(*destroyed, name);
     destroyed->add_option("--confirm", *confirm, "its name again");
     destroyed->callback([&context, name, confirm] { destroy(context, *name, *confirm); });
 }

@@ -1,8 +1,10 @@
 // `slipway builder`: builder images made, looked at and used. For the server a builder is a stack
 // whose build image brings buildpacks.
+#include "api_client.h"
 #include "gather.h"
 #include "images.h"
 #include "order_tree.h"
+#include "site.h"
 
 #include "image/image.h"
 #include "packages/inspect.h"
@@ -116,7 +118,8 @@ std::string stack_name(const std::string& image) {
 }
 
 void set_stack(const Context& context, const std::string& app, const std::string& stack) {
-    context.call({{"verb", "apps.stack"}, {"app", app}, {"stack", stack}});
+    // An empty name takes the app's own stack away.
+    context.api().patch(api_path({"apps", app}), {{"app", {{"stack", stack}}}});
 }
 
 struct Use {
@@ -138,7 +141,7 @@ void use_builder(const Context& context, const Use& use) {
     if (use.image.empty())
         throw Error(ErrorKind::invalid_input, "there is no builder to use",
                     "Name its image: slipway builder use HOST/NAME:TAG");
-    const auto server = context.call({{"verb", "server.info"}});
+    const auto server = server_info(context);
     const auto found = read_registry_image(context, use.image, server);
     if (!sources::is_builder(found.image))
         throw Error(ErrorKind::invalid_input,
@@ -150,11 +153,8 @@ void use_builder(const Context& context, const Use& use) {
             : pin(use.run, registry_settings(server, image::Reference::parse(use.run).registry),
                   context.interrupted);
     const auto name = use.name.empty() ? stack_name(use.image) : use.name;
-    auto stack = context.call({{"verb", "stack.use"},
-                               {"name", name},
-                               {"build", found.reference},
-                               {"run", run},
-                               {"current", use.app.empty()}});
+    auto stack = put_stack(context, name, found.reference, run,
+                           use.app.empty() ? Current::yes : Current::no);
     if (!use.app.empty()) set_stack(context, use.app, name);
     if (context.json) {
         if (!use.app.empty()) stack["app"] = use.app;

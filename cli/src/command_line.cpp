@@ -3,12 +3,14 @@
 #include "cli/exit_code.h"
 
 #include "context.h"
+#include "words.h"
 
 #include "base/error.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -30,6 +32,11 @@ void add_commands(CLI::App& app, Context& context) {
     app.require_subcommand(1);
     app.fallthrough(); // --json may stand anywhere
     app.add_flag("--json", context.json, "print JSON");
+    app.add_option("--server", context.server,
+                   "a server elsewhere (or SLIPWAY_SERVER; local: the one of this machine)");
+    app.add_option("--ca-file", context.ca_file,
+                   "PEM file of the authority of its certificate (or SLIPWAY_CA_FILE)")
+        ->check(CLI::ExistingFile);
     app.add_option("--socket", context.socket, "the server's control.sock");
     app.add_option("--state", context.state,
                    "the server's state directory (or SLIPWAY_STATE; default /var/lib/slipway)");
@@ -38,11 +45,30 @@ void add_commands(CLI::App& app, Context& context) {
     add_keys(app, context);
     add_builds(app, context);
     add_stack(app, context);
+    add_deploy(app, context);
+    add_config(app, context);
+    add_webhooks(app, context);
+    add_notifications(app, context);
+    add_tokens(app, context);
+    add_login(app, context);
+    add_prune(app, context);
     add_build(app, context);
     add_buildpacks(app, context);
     add_buildpack(app, context);
     add_builder(app, context);
     add_doctor(app, context);
+    add_completion(app, context);
+}
+
+// CLI11 takes them from the back.
+std::vector<std::string> words_of(const CLI::App& app, int argc, char** argv) {
+    const auto nouns = app.get_subcommands([](const CLI::App*) { return true; });
+    auto words = split_alias({argv + 1, argv + argc}, [&](const std::string& noun) {
+        return std::any_of(nouns.begin(), nouns.end(),
+                           [&](const CLI::App* known) { return known->get_name() == noun; });
+    });
+    std::reverse(words.begin(), words.end());
+    return words;
 }
 
 } // namespace
@@ -59,7 +85,7 @@ int run(int argc, char** argv, const std::string& version) {
     CLI::App app("Slipway: git push in, image digest out. More: docs/cli.md", "slipway");
     add_commands(app, context);
     try {
-        app.parse(argc, argv); // runs the command too
+        app.parse(words_of(app, argc, argv)); // runs the command too
         return context.exit_code;
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? exit_code::ok : exit_code::usage;

@@ -1,9 +1,12 @@
 #include "context.h"
 
+#include "api_client.h"
+#include "credentials.h"
+
 #include "base/error.h"
 #include "base/text.h"
-#include "wire/client.h"
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -28,15 +31,43 @@ std::filesystem::path Context::control_socket() const {
                           : std::filesystem::path(socket);
 }
 
-Value Context::call(const Value& request, const Sink& on_event) const {
-    const auto path = control_socket();
+Context::Context() = default;
+Context::~Context() = default;
+
+namespace {
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+void check_local_socket(const std::filesystem::path& path) {
     if (::access(path.c_str(), F_OK) != 0)
         throw base::Error(base::ErrorKind::unavailable, "no server at " + path.string(),
-                          "Start slipwayd, or say where it keeps its state with --state DIR.");
+                          "Start slipwayd, say where it keeps its state with --state DIR, or log "
+                          "in to a server elsewhere: slipway login URL");
     if (::access(path.c_str(), R_OK | W_OK) != 0)
         throw base::Error(base::ErrorKind::denied, "you may not use " + path.string(),
                           "Only root and the server's own user may: try sudo.");
-    return wire::call(path, request, on_event, interrupted);
+}
+
+} // namespace
+
+const ApiClient& Context::api() const {
+    if (api_) return *api_;
+    EndpointWish wish{.server = server,
+                      .socket = socket,
+                      .state_given = !state.empty(),
+                      .ca_file = ca_file.empty() ? variable("SLIPWAY_CA_FILE") : ca_file,
+                      .server_variable = variable("SLIPWAY_SERVER"),
+                      .state_variable = !variable("SLIPWAY_STATE").empty(),
+                      .token = base::Secret(variable("SLIPWAY_TOKEN")),
+                      .control = control_socket()};
+    auto endpoint =
+        choose_endpoint(wish, [] { return Credentials::read(Credentials::usual_file()); });
+    if (!endpoint.is_remote()) check_local_socket(endpoint.socket);
+    api_ = std::make_unique<ApiClient>(std::move(endpoint), version, interrupted);
+    return *api_;
 }
 
 std::filesystem::path program_directory() {
@@ -103,8 +134,19 @@ std::string text_of(const Value& value, std::string_view name) {
     return base::printable(base::json::find_string(value, name).value_or(""));
 }
 
+std::int64_t milliseconds_of(const Value& value, std::string_view name) {
+    const auto text = base::json::find_string(value, name).value_or("");
+    std::tm parts{};
+    const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!rest) return 0;
+    std::int64_t milliseconds = 0;
+    if (*rest == '.')
+        milliseconds = static_cast<std::int64_t>(std::strtod(rest, nullptr) * 1000 + 0.5);
+    return static_cast<std::int64_t>(::timegm(&parts)) * 1000 + milliseconds;
+}
+
 std::string time_of(const Value& value, std::string_view name) {
-    const auto milliseconds = base::json::find_integer(value, name).value_or(0);
+    const auto milliseconds = milliseconds_of(value, name);
     if (milliseconds == 0) return {};
     const std::time_t seconds = milliseconds / 1000;
     std::tm parts{};
@@ -115,10 +157,45 @@ std::string time_of(const Value& value, std::string_view name) {
 }
 
 std::string duration_of(const Value& build) {
-    const auto started = base::json::find_integer(build, "started").value_or(0);
-    const auto finished = base::json::find_integer(build, "finished").value_or(0);
+    const auto started = milliseconds_of(build, "started_at");
+    const auto finished = milliseconds_of(build, "finished_at");
     if (started == 0 || finished < started) return {};
     return base::human_duration(finished - started);
+}
+
+std::string join(const std::vector<std::string>& words, std::string_view between) {
+    std::string text;
+    for (const auto& word : words) (text += text.empty() ? "" : between) += word;
+    return text;
+}
+
+CLI::Option* add_app_option(CLI::App& command, const std::shared_ptr<std::string>& app) {
+    return command.add_option("-a,--app,app", *app, "the app's name")->required();
+}
+
+std::shared_ptr<AppWords> add_app_words(CLI::App& command, const std::string& usage) {
+    auto given = std::make_shared<AppWords>();
+    command.add_option("-a,--app", given->app, "the app's name, in place of the first word");
+    command.add_option("words", given->words, usage)->option_text(" ");
+    command.footer("Usage: " + usage);
+    return given;
+}
+
+AppWords take_app(const AppWords& given, const std::string& usage, std::size_t least,
+                  std::size_t most) {
+    AppWords taken = given;
+    if (taken.app.empty() && !taken.words.empty()) {
+        taken.app = taken.words.front();
+        taken.words.erase(taken.words.begin());
+    }
+    if (taken.app.empty() || taken.words.size() < least || taken.words.size() > most)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          taken.app.empty() ? "the app's name is missing"
+                          : taken.words.size() < least
+                              ? "something is missing behind the app's name"
+                              : "there is too much behind the app's name",
+                          "It is: " + usage);
+    return taken;
 }
 
 } // namespace cli

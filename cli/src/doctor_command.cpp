@@ -1,6 +1,7 @@
 // What this machine has of what Slipway needs.
 #include "cli/exit_code.h"
 #include "context.h"
+#include "site.h"
 
 #include "engine/namespaces.h"
 
@@ -94,7 +95,7 @@ Finding look_at_disk(const Context& context) {
 Finding look_at_server(const Context& context) {
     Finding finding{.what = "server", .ok = false, .detail = {}, .hint = {}};
     try {
-        const auto info = context.call({{"verb", "server.info"}});
+        const auto info = server_info(context);
         finding.ok = true;
         finding.detail = "slipwayd " + text_of(info, "version") + ", " +
                          text_of(info.at("ssh"), "url") + ", registry " +

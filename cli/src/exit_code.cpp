@@ -32,8 +32,9 @@ int exit_code_of(base::ErrorKind kind) noexcept {
 
 int exit_code_of_state(std::string_view state) noexcept {
     if (state == "refused") return exit_code::build_refused;
-    if (state == "cancelled") return exit_code::cancelled;
-    return state == "broken" ? exit_code::other : exit_code::ok;
+    // A newer push of the same branch took its turn: nothing is wrong, and there is no image.
+    if (state == "cancelled" || state == "superseded") return exit_code::cancelled;
+    return state == "published" ? exit_code::ok : exit_code::other;
 }
 
 } // namespace cli

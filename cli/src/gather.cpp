@@ -1,6 +1,7 @@
 #include "gather.h"
 
 #include "images.h"
+#include "site.h"
 
 #include "base/error.h"
 #include "base/text.h"
@@ -70,7 +71,7 @@ void say(const Context& context, const std::string& line) {
 
 Value ask_registry(const Context& context) {
     try {
-        return context.call({{"verb", "server.info"}});
+        return server_info(context);
     } catch (const Error&) {
         return {{"registry_insecure", Value::array()}};
     }

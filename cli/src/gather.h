@@ -26,7 +26,7 @@ Gathered gather(const Context& context, const std::vector<packages::Source>& sou
                 const std::filesystem::path& folder, const std::filesystem::path& scratch,
                 const base::json::Value& server);
 
-// server.info, or an empty object when there is no server: credentials are Docker's then.
+// server_info, or an empty object when there is no server: credentials are Docker's then.
 base::json::Value ask_registry(const Context& context);
 
 // Pushes to `reference` (a tag; default latest); answers "host/name@sha256:...".

@@ -1,3 +1,4 @@
+#include "api_client.h"
 #include "context.h"
 
 #include "base/error.h"
@@ -29,34 +30,32 @@ std::string read_key(const std::string& file) {
 }
 
 std::string apps_of(const Value& key) {
-    std::string text;
-    for (const auto& app : base::json::get_strings(key, "apps"))
-        text += (text.empty() ? "" : ",") + app;
-    return text.empty() ? "every app" : text;
+    const auto apps = base::json::get_strings(key, "apps");
+    return apps.empty() ? "every app" : join(apps, ",");
 }
 
 void add(const Context& context, const std::string& name, const std::string& file,
          const std::vector<std::string>& apps) {
-    const auto key = context.call(
-        {{"verb", "keys.add"}, {"name", name}, {"key", read_key(file)}, {"apps", apps}});
+    const Value wanted{{"key", {{"name", name}, {"key", read_key(file)}, {"apps", apps}}}};
+    const auto key = member(context.api().post(api_path({"keys"}), wanted), "key");
     if (context.json) return print_json(key);
     print_line("Added " + text_of(key, "name") + " (" + text_of(key, "fingerprint") + ") for " +
                apps_of(key));
 }
 
 void list(const Context& context) {
-    const auto answer = context.call({{"verb", "keys.list"}});
-    if (context.json) return print_json(answer);
+    const auto keys = context.api().list(api_path({"keys"}), "keys");
+    if (context.json) return print_json({{"keys", keys}});
     std::vector<Row> rows;
-    for (const auto& key : answer.at("keys"))
+    for (const auto& key : keys)
         rows.push_back({text_of(key, "name"), text_of(key, "type"), text_of(key, "fingerprint"),
-                        apps_of(key), time_of(key, "added")});
+                        apps_of(key), time_of(key, "added_at")});
     print_table({"NAME", "TYPE", "FINGERPRINT", "APPS", "ADDED"}, rows);
 }
 
 void remove(const Context& context, const std::string& name) {
-    const auto answer = context.call({{"verb", "keys.remove"}, {"name", name}});
-    context.json ? print_json(answer) : print_line("Removed " + name);
+    context.api().remove(api_path({"keys", name}));
+    context.json ? print_json({{"name", name}}) : print_line("Removed " + name);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "local_job.h"
 
 #include "images.h"
+#include "site.h"
 
 #include "image/reference.h"
 
@@ -40,8 +41,8 @@ void make_passable(const fs::path& directory) {
 // Empty when there is no server: then the options must say everything.
 Value ask_server(const Context& context) {
     try {
-        auto info = context.call({{"verb", "server.info"}});
-        if (!info.at("stack").is_null()) info["images"] = context.call({{"verb", "stack.info"}});
+        auto info = server_info(context);
+        if (!text_of(info, "stack").empty()) info["images"] = current_stack(context);
         return info;
     } catch (const Error&) {
         return Value::object();

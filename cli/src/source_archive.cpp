@@ -54,17 +54,17 @@ bool is_work_tree(const fs::path& directory, const base::Stop& stop) {
 } // namespace
 
 void write_source_archive(const fs::path& directory, const fs::path& archive,
-                          const base::Stop& stop) {
+                          const base::Stop& stop, const SourceArchive& form) {
     if (!fs::is_directory(directory))
         throw Error(ErrorKind::not_found, directory.string() + " is not a directory");
-    image::LayerWriter writer(archive, image::Compression::none, image::EntryOrder::depth_first,
+    image::LayerWriter writer(archive, form.compression, image::EntryOrder::depth_first,
                               image::Names::relative);
     if (is_work_tree(directory, stop)) {
         const auto paths = listed_paths(directory, stop);
-        writer.add_tree(directory, "", {},
+        writer.add_tree(directory, form.root, {},
                         [&](std::string_view relative) { return paths.contains(relative); });
     } else {
-        writer.add_tree(directory, "", {},
+        writer.add_tree(directory, form.root, {},
                         [](std::string_view relative) { return relative != ".git"; });
     }
     writer.finish();

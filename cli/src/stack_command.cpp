@@ -1,5 +1,8 @@
+#include "api_client.h"
 #include "context.h"
+#include "gather.h"
 #include "images.h"
+#include "site.h"
 #include "stack_create.h"
 
 #include "image/reference.h"
@@ -23,32 +26,28 @@ void print_stack(const Value& stack) {
 
 void use(const Context& context, const std::string& name, const std::string& build,
          const std::string& run) {
-    const auto info = context.call({{"verb", "server.info"}});
+    const auto info = server_info(context);
     const auto pinned = [&](const std::string& reference) {
         const auto registry = image::Reference::parse(reference).registry;
         return pin(reference, registry_settings(info, registry), context.interrupted);
     };
-    const auto stack = context.call(
-        {{"verb", "stack.use"}, {"name", name}, {"build", pinned(build)}, {"run", pinned(run)}});
+    const auto stack = put_stack(context, name, pinned(build), pinned(run), Current::yes);
     context.json ? print_json(stack) : print_stack(stack);
 }
 
 void create(const Context& context, const std::string& name) {
-    const auto info = context.call({{"verb", "server.info"}});
-    const auto made = create_stack(context, info, name, [&](const std::string& line) {
-        if (!context.json) print_line(line);
-    });
-    const auto stack = context.call(
-        {{"verb", "stack.use"}, {"name", name}, {"build", made.build}, {"run", made.run}});
+    const auto made = create_stack(context, server_info(context), name,
+                                   [&](const std::string& line) { say(context, line); });
+    const auto stack = put_stack(context, name, made.build, made.run, Current::yes);
     if (context.json) return print_json(stack);
     print_line("-----> Builds use " + name + " from now on");
 }
 
 void list(const Context& context) {
-    const auto answer = context.call({{"verb", "stack.list"}});
-    if (context.json) return print_json(answer);
+    const auto stacks = context.api().list(api_path({"stacks"}), "stacks");
+    if (context.json) return print_json({{"stacks", stacks}});
     std::vector<Row> rows;
-    for (const auto& stack : answer.at("stacks"))
+    for (const auto& stack : stacks)
         rows.push_back({text_of(stack, "name"),
                         base::json::find_bool(stack, "current", false) ? "yes" : "",
                         text_of(stack, "build"), text_of(stack, "run")});
@@ -56,9 +55,9 @@ void list(const Context& context) {
 }
 
 void info(const Context& context, const std::string& name) {
-    Value request{{"verb", "stack.info"}};
-    if (!name.empty()) request["name"] = name;
-    const auto stack = context.call(request);
+    const auto stack = name.empty()
+                           ? current_stack(context)
+                           : member(context.api().get(api_path({"stacks", name})), "stack");
     context.json ? print_json(stack) : print_stack(stack);
 }
 

@@ -26,5 +26,7 @@ TEST_CASE("a followed build ends the program as it ended itself") {
     CHECK(cli::exit_code_of_state("published") == 0);
     CHECK(cli::exit_code_of_state("refused") == 10);
     CHECK(cli::exit_code_of_state("cancelled") == 13);
+    CHECK(cli::exit_code_of_state("superseded") == 13);
     CHECK(cli::exit_code_of_state("broken") == 1);
+    CHECK(cli::exit_code_of_state("lost") == 1);
 }

@@ -53,6 +53,44 @@ check 'a log can be read from an offset' '
     slipway builds log "$build" --offset 20 >"$work/rest"
     tail -c +21 "$work/whole" | cmp - "$work/rest"
 '
+check 'builds follow ends with the digest' '
+    id=$(slipway --json builds list --app hello --state published | jq -r ".builds[0].id")
+    slipway builds follow "$id" >"$work/out"
+    expect "fine" "$work/out"
+    digest=$(slipway --json builds info "$id" | jq -r .digest)
+    [ "$digest" != null ]
+    same "$(tail -n 1 "$work/out")" "$digest"
+'
+check 'noun:verb and -a are as good as noun verb APP' '
+    same "$(slipway apps:info -a hello)" "$(slipway apps info hello)"
+    same "$(slipway builds:list --app hello --limit 1)" "$(slipway builds list -a hello --limit 1)"
+    exits 2 slipway apps:nonsense hello
+    exits 2 slipway config set
+    expect "slipway config set APP NAME=VALUE" "$work/err"
+'
+check 'every command stands in docs/cli.md' '
+    slipway completion bash >"$work/completion"
+    sed -nE "s/^    \x27([a-z -]+)\x27\) words=\x27(--[^\x27]*)?\x27 ;;/\1/p" "$work/completion" >"$work/commands"
+    [ "$(wc -l <"$work/commands")" -gt 40 ]
+    while read -r path; do
+        noun=${path% *} verb=${path##* }
+        if [ "$noun" = "$verb" ]; then pattern="slipway $verb\b"
+        else pattern="slipway $noun ([a-z-]+\\\\\|)*$verb\b"; fi
+        grep -qE "$pattern" "$SLIPWAY_SOURCE_DIR/docs/cli.md" || fail "docs/cli.md has no: slipway $path"
+    done <"$work/commands"
+'
+check 'bash completes nouns, verbs and options' '
+    complete_words() { # WORD...: what may stand in place of the last one
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+        _slipway
+        echo "${COMPREPLY[*]}"
+    }
+    . <(slipway completion bash)
+    same "$(complete_words slipway conf)" config
+    same "$(complete_words slipway --json config uns)" unset
+    complete_words slipway config set --b | grep -qx -- "--build-only"
+    complete_words slipway builds "" | grep -qw follow
+'
 check 'doctor says what is there' '
     slipway doctor >"$work/out" || true
     expect "^ok +git" "$work/out"

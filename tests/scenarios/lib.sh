@@ -281,7 +281,7 @@ pushed_digest() { # NAME
     grep -oE 'sha256:[0-9a-f]{64}' "$work/$1.push" | tail -n 1
 }
 last_build() { # NAME JQ-FILTER
-    slipway --json builds list --app "$1" | jq -r ".builds[0] | $2"
+    slipway --json builds list --app "$1" --limit 1 | jq -r ".builds[0] | .build = .id | $2"
 }
 build_is() { # NAME STATE
     [ "$(last_build "$1" .state)" = "$2" ]

@@ -88,5 +88,8 @@ class Store {
 
 // As open_sqlite does.
 std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& file);
+// SQLite in `file` when there is no connection; else as open_postgresql does.
+std::unique_ptr<Store> open_store(const std::filesystem::path& file, const std::string& connection,
+                                  const std::string& password);
 
 } // namespace apps

@@ -1,0 +1,38 @@
+#include "site.h"
+
+#include "api_client.h"
+
+#include "base/error.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cli {
+
+using base::json::Value;
+
+Value server_info(const Context& context) {
+    auto info = member(context.api().get(api_path({"server"})), "server");
+    if (!context.api().endpoint().is_remote()) return info;
+    info.erase("registry_user");
+    info.erase("registry_password_file");
+    if (const auto build = info.find("build"); build != info.end() && build->is_object())
+        for (const char* path : {"buildpacks", "launcher", "ca_certificates", "first_id"})
+            build->erase(path);
+    return info;
+}
+
+Value current_stack(const Context& context) {
+    for (const auto& stack : context.api().list(api_path({"stacks"}), "stacks"))
+        if (base::json::find_bool(stack, "current", false)) return stack;
+    throw base::Error(base::ErrorKind::not_found, "there is no stack yet",
+                      "Make one with: slipway stack create debian-12");
+}
+
+Value put_stack(const Context& context, const std::string& name, const std::string& build,
+                const std::string& run, Current current) {
+    const Value stack{
+        {"stack", {{"build", build}, {"run", run}, {"current", current == Current::yes}}}};
+    return member(context.api().put(api_path({"stacks", name}), stack), "stack");
+}
+
+} // namespace cli
