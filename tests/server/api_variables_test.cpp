@@ -52,7 +52,7 @@ TEST_CASE("one wrong variable sets none, and no error repeats a value") {
           json{{"name", "X"}, {"value", "secret words"}, {"use", "never"}}, json{{"name", "X"}},
           json{{"value", "secret words"}}, json{{"name", "X"}, {"value", 5}}, json("X")}) {
         const auto reply = site.patch(json::array({good, wrong}));
-        CHECK(reply.status == 422);
+        CHECK((reply.status == 422 || reply.status == 400));
         CHECK_THAT(reply.text, !Contains("secret words"));
     }
     CHECK(site.patch(json::array()).status == 422);

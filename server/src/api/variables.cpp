@@ -1,10 +1,10 @@
-// Config vars over HTTP. Values leave only when they are asked for by name of the query.
 #include "api.h"
 
 #include "server/config_vars.h"
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,77 +16,109 @@ using base::json::Value;
 
 namespace {
 
-Value shape_variable(const std::string& name, apps::VariableUse use, std::int64_t changed) {
-    return {{"name", name}, {"use", apps::to_string(use)}, {"changed_at", time_or_null(changed)}};
+constexpr std::size_t most_changes = 1000;
+
+Value shape_variable(const apps::Variable& variable) {
+    return {{"name", variable.name},
+            {"use", apps::to_string(variable.use)},
+            {"changed_at", time_or_null(variable.changed)}};
+}
+
+// Values are bytes; JSON takes those that are UTF-8. The others are shown as what they would be in
+// a log, so that one of them does not hide the rest.
+std::string showable(const std::string& value) {
+    try {
+        [[maybe_unused]] const auto tried = Value(value).dump();
+        return value;
+    } catch (const Value::exception&) {
+        return base::printable(value);
+    }
 }
 
 void list_variables(Api& api, Call& call) {
     auto& variables = api.site().variables;
     Value list = Value::array();
     if (call.has_query("values")) {
+        base::log::info("config vars were shown",
+                        {{"app", call.app().name}, {"to", call.principal().name}});
         for (const auto& variable : variables.reveal(call.app().name)) {
-            list.push_back(shape_variable(variable.name, variable.use, variable.changed));
-            list.back()["value"] = variable.value.reveal();
+            list.push_back(shape_variable({variable.name, {}, variable.use, variable.changed}));
+            list.back()["value"] = showable(variable.value.reveal());
         }
-        base::log::info("an app's config vars were read",
-                        {{"app", call.app().name}, {"by", call.principal().name}});
     } else {
         for (const auto& variable : variables.list(call.app().name))
-            list.push_back(shape_variable(variable.name, variable.use, variable.changed));
+            list.push_back(shape_variable(variable));
     }
-    call.send(json_reply(200, {{"variables", list}}));
+    call.send(list_reply("variables", list, call.head()));
 }
 
 ConfigVarChange parse_change(const Value& wanted) {
-    if (!wanted.is_object())
-        throw FieldError("variables", "each variable is an object {\"name\", \"value\"}");
     ConfigVarChange change;
     change.name = get_text(wanted, "name");
-    if (const auto use = find_text(wanted, "use")) {
-        try {
-            change.use = apps::parse_variable_use(*use);
-        } catch (const Error& error) {
-            throw FieldError("use", error.message(), error.hint());
-        }
-    }
-    const bool has_value = wanted.contains("value");
-    if (const auto value = find_text(wanted, "value")) {
-        change.value = base::Secret(*value);
-    } else if (has_value) {
-        change.action = ConfigVarChange::Action::unset;
-    } else if (change.use) {
+    if (const auto use = find_text(wanted, "use")) change.use = apps::parse_variable_use(*use);
+    const auto value = wanted.find("value");
+    if (value == wanted.end()) {
+        if (!change.use)
+            throw FieldError("value", "a value is missing for " + base::quoted(change.name),
+                             "Give a text, or null to remove the config var.");
         change.action = ConfigVarChange::Action::change_use;
+    } else if (value->is_null()) {
+        change.action = ConfigVarChange::Action::unset;
+    } else if (value->is_string()) {
+        change.value = base::Secret(value->get<std::string>());
     } else {
-        throw FieldError("value", "the variable " + change.name + " has neither a value nor a use",
-                         "null as the value takes the variable away.");
+        throw FieldError("value", "the value of " + base::quoted(change.name) + " must be a text");
     }
     return change;
 }
 
+// What the checks refuse is the sender's to mend: the field is named, a value never.
+template <class F>
+auto of_field(const char* field, F&& f) {
+    try {
+        return f();
+    } catch (const FieldError&) {
+        throw;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::invalid_input && error.kind() != ErrorKind::limit_exceeded)
+            throw;
+        throw FieldError(field, error.message(), error.hint());
+    }
+}
+
 void change_variables(Api& api, Call& call) {
     const auto body = call.read_json();
-    const auto it = body.find("variables");
-    if (it == body.end() || !it->is_array() || it->empty())
+    const auto wanted = body.find("variables");
+    if (wanted == body.end() || !wanted->is_array() || wanted->size() > most_changes)
         throw FieldError("variables",
-                         "the body must be an object {\"variables\": [{\"name\", \"value\"}]}");
+                         "\"variables\" must be a list of at most " + std::to_string(most_changes));
     std::vector<ConfigVarChange> changes;
-    for (const auto& wanted : *it) changes.push_back(parse_change(wanted));
-    try {
-        api.site().variables.change(call.app().name, changes);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::invalid_input) throw;
-        throw FieldError("variables", error.message(), error.hint());
+    std::string names;
+    for (const auto& one : *wanted) {
+        if (!one.is_object())
+            throw FieldError("variables", "each of \"variables\" must be an object",
+                             "{\"name\": \"KEY\", \"value\": \"text\"}");
+        changes.push_back(of_field("variables", [&] { return parse_change(one); }));
+        names += (names.empty() ? "" : " ") + changes.back().name;
     }
-    base::log::info("an app's config vars were changed",
-                    {{"app", call.app().name}, {"by", call.principal().name}});
-    list_variables(api, call);
+    const auto& app = call.app().name;
+    of_field("variables", [&] { api.site().variables.change(app, changes); });
+    base::log::info(
+        "config vars were changed",
+        {{"app", app}, {"names", base::printable(names)}, {"by", call.principal().name}});
+    Value list = Value::array();
+    for (const auto& variable : api.site().variables.list(app))
+        list.push_back(shape_variable(variable));
+    call.send(json_reply(200, {{"variables", list}}));
 }
 
 http::Reply rotate(Api& api, const Call& call) {
-    const auto done = api.site().variables.rotate();
-    base::log::info("the key of sealed texts was changed", {{"by", call.principal().name}});
+    const auto rotation = api.site().variables.rotate();
+    base::log::info("secrets were sealed anew",
+                    {{"texts", std::to_string(rotation.resealed)}, {"by", call.principal().name}});
     return envelope(200, "rotation",
-                    {{"resealed", done.resealed}, {"forgot_old", done.forgot_old}});
+                    {{"resealed", rotation.resealed},
+                     {"old_keys", rotation.forgot_old ? "forgotten" : "kept"}});
 }
 
 } // namespace
