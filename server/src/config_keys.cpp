@@ -284,6 +284,46 @@ std::vector<Key> build_keys() {
     };
 }
 
+std::vector<Key> retention_keys() {
+    return {
+        duration(
+            "retention.builds", [](Config & c) -> auto& { return c.retention.builds; },
+            "How long builds are kept, with their logs; an app's last published one stays."),
+        number(
+            "retention.builds_kept", [](Config & c) -> auto& { return c.retention.builds_kept; },
+            "So many of an app's newest builds stay, however old they are."),
+        duration(
+            "retention.logs", [](Config & c) -> auto& { return c.retention.logs; },
+            "How long the logs of builds are kept."),
+        size(
+            "retention.logs_size", [](Config & c) -> auto& { return c.retention.logs_size; },
+            "Bytes of all logs, at most; the oldest leave first. 0: no limit."),
+        duration(
+            "retention.uploads", [](Config & c) -> auto& { return c.retention.uploads; },
+            "How long uploaded sources are kept that no build waits for."),
+        duration(
+            "retention.caches", [](Config & c) -> auto& { return c.retention.caches; },
+            "How long the cache of an app that is not built is kept."),
+        size(
+            "retention.caches_size", [](Config & c) -> auto& { return c.retention.caches_size; },
+            "Bytes of all caches, at most; those of the apps that were not built for longest leave "
+            "first. 0: no limit."),
+        duration(
+            "retention.buildpacks", [](Config & c) -> auto& { return c.retention.buildpacks; },
+            "How long fetched buildpacks are kept that no build uses."),
+        duration(
+            "retention.layers", [](Config & c) -> auto& { return c.retention.layers; },
+            "How long unpacked layers are kept that belong to no stack and that no build uses."),
+        duration(
+            "retention.notices", [](Config & c) -> auto& { return c.retention.notices; },
+            "How long it is kept what was told to forges and other servers."),
+        size(
+            "retention.free_space", [](Config & c) -> auto& { return c.retention.free_space; },
+            "With less free space in the state directory what is old leaves at once, not once a "
+            "day."),
+    };
+}
+
 std::vector<Key> buildpack_keys() {
     return {
         list(
@@ -334,7 +374,7 @@ const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
         for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
-                          buildpack_keys(), upload_keys(), path_keys()})
+                          retention_keys(), buildpack_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

@@ -5,6 +5,7 @@
 #include "jobs.h"
 #include "local_listener.h"
 #include "registry_child.h"
+#include "retention.h"
 #include "ssh_listener.h"
 
 #include "engine/namespaces.h"
@@ -274,6 +275,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         HttpListeners(config, api, std::move(http), wire::listen_at(state.control_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
+    base::TaskGroup chores;
+    chores.start([&](const base::Stop& stop) {
+        keep_pruning({config.retention, state, *store}, stop);
+    });
     write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);
 }
