@@ -202,6 +202,7 @@ void add_routes(http::Router& router, Api& api) {
     add_token_routes(router, api);
     add_stack_routes(router, api);
     add_variable_routes(router, api);
+    add_prune_routes(router, api);
 }
 
 } // namespace server::api

@@ -101,6 +101,7 @@ void add_key_routes(http::Router& router, Api& api);
 void add_token_routes(http::Router& router, Api& api);
 void add_stack_routes(http::Router& router, Api& api);
 void add_variable_routes(http::Router& router, Api& api);
+void add_prune_routes(http::Router& router, Api& api);
 // All of them.
 void add_routes(http::Router& router, Api& api);
 
