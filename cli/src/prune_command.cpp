@@ -17,9 +17,10 @@ using base::json::Value;
 void prune(const Context& context, bool dry_run) {
     const auto answer = context.api().post(api_path({"prune"}), {{"dry_run", dry_run}});
     if (context.json) return print_json(answer);
-    const auto kinds = member(member(answer, "prune"), "kinds");
+    const auto kinds = member(answer, "prune");
     std::vector<Row> rows;
     for (const auto& [kind, what] : kinds.items()) {
+        if (!what.is_object()) continue;
         const auto bytes = base::json::find_integer(what, "bytes").value_or(0);
         rows.push_back({kind, std::to_string(base::json::find_integer(what, "count").value_or(0)),
                         base::human_bytes(static_cast<std::uint64_t>(bytes))});

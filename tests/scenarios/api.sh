@@ -74,6 +74,12 @@ check 'answers are as the description says' '
     answers_with 200 PATCH "/v1/apps/{app}" /v1/apps/green -d "{\"app\": {\"stack\": \"tiny\"}}"
     answers_with 204 DELETE "/v1/apps/{app}/caches/deployment" /v1/apps/green/caches/deployment
     answers_with 422 DELETE "/v1/apps/{app}" /v1/apps/green
+    answers_with 200 PATCH "/v1/apps/{app}/variables" /v1/apps/green/variables \
+        -d "{\"variables\": [{\"name\": \"MODE\", \"value\": \"x\"}]}"
+    answers_with 200 GET "/v1/apps/{app}/variables" "/v1/apps/green/variables?values"
+    answers_with 200 POST /v1/variables/rotate /v1/variables/rotate
+    answers_with 200 POST /v1/prune /v1/prune
+    jq -e ".dry_run" "$work/body"
     answers_with 204 DELETE "/v1/apps/{app}" "/v1/apps/green?current_name=green"
     answers_with 404 GET "/v1/apps/{app}" /v1/apps/green
     answers_with 422 POST /v1/apps /v1/apps -d "{\"app\": {\"name\": \"Not A Name\"}}"
@@ -167,6 +173,9 @@ check 'metrics are on their own address alone, and as Prometheus reads them' '
     same "$(curl -sS -o /dev/null -w "%{http_code}" "$api/metrics")" 404
     curl -sS "http://$metrics/metrics" >"$work/metrics"
     expect "^slipway_builds\{state=\"published\"\} 2$" "$work/metrics"
+    expect "^slipway_builds_total\{state=\"published\",door=\"git\"\} 2$" "$work/metrics"
+    expect "^slipway_queue_wait_seconds_count" "$work/metrics"
+    expect "^slipway_build_phase_seconds_sum\{phase=\"build\"\}" "$work/metrics"
     expect "^slipway_http_requests_total\{method=\"GET\",route=\"/v1/apps/\{app\}\",status=\"200\"\}" "$work/metrics"
     refute "red|blue" "$work/metrics"
     if command -v promtool >/dev/null; then promtool check metrics <"$work/metrics"; fi

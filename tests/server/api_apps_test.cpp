@@ -155,3 +155,19 @@ TEST_CASE("bodies that are no objects, or too long, are refused") {
     const auto large = site.create("shop", {{"x", std::string(2u << 20, 'x')}});
     CHECK(large.status == 413);
 }
+
+TEST_CASE("a prune says what would leave, and lets nothing leave unless it is asked to") {
+    AppSite site([](server::Config& config) { config.retention.logs = std::chrono::hours(1); });
+    const auto stray = site.state.logs() / "b000000000000.log";
+    base::write_file(stray, "old words\n");
+    std::filesystem::last_write_time(stray, std::filesystem::file_time_type::clock::now() -
+                                                std::chrono::hours(24 * 400));
+    const auto dry = site.ask("POST", "/v1/prune", site.root);
+    CHECK(dry.json["dry_run"] == true);
+    REQUIRE(dry.json["prune"].contains("log"));
+    CHECK(dry.json["prune"]["log"]["bytes"].get<int>() >= 10);
+    CHECK(std::filesystem::exists(stray));
+    const auto done = site.ask("POST", "/v1/prune", site.root, {{"dry_run", false}});
+    CHECK(done.json["items"] == dry.json["items"]);
+    CHECK_FALSE(std::filesystem::exists(stray));
+}

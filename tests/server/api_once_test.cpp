@@ -1,6 +1,7 @@
 #include "api_site.h"
 
 #include "base/crypto.h"
+#include "base/fd.h"
 
 #include <catch2/catch.hpp>
 
@@ -63,6 +64,24 @@ TEST_CASE("while the first is being answered the second hears so") {
     CHECK(reply.status == 409);
     CHECK_THAT(reply.text, Contains("still being answered"));
     CHECK_FALSE(site.store->find_app("blog"));
+}
+
+TEST_CASE("a kept answer that shows a token is sealed, and lost with its key") {
+    OnceSite site;
+    const json wanted{{"token", {{"name", "ci"}, {"scopes", {"server"}}}}};
+    const auto ask = [&] {
+        return site.ask("POST", "/v1/tokens", site.root, wanted, {"Idempotency-Key: k1"});
+    };
+    const auto first = ask();
+    REQUIRE(first.status == 201);
+    const auto text = first.json["token"]["token"].get<std::string>();
+    CHECK(ask().text == first.text);
+    for (const auto& entry : std::filesystem::directory_iterator(site.state.root()))
+        if (entry.path().filename().string().starts_with("slipway.db"))
+            CHECK_THAT(base::read_file(entry.path()), !Contains(text));
+    site.keys.rotate();
+    site.keys.forget_old();
+    CHECK(ask().status == 409);
 }
 
 TEST_CASE("a request that failed may be sent again under its key") {

@@ -6,7 +6,10 @@
 #include "repositories.h"
 #include "tcp.h"
 
+#include "server/config_vars.h"
+
 #include "apps/store.h"
+#include "base/crypto.h"
 #include "base/task_group.h"
 #include "base/temp_dir.h"
 #include "http/client.h"
@@ -38,6 +41,7 @@ class ApiSite {
         server::QueueSettings settings;
         settings.worker.program = SLIPWAY_SOURCE_DIR "/tests/server/fake_worker";
         settings.logs_directory = state.logs();
+        settings.keys = &keys;
         settings.make_job = [this](const apps::Build& build, const builder::Source& source) {
             builder::Job job;
             job.id = build.id;
@@ -54,6 +58,8 @@ class ApiSite {
                                   *store,
                                   *queue,
                                   repositories,
+                                  variables,
+                                  keys,
                                   registry,
                                   "0",
                                   "::1",
@@ -122,6 +128,8 @@ class ApiSite {
     server::SystemUser user = server::own_user();
     server::StateDirectory state{directory.path() / "state", user, 0};
     std::unique_ptr<apps::Store> store = apps::open_sqlite_store(state.database());
+    base::KeyRing keys = base::KeyRing::open(state.secret_keys());
+    server::ConfigVars variables{*store, keys};
     server::Repositories repositories{state, user};
     server::Registry registry;
     server::api::Metrics metrics;

@@ -91,6 +91,7 @@ class Api {
     void find_named(Access access, Call& call, const std::string& pattern);
     void fail(Call& call, const base::Error& error);
     void forget_old_answers();
+    http::Reply unseal_answer(const apps::Remembered& known, const std::string& context) const;
 
     const Site& site_;
     Metrics& metrics_;

@@ -52,13 +52,10 @@ void list_all(Api& api, Call& call) {
 Value shape_queue(Api& api, const apps::Build& build) {
     if (build.state != apps::BuildState::queued && build.state != apps::BuildState::received)
         return nullptr;
-    auto& builds = api.site().store.builds();
-    const auto place = builds.place(build.id);
-    const auto usual = builds.usual_duration(build.app);
-    const auto workers = static_cast<std::int64_t>(api.site().config.build.workers);
-    const auto rounds = (place.ahead + workers - 1) / workers;
-    return {{"ahead", place.ahead},
-            {"estimate_seconds", usual ? Value(rounds * *usual / 1000) : Value(nullptr)}};
+    const auto standing = api.site().queue.standing(build.id);
+    return {{"ahead", standing.ahead},
+            {"estimate_seconds",
+             standing.estimate ? Value(standing.estimate->count()) : Value(nullptr)}};
 }
 
 void show_build(Api& api, Call& call) {

@@ -29,6 +29,11 @@ std::string render_kept(const http::Reply& reply) {
     return base::json::render({{"headers", headers}, {"body", reply.body}});
 }
 
+// Sealed: it may show a token for the only time.
+std::string context_of(const std::string& caller, const std::string& key) {
+    return "answer/" + caller + "/" + key;
+}
+
 http::Reply parse_kept(int status, const std::string& text) {
     const auto kept = base::json::parse(text, "a kept answer");
     http::Reply reply{status, {}, base::json::get_string(kept, "body")};
@@ -61,7 +66,7 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
             throw Error(ErrorKind::already_exists,
                         "the first request with this Idempotency-Key is still being answered",
                         "Ask again in a moment.");
-        return {parse_kept(known->status, known->body), true};
+        return {unseal_answer(*known, context_of(caller, *key)), true};
     }
     http::Reply reply;
     try {
@@ -71,11 +76,23 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
         throw;
     }
     try {
-        answers.finish(caller, *key, reply.status, render_kept(reply));
+        answers.finish(caller, *key, reply.status,
+                       site_.keys.seal(render_kept(reply), context_of(caller, *key)));
     } catch (const Error& error) { // the thing is made: its maker must hear of it
         base::log::warning("an answer could not be kept", {{"reason", error.describe()}});
     }
     return {std::move(reply), false};
+}
+
+http::Reply Api::unseal_answer(const apps::Remembered& known, const std::string& context) const {
+    try {
+        return parse_kept(known.status, site_.keys.unseal(known.body, context).reveal());
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::denied) throw;
+        throw Error(ErrorKind::already_exists,
+                    "the first request was answered, and its answer cannot be read any more",
+                    "The server's key was changed since. Look whether the thing is there.");
+    }
 }
 
 void Api::send_once(Call& call, const std::function<http::Reply()>& make) {
