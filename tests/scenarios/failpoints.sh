@@ -48,7 +48,7 @@ repositories_are_whole() {
 no_build_left_files() {
     [ -z "$(find "$state/builds" -mindepth 1 | head -n 5)" ] || { find "$state/builds" | head; fail 'directories'; }
     local file id
-    for file in "$state"/logs/*.log; do
+    for file in "$state"/logs/b*.log; do
         id=$(basename "$file" .log)
         jq -e --arg id "$id" 'any(.builds[]; .id == $id)' "$work/builds" >/dev/null ||
             fail "$file belongs to no build"
