@@ -34,7 +34,8 @@ int exit_code_of_state(std::string_view state) noexcept {
     if (state == "refused") return exit_code::build_refused;
     // A newer push of the same branch took its turn: nothing is wrong, and there is no image.
     if (state == "cancelled" || state == "superseded") return exit_code::cancelled;
-    return state == "published" ? exit_code::ok : exit_code::other;
+    // A dry run did what was asked.
+    return state == "published" || state == "detected" ? exit_code::ok : exit_code::other;
 }
 
 } // namespace cli

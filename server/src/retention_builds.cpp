@@ -25,10 +25,12 @@ std::string older_than(std::chrono::seconds age) {
     return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
 }
 
-// A build's files begin with its id; an id has no dot.
+// A build's files begin with its id, a letter and 12 characters without a dot; other logs (the
+// registry's) lie beside them. Empty for those.
 std::string build_of(const fs::path& file) {
     const auto name = file.filename().string();
-    return name.substr(0, name.find('.'));
+    const auto id = name.substr(0, name.find('.'));
+    return id.size() == 13 && id[0] == 'b' ? id : std::string();
 }
 
 struct Files {
@@ -40,7 +42,9 @@ struct Files {
 std::map<std::string, Files> files_of_builds(const StateDirectory& state) {
     std::map<std::string, Files> files;
     for (const auto& entry : fs::directory_iterator(state.logs())) {
-        auto& build = files[build_of(entry.path())];
+        const auto id = build_of(entry.path());
+        if (id.empty()) continue;
+        auto& build = files[id];
         build.paths.push_back(entry.path());
         build.bytes += bytes_of(entry.path());
     }

@@ -126,8 +126,7 @@ bool has_arrived(const Repositories& repositories, const apps::Build& build) {
 }
 
 QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
-                             const base::KeyRing& keys, const Repositories& repositories,
-                             api::Metrics& metrics) {
+                             const base::KeyRing& keys, const Repositories& repositories) {
     const auto& config = jobs.config;
     const auto& state = jobs.state;
     QueueSettings settings;
@@ -149,9 +148,6 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     };
     settings.has_arrived = [&repositories](const apps::Build& build) {
         return has_arrived(repositories, build);
-    };
-    settings.on_change = [&metrics](const apps::Build& build) {
-        if (apps::is_over(build.state)) metrics.count_build(build);
     };
     settings.clean_up = [](const builder::Job& job) {
         try {

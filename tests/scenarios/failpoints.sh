@@ -20,7 +20,7 @@ push crash >/dev/null 2>&1
 
 open_builds() {
     slipway --json builds list --limit 1000 |
-        jq -r '.builds[] | select(.state | IN("received", "queued", "running", "exporting")) | .build'
+        jq -r '.builds[] | select(.state | IN("received", "queued", "running", "exporting")) | .id'
 }
 no_build_is_open() { [ -z "$(open_builds)" ]; }
 
@@ -48,9 +48,9 @@ repositories_are_whole() {
 no_build_left_files() {
     [ -z "$(find "$state/builds" -mindepth 1 | head -n 5)" ] || { find "$state/builds" | head; fail 'directories'; }
     local file id
-    for file in "$state"/logs/*.log; do
+    for file in "$state"/logs/b*.log; do
         id=$(basename "$file" .log)
-        jq -e --arg id "$id" 'any(.builds[]; .build == $id)' "$work/builds" >/dev/null ||
+        jq -e --arg id "$id" 'any(.builds[]; .id == $id)' "$work/builds" >/dev/null ||
             fail "$file belongs to no build"
     done
     [ -z "$(find "$state/uploads" -type f -name '*.draft*' 2>/dev/null)" ] || fail 'a draft of an upload'
@@ -139,7 +139,7 @@ crash_at() { # FAILPOINT DOOR
     push_is_true crash "$(cat "$work/status")" "$before"
     if [ "$2" = upload ] && [ "$(cat "$work/crash.status")" = 201 ]; then
         jq -e --arg id "$(jq -r .build.id "$work/crash.answer")" \
-            'any(.builds[]; .build == $id and .state == "published")' "$work/builds"
+            'any(.builds[]; .id == $id and .state == "published")' "$work/builds"
     fi
     stop_server
     start_server

@@ -9,6 +9,7 @@ use_tiny_stack
 says() { grep -q -- "$2" "$work/$1.push" 2>/dev/null; }
 # A push in the background, its output in $work/NAME.push, its status in $work/NAME.status.
 push_beside() {
+    : >"$work/$1.push"
     {
         PUSH_TIMEOUT=120 push "$1" >/dev/null 2>&1 && echo 0 >"$work/$1.status" ||
             echo "$?" >"$work/$1.status"
@@ -87,7 +88,7 @@ check 'a waiting build is cancelled at once and never begins' '
     wait_until 5 "the row says so" build_is first cancelled
     wait
     must_fail same "$(cat "$work/newer.status")" 0
-    same "$(last_build first .started)" 0 || same "$(last_build first .started_at)" null
+    same "$(last_build first .started_at)" null
 '
 check 'SIGTERM: the running build ends, the pusher of the waiting one is told to push again' '
     commit slow "to be built"
