@@ -1,5 +1,5 @@
 // SHA-256 of bytes while they are written elsewhere: a thread hashes one piece as the next one
-// comes. One thread owns it and fills its pieces in turn.
+// comes, and who fills the pieces helps rather than waits for it. One thread owns it.
 #pragma once
 
 #include "base/guarded.h"
@@ -20,7 +20,7 @@ class HashBeside {
     HashBeside();
     ~HashBeside();
 
-    // A piece that nobody reads any more; waits for one.
+    // A piece that nobody reads any more, to be filled.
     char* next_piece();
     // The first `size` bytes of that piece are part of what is hashed; it stays as it is until
     // next_piece has gone round.
@@ -32,15 +32,17 @@ class HashBeside {
     struct Progress {
         std::uint64_t added = 0, hashed = 0; // pieces, since the beginning
         std::array<std::size_t, pieces> sizes{};
+        bool busy = false; // somebody hashes the oldest one
         bool closed = false;
     };
-    void hash();
+    void hash_beside();
+    bool hash_oldest();
     char* piece(std::uint64_t number) {
         return bytes_.get() + static_cast<std::size_t>(number % pieces) * piece_size;
     }
 
     std::unique_ptr<char[]> bytes_;
-    base::Sha256 hash_; // the thread's, until it has ended
+    base::Sha256 hash_; // of whoever is busy
     base::Guarded<Progress> progress_;
     base::TaskGroup thread_; // last: it uses the rest
 };

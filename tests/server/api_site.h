@@ -67,7 +67,9 @@ class ApiSite {
                                   {},
                                   {},
                                   {},
-                                  "http://builds.test"});
+                                  "http://builds.test",
+                                  uploads,
+                                  build_events});
         api.emplace(*site, metrics);
         server::api::add_routes(router, *api);
         auto listener = server::listen_on({"127.0.0.1", 0});
@@ -133,6 +135,8 @@ class ApiSite {
     server::Repositories repositories{state, user};
     server::Registry registry;
     server::api::Metrics metrics;
+    server::UploadStore uploads{config, state, *store};
+    server::BuildEvents build_events;
     std::optional<server::Queue> queue;
     std::optional<server::Site> site;
     std::optional<server::api::Api> api;
