@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <CLI/CLI.hpp>
@@ -64,11 +65,12 @@ void print_keys() {
 int main(int argc, char** argv) {
     CLI::App app("The Slipway server: git push in, image digest out.");
     std::optional<std::string> config_file, state;
-    bool check = false, version = false, list_keys = false;
+    bool check = false, version = false, list_keys = false, list_failpoints = false;
     app.add_option("--config", config_file, "TOML file (docs/configuration.md)");
     app.add_option("--state", state, "directory of everything the server keeps");
     app.add_flag("--check-config", check, "read the configuration, say what is wrong, and end");
     app.add_flag("--list-keys", list_keys, "print the configuration's keys as a table");
+    app.add_flag("--list-failpoints", list_failpoints)->group(""); // for the crash test
     app.add_flag("--version", version, "print the version");
     try {
         app.parse(argc, argv);
@@ -77,6 +79,10 @@ int main(int argc, char** argv) {
     }
     if (version) return std::puts("slipwayd " SLIPWAY_VERSION), 0;
     if (list_keys) return print_keys(), 0;
+    if (list_failpoints) {
+        for (const auto name : base::failpoints) std::puts(std::string(name).c_str());
+        return 0;
+    }
     try {
         auto config =
             server::load_config(config_file, [](const char* name) { return std::getenv(name); });

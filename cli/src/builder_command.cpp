@@ -153,7 +153,7 @@ void use_builder(const Context& context, const Use& use) {
             : pin(use.run, registry_settings(server, image::Reference::parse(use.run).registry),
                   context.interrupted);
     const auto name = use.name.empty() ? stack_name(use.image) : use.name;
-    auto stack = put_stack(context, name, found.reference, run,
+    auto stack = use_stack(context, name, found.reference, run,
                            use.app.empty() ? Current::yes : Current::no);
     if (!use.app.empty()) set_stack(context, use.app, name);
     if (context.json) {

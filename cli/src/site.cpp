@@ -3,6 +3,7 @@
 #include "api_client.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -28,11 +29,20 @@ Value current_stack(const Context& context) {
                       "Make one with: slipway stack create debian-12");
 }
 
-Value put_stack(const Context& context, const std::string& name, const std::string& build,
+// Names may have slashes in them, which no path of a URL takes.
+Value find_stack(const Context& context, const std::string& name) {
+    for (const auto& stack : context.api().list(api_path({"stacks"}), "stacks"))
+        if (base::json::find_string(stack, "name") == name) return stack;
+    throw base::Error(base::ErrorKind::not_found, "there is no stack " + base::quoted(name),
+                      "slipway stack list shows those that are there.");
+}
+
+Value use_stack(const Context& context, const std::string& name, const std::string& build,
                 const std::string& run, Current current) {
     const Value stack{
-        {"stack", {{"build", build}, {"run", run}, {"current", current == Current::yes}}}};
-    return member(context.api().put(api_path({"stacks", name}), stack), "stack");
+        {"stack",
+         {{"name", name}, {"build", build}, {"run", run}, {"current", current == Current::yes}}}};
+    return member(context.api().post(api_path({"stacks"}), stack), "stack");
 }
 
 } // namespace cli

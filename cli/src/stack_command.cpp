@@ -31,14 +31,14 @@ void use(const Context& context, const std::string& name, const std::string& bui
         const auto registry = image::Reference::parse(reference).registry;
         return pin(reference, registry_settings(info, registry), context.interrupted);
     };
-    const auto stack = put_stack(context, name, pinned(build), pinned(run), Current::yes);
+    const auto stack = use_stack(context, name, pinned(build), pinned(run), Current::yes);
     context.json ? print_json(stack) : print_stack(stack);
 }
 
 void create(const Context& context, const std::string& name) {
     const auto made = create_stack(context, server_info(context), name,
                                    [&](const std::string& line) { say(context, line); });
-    const auto stack = put_stack(context, name, made.build, made.run, Current::yes);
+    const auto stack = use_stack(context, name, made.build, made.run, Current::yes);
     if (context.json) return print_json(stack);
     print_line("-----> Builds use " + name + " from now on");
 }
@@ -55,9 +55,7 @@ void list(const Context& context) {
 }
 
 void info(const Context& context, const std::string& name) {
-    const auto stack = name.empty()
-                           ? current_stack(context)
-                           : member(context.api().get(api_path({"stacks", name})), "stack");
+    const auto stack = name.empty() ? current_stack(context) : find_stack(context, name);
     context.json ? print_json(stack) : print_stack(stack);
 }
 

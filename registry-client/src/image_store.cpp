@@ -74,6 +74,7 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
     const auto kept = directory_ / "images" / (reference.digest->hex() + ".json");
     if (fs::exists(kept)) try {
             const auto value = base::json::parse(base::read_file(kept), kept.string());
+            ::utimensat(AT_FDCWD, kept.c_str(), nullptr, 0); // when it was used: the rest leaves
             return {reference, image::Image::parse(base::json::get_string(value, "manifest"),
                                                    base::json::get_string(value, "config"))};
         } catch (const base::Error&) { // damaged on the disk: asked for again

@@ -38,7 +38,7 @@ class BuildRun {
     LiveBuild& build_;
     std::size_t records_ = 0;
     bool started_ = false;
-    bool over_ = false; // its outcome was taken
+    bool over_ = false;     // its outcome was taken
     base::SecretMask mask_; // of the job's secrets: nothing else of the build is kept or told
 };
 

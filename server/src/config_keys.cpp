@@ -1,92 +1,12 @@
 #include "config_keys.h"
 
-#include "config_values.h"
+#include "config_key_kinds.h"
 
 #include <algorithm>
 #include <cctype>
 
 namespace server {
 namespace {
-
-using std::filesystem::path;
-
-template <class Get>
-Key text(std::string name, Get get, std::string meaning) {
-    return {std::move(name), "text", std::move(meaning),
-            [get](Config& c, std::string_view text, const path&) { get(c) = text; },
-            [get](const Config& c) { return get(const_cast<Config&>(c)); }};
-}
-
-// A text that must parse as host:port.
-template <class Get>
-Key address(std::string name, Get get, std::string meaning) {
-    auto key = text(name, get, std::move(meaning));
-    key.set = [get](Config& c, std::string_view text, const path&) {
-        parse_address(text);
-        get(c) = text;
-    };
-    return key;
-}
-
-// The same, or nothing at all.
-template <class Get>
-Key optional_address(std::string name, Get get, std::string meaning) {
-    auto key = text(name, get, std::move(meaning));
-    key.set = [get](Config& c, std::string_view text, const path&) {
-        if (!text.empty()) parse_address(text);
-        get(c) = text;
-    };
-    return key;
-}
-
-template <class Get>
-Key choice(std::string name, Get get, std::vector<std::string> words, std::string meaning) {
-    auto key = text(name, get, std::move(meaning));
-    key.type = join(words, " or ");
-    key.set = [get, words](Config& c, std::string_view text, const path&) {
-        get(c) = one_of(text, words);
-    };
-    return key;
-}
-
-template <class Get>
-Key file(std::string name, Get get, std::string meaning) {
-    return {std::move(name), "path", std::move(meaning),
-            [get](Config& c, std::string_view text, const path& base) {
-                get(c) = absolute_path(text, base);
-            },
-            [get](const Config& c) { return get(const_cast<Config&>(c)).string(); }};
-}
-
-template <class Get>
-Key number(std::string name, Get get, std::string meaning, std::uint64_t least = 0) {
-    return {std::move(name), "number", std::move(meaning),
-            [get, least](Config& c, std::string_view text, const path&) {
-                get(c) = parse_number(text, least);
-            },
-            [get](const Config& c) { return std::to_string(get(const_cast<Config&>(c))); }};
-}
-
-template <class Get>
-Key size(std::string name, Get get, std::string meaning) {
-    return {std::move(name), "size", std::move(meaning),
-            [get](Config& c, std::string_view text, const path&) { get(c) = parse_size(text); },
-            [get](const Config& c) { return show_size(get(const_cast<Config&>(c))); }};
-}
-
-template <class Get>
-Key duration(std::string name, Get get, std::string meaning) {
-    return {std::move(name), "duration", std::move(meaning),
-            [get](Config& c, std::string_view text, const path&) { get(c) = parse_duration(text); },
-            [get](const Config& c) { return show_duration(get(const_cast<Config&>(c))); }};
-}
-
-template <class Get>
-Key list(std::string name, Get get, std::string meaning) {
-    return {std::move(name), "list", std::move(meaning),
-            [get](Config& c, std::string_view text, const path&) { get(c) = parse_list(text); },
-            [get](const Config& c) { return join(get(const_cast<Config&>(c)), ","); }};
-}
 
 // config_keys.cpp is read by operators who look for a key: one call a key, in the document's order.
 std::vector<Key> server_keys() {
@@ -284,6 +204,46 @@ std::vector<Key> build_keys() {
     };
 }
 
+std::vector<Key> retention_keys() {
+    return {
+        duration(
+            "retention.builds", [](Config & c) -> auto& { return c.retention.builds; },
+            "How long builds are kept, with their logs; an app's last published one stays."),
+        number(
+            "retention.builds_kept", [](Config & c) -> auto& { return c.retention.builds_kept; },
+            "So many of an app's newest builds stay, however old they are."),
+        duration(
+            "retention.logs", [](Config & c) -> auto& { return c.retention.logs; },
+            "How long the logs of builds are kept."),
+        size(
+            "retention.logs_size", [](Config & c) -> auto& { return c.retention.logs_size; },
+            "Bytes of all logs, at most; the oldest leave first. 0: no limit."),
+        duration(
+            "retention.uploads", [](Config & c) -> auto& { return c.retention.uploads; },
+            "How long uploaded sources are kept that no build waits for."),
+        duration(
+            "retention.caches", [](Config & c) -> auto& { return c.retention.caches; },
+            "How long the cache of an app that is not built is kept."),
+        size(
+            "retention.caches_size", [](Config & c) -> auto& { return c.retention.caches_size; },
+            "Bytes of all caches, at most; those of the apps that were not built for longest leave "
+            "first. 0: no limit."),
+        duration(
+            "retention.buildpacks", [](Config & c) -> auto& { return c.retention.buildpacks; },
+            "How long fetched buildpacks are kept that no build uses."),
+        duration(
+            "retention.layers", [](Config & c) -> auto& { return c.retention.layers; },
+            "How long unpacked layers are kept that belong to no stack and that no build uses."),
+        duration(
+            "retention.notices", [](Config & c) -> auto& { return c.retention.notices; },
+            "How long it is kept what was told to forges and other servers."),
+        size(
+            "retention.free_space", [](Config & c) -> auto& { return c.retention.free_space; },
+            "With less free space in the state directory what is old leaves at once, not once a "
+            "day."),
+    };
+}
+
 std::vector<Key> buildpack_keys() {
     return {
         list(
@@ -351,8 +311,9 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
-                          buildpack_keys(), webhook_keys(), upload_keys(), path_keys()})
+        for (auto part :
+             {server_keys(), http_keys(), registry_keys(), build_keys(), retention_keys(),
+              buildpack_keys(), webhook_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

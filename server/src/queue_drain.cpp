@@ -50,8 +50,7 @@ void Queue::give_back() {
         for (const auto& row : builds_.recover(recover_settings(settings_), settings_.name))
             base::log::info("a build waits for the next start", {{"build", row.id}});
     } catch (const base::Error& error) {
-        base::log::warning("stopped builds could not be put back",
-                           {{"reason", error.describe()}});
+        base::log::warning("stopped builds could not be put back", {{"reason", error.describe()}});
     }
 }
 

@@ -53,7 +53,7 @@ void judge_received(apps::Builds& builds, const QueueSettings& settings) {
 
 apps::RecoverSettings recover_settings(const QueueSettings& settings) {
     return {.most_attempts = settings.most_attempts,
-            .lost_reason = "the server stopped while this build ran",
+            .lost_reason = "the server stopped while this build ran; push again",
             .poison_reason = "it began " + std::to_string(settings.most_attempts) +
                              " times and its worker or the server went down each time"};
 }
@@ -62,8 +62,9 @@ void tell_in_log(const QueueSettings& settings, const apps::Build& row) {
     try {
         BuildLog log(settings.logs_directory / (row.id + ".log"), settings.log_limit + (2u << 20),
                      BuildLog::Begin::after_its_last_line);
-        for (const auto& line :
-             apps::is_over(row.state) ? tell_outcome(row) : tell_restart(row, settings.most_attempts))
+        for (const auto& line : apps::is_over(row.state)
+                                    ? tell_outcome(row)
+                                    : tell_restart(row, settings.most_attempts))
             log.append(line);
         log.finish();
     } catch (const std::exception& error) {

@@ -58,8 +58,7 @@ std::string Repositories::run_git(std::vector<std::string> arguments) const {
     command.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
                            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"};
     command.run_as = run_as(owner_);
-    auto result =
-        base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
+    auto result = base::run(std::move(command), base::Stop{}.within(std::chrono::seconds(30)));
     if (!result.status.ok())
         throw base::Error(base::ErrorKind::internal, "git could not work on the repository: " +
                                                          base::printable(base::trim(result.error)));

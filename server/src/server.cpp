@@ -1,11 +1,11 @@
 #include "server/server.h"
 
-#include "control.h"
 #include "door.h"
 #include "http_listeners.h"
 #include "jobs.h"
 #include "local_listener.h"
 #include "registry_child.h"
+#include "retention.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
 
@@ -197,7 +197,6 @@ void write_addresses(const Site& site, const std::string& metrics) {
 struct Listeners {
     SshListener ssh;
     LocalListener door;
-    LocalListener control;
     HttpListeners http;
     api::Api& api;
 };
@@ -212,7 +211,6 @@ void run(Listeners& listeners, Queue& queue, const Config& config, const base::S
         ssh_ended.request();
     });
     threads.start([&](const base::Stop&) { listeners.door.run(quiet.stop()); });
-    threads.start([&](const base::Stop&) { listeners.control.run(quiet.stop()); });
     threads.start([&](const base::Stop&) {
         listeners.http.run(quiet.stop(), http_end.stop());
         http_ended.request();
@@ -282,7 +280,6 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     public_url(config, http.web),
                     &webhooks};
     api::Api api(site, metrics);
-    Control control(site);
     SshListener* ssh_listener = nullptr;
     Door door(site,
               [&ssh_listener](pid_t child_pid) { ssh_listener->note_authenticated(child_pid); });
@@ -290,11 +287,13 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         SshListener(std::move(ssh), ssh_settings(config, state, site, user)),
         LocalListener(wire::listen_at(state.door_socket(), 0660, user.gid), {user.uid},
                       [&](auto&... arguments) { return door.answer(arguments...); }),
-        LocalListener(wire::listen_at(state.control_socket(), 0600), {},
-                      [&](auto&... arguments) { return control.answer(arguments...); }),
-        HttpListeners(config, api, std::move(http), wire::listen_at(state.api_socket(), 0600)),
+        HttpListeners(config, api, std::move(http), wire::listen_at(state.control_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
+    base::TaskGroup chores;
+    chores.start([&](const base::Stop& stop) {
+        keep_pruning({config.retention, state, *store}, stop);
+    });
     write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);
 }

@@ -29,7 +29,7 @@ start_server
 
 check 'after the restart no build is shown as running' '
     slipway --json builds list | jq -e "[.builds[].state] | index(\"running\") == null and index(\"queued\") == null"
-    slipway --json builds list --app victim | jq -e ".builds[0].state == \"broken\" or .builds[0].state == \"cancelled\""
+    slipway --json builds list --app victim | jq -e ".builds[0].state == \"lost\""
     slipway --json builds list --app hello | jq -e ".builds[0].state == \"published\""
 '
 check 'the repository is as it was' '

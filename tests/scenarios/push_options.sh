@@ -42,7 +42,7 @@ check 'a value of a refused option is not repeated, and a reserved name is refus
 '
 check 'what would be a header or a command elsewhere is one value here' '
     push_with shop "env.COLOUR=;x=1 \$(id) \`id\` \"q\"" verbose
-    expect "Variables given: .*COLOUR" "$work/shop.push"
+    expect "Variables: .*COLOUR" "$work/shop.push"
     refute "uid=" "$work/shop.push"
     same "$(last_build shop .state)" published
 '
@@ -57,7 +57,7 @@ check 'a variable of one build is that build alone'"'"'s' '
 check 'verbose tells what each buildpack said' '
     new_commit shop
     push_with shop verbose
-    expect "never .*no .exit code" "$work/shop.push"
+    expect "test/never.*: fail" "$work/shop.push"
 '
 check 'a dry run builds nothing and moves no branch' '
     before=$(remote_head shop)

@@ -144,7 +144,7 @@ check 'no process shows the value in its arguments or its environment while a bu
     absent "$work/processes"
     wait "$pusher"
 '
-check 'a rotation keeps every value, and a key file that others may read stops the start' '
+check 'a rotation keeps every value and forgets the old key' '
     old=$(cat "$state/secrets.key")
     api POST /v1/variables/rotate >"$work/answer"
     [ "$(cat "$state/secrets.key")" != "$old" ]

@@ -1,103 +1,11 @@
 // The queue with a worker that does as it is told (fake_worker). FIFOs say where each one is: no
 // test waits for a time.
-#include "server/queue.h"
-
-#include "base/error.h"
-#include "base/fd.h"
-#include "base/temp_dir.h"
-
-#include <catch2/catch.hpp>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
+#include "queue_site.h"
 
 using apps::BuildState;
 using base::ErrorKind;
 
-namespace {
-
-class Site {
-  public:
-    explicit Site(std::size_t workers, std::size_t longest = 50,
-                  std::chrono::seconds time = std::chrono::seconds(1800)) {
-        store->add_app({"shop", 1});
-        store->add_app({"blog", 1});
-        server::QueueSettings settings;
-        settings.workers = workers;
-        settings.longest = longest;
-        settings.worker.program = SLIPWAY_SOURCE_DIR "/tests/server/fake_worker";
-        settings.worker.grace = std::chrono::milliseconds(300);
-        settings.logs_directory = directory.path();
-        settings.make_job = [this, time](const apps::Build& build, const builder::Source& source) {
-            builder::Job job;
-            job.id = build.id;
-            job.app = build.app;
-            job.source = source;
-            job.environment["FAKE"] = directory.path().string();
-            job.limits.time = time;
-            return job;
-        };
-        settings.clean_up = [this](const builder::Job&) { ++cleaned; };
-        queue.emplace(*store, settings);
-    }
-
-    std::shared_ptr<server::LiveBuild> submit(const std::string& app) {
-        return queue->submit({app, "refs/heads/main", std::string(40, 'a'), "ann",
-                              builder::GitTree{"/nowhere", std::string(40, 'a'), {}}});
-    }
-    void set_mode(const std::string& app, const std::string& mode) {
-        base::write_file(directory.path() / (app + ".mode"), mode);
-    }
-    // The worker of this app will stop there until let_go().
-    void make_gate(const std::string& app, const std::string& gate) {
-        REQUIRE(::mkfifo((directory.path() / (app + gate)).c_str(), 0600) == 0);
-    }
-    // Returns once a worker stands at the gate; it goes on when the descriptor is closed.
-    base::UniqueFd meet_at(const std::string& app, const std::string& gate) {
-        return base::open_file(directory.path() / (app + gate), O_WRONLY);
-    }
-    std::string order(const std::string& app) {
-        return base::read_file(directory.path() / (app + ".order"));
-    }
-
-    base::TempDir directory{"queue"};
-    std::unique_ptr<apps::Store> store = apps::open_sqlite_store(directory.path() / "slipway.db");
-    std::atomic<int> cleaned = 0;
-    std::optional<server::Queue> queue;
-};
-
-// Returns once the log holds `text`: what a worker said reaches it a moment later.
-void wait_for_words(server::LiveBuild& build, std::string_view text) {
-    const auto follower = build.log().follow();
-    for (;;) {
-        follower->clear();
-        if (build.log().read(0).text.find(text) != std::string::npos) return;
-        pollfd fd{follower->fd(), POLLIN, 0};
-        REQUIRE(::poll(&fd, 1, 60'000) == 1);
-    }
-}
-
-// Reads the whole log, until the build has ended.
-std::string follow(server::LiveBuild& build, std::uint64_t offset = 0) {
-    const auto follower = build.log().follow();
-    std::string text;
-    for (;;) {
-        follower->clear();
-        const auto piece = build.log().read(offset);
-        text += piece.text;
-        offset = piece.next;
-        if (piece.over) return text;
-        pollfd fd{follower->fd(), POLLIN, 0};
-        if (piece.text.empty()) ::poll(&fd, 1, -1);
-    }
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-} // namespace
+using namespace queue_site;
 
 TEST_CASE("a published build has its row, its log and the lines for the pusher") {
     Site site(1);
@@ -148,7 +56,7 @@ TEST_CASE("two pushes of one app build one after the other, in order") {
     const auto first = site.submit("shop");
     auto gate = site.meet_at("shop", ".hold");
     const auto second = site.submit("shop");
-    CHECK(has(second->log().read(0).text, "-----> Waiting for 1 earlier build\n"));
+    wait_for_words(*second, "-----> 1 build before this one\n");
     CHECK(site.store->find_build(second->id())->state == BuildState::queued);
     gate.reset();
     follow(*first);
@@ -208,15 +116,41 @@ TEST_CASE("a push whose branch another one moved is not built: git would refuse 
     };
     const auto first = push('b', 'a');
     auto gate = site.meet_at("shop", ".hold");
-    const auto overtaken = push('c', 'a'), next = push('d', 'b');
+    const auto overtaken = push('c', 'a');
     gate.reset();
     CHECK(has(follow(*overtaken), "another push moved the branch first"));
-    site.meet_at("shop", ".hold").reset();
-    follow(*first);
-    follow(*next);
     CHECK(first->ended()->state == BuildState::published);
     CHECK(overtaken->ended()->state == BuildState::cancelled);
+    const auto next = push('d', 'b');
+    site.meet_at("shop", ".hold").reset();
+    follow(*next);
     CHECK(next->ended()->state == BuildState::published);
+}
+
+TEST_CASE("the newest push takes the turn of an older one that waits, and its pusher is told") {
+    Site site(1);
+    site.make_gate("shop", ".hold");
+    const auto running = site.submit("shop");
+    auto gate = site.meet_at("shop", ".hold");
+    const auto older = site.submit("shop");
+    auto elsewhere = Site::submission("shop");
+    elsewhere.ref = "refs/heads/other";
+    const auto other_branch = site.queue->submit(elsewhere);
+    const auto newer = site.submit("shop");
+    CHECK(has(follow(*older), " !     The build was superseded: a newer push of main took its "
+                              "turn: build " +
+                                  newer->id() + "\n"));
+    CHECK(older->ended()->state == BuildState::superseded);
+    CHECK(site.row(*older).state == BuildState::superseded);
+    CHECK(site.row(*other_branch).state == BuildState::queued);
+    CHECK(site.row(*running).state == BuildState::running);
+    gate.reset();
+    follow(*running);
+    site.meet_at("shop", ".hold").reset();
+    follow(*other_branch);
+    site.meet_at("shop", ".hold").reset();
+    follow(*newer);
+    CHECK_FALSE(has(site.order("shop"), older->id()));
 }
 
 TEST_CASE("a waiting build is cancelled at once and never starts") {
@@ -272,27 +206,47 @@ TEST_CASE("a full queue and one that stops take nothing more") {
     CHECK(kind() == ErrorKind::unavailable);
 }
 
-TEST_CASE("draining finishes what was accepted") {
-    Site site(1);
-    const auto first = site.submit("shop"), second = site.submit("shop"),
-               third = site.submit("blog");
-    site.queue->drain({});
-    for (const auto& build : {first, second, third})
-        CHECK(site.store->find_build(build->id())->state == BuildState::published);
-}
-
-TEST_CASE("what a drain cannot wait for is broken, and says that the server stopped") {
+TEST_CASE("a drain waits for what runs; what waits stays for the next start where it can") {
     Site site(1);
     site.make_gate("shop", ".hold");
     const auto running = site.submit("shop");
-    const auto gate = site.meet_at("shop", ".hold");
-    const auto waiting = site.submit("blog");
-    site.queue->drain(base::Stop{}.within(std::chrono::seconds(0)));
-    for (const auto& build : {running, waiting}) {
-        const auto row = site.store->find_build(build->id());
-        CHECK(row->state == BuildState::broken);
-        CHECK(has(row->reason, "the server stopped"));
+    auto gate = site.meet_at("shop", ".hold");
+    const auto push = site.submit("blog");
+    const auto kept = site.queue->submit(Site::durable("shop"));
+    gate.reset();
+    site.queue->drain({});
+    CHECK(site.row(*running).state == BuildState::published);
+    CHECK(site.row(*push).state == BuildState::lost);
+    CHECK(has(follow(*push), " !     The build was lost: the server stopped before this build "
+                             "began\n       Push again.\n"));
+    CHECK(site.row(*kept).state == BuildState::queued);
+    CHECK(has(follow(*kept), "this build begins when it is back"));
+
+    std::filesystem::remove(site.directory.path() / "shop.hold");
+    site.restart();
+    if (const auto again = site.queue->find(kept->id())) follow(*again);
+    CHECK(site.row(*kept).state == BuildState::published);
+    CHECK(site.row(*kept).attempt == 1);
+}
+
+TEST_CASE("what a drain cannot wait for is lost, or begins again with the server") {
+    Site site(2);
+    site.make_gate("shop", ".hold");
+    site.make_gate("blog", ".hold");
+    const auto pushed = site.submit("shop");
+    const auto kept = site.queue->submit(Site::durable("blog"));
+    {
+        const auto gates = std::pair(site.meet_at("shop", ".hold"), site.meet_at("blog", ".hold"));
+        site.queue->drain(base::Stop{}.within(std::chrono::seconds(0)));
     }
+    CHECK(site.row(*pushed).state == BuildState::lost);
+    CHECK(has(site.row(*pushed).reason, "the server stopped"));
+    CHECK(site.row(*kept).state == BuildState::queued);
+    std::filesystem::remove(site.directory.path() / "blog.hold");
+    site.restart();
+    if (const auto again = site.queue->find(kept->id())) follow(*again);
+    CHECK(site.row(*kept).state == BuildState::published);
+    CHECK(site.row(*kept).attempt == 2);
 }
 
 TEST_CASE("an app with a build, waiting or running, is known to be busy") {

@@ -40,7 +40,7 @@ expect() {
 }
 field() { python3 -c 'import json,sys; print(json.load(sys.stdin)'"$1"')'; }
 state_of() { slipway --json builds info "$1" | field '["state"]'; }
-newest() { slipway --json builds list | field '["builds"][0]["build"]'; }
+newest() { slipway --json builds list | field '["builds"][0]["id"]'; }
 
 user=
 if [ "$(id -u)" -eq 0 ]; then user='ssh.user = "nobody"'; fi
@@ -204,7 +204,7 @@ repository=$state/repositories/shop.git
 touch "$repository/refs/heads/main.lock" "$repository/packed-refs.lock" "$repository/HEAD.lock"
 mkdir -p "$repository/objects/tmp_objdir-incoming-x/pack" "$state/builds/$build/left"
 start
-[ "$(state_of "$build")" = broken ] || fail "after the restart the build is $(state_of "$build")"
+[ "$(state_of "$build")" = lost ] || fail "after the restart the build is $(state_of "$build")"
 slipway builds info "$build" | grep -q "the server stopped while this build ran" || fail "no reason"
 [ -z "$(find "$repository" "$state/builds" -name '*.lock' -o -name 'tmp_objdir*' -o -name left)" ] ||
     fail "litter was left"

@@ -133,18 +133,18 @@ void write_platform(const Job& job, const Workspace& workspace) {
     }
 }
 
-void tell_variables(const Job& job, Reporter& report) {
-    std::string names;
-    for (const auto& [name, value] : job.environment) names += (names.empty() ? "" : ", ") + name;
-    report.body(names.empty() ? "No variables are given" : "Variables given: " + names);
-}
-
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers) {
     if (job.ca_file.empty()) return false;
     const auto own = registry::read_image_file(root_layers, workspace.ca_file_inside.substr(1));
     base::write_file(workspace.ca_file, own + "\n" + base::read_file(job.ca_file));
     return true;
+}
+
+std::string names_of_variables(const std::map<std::string, std::string>& environment) {
+    std::string names;
+    for (const auto& [name, value] : environment) names += (names.empty() ? "" : " ") + name;
+    return names.empty() ? "none" : base::printable(names);
 }
 
 } // namespace builder

@@ -1,7 +1,6 @@
 // What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
 #pragma once
 
-#include "pipeline/reporter.h"
 #include "registry/image_store.h"
 #include "workspace.h"
 
@@ -39,12 +38,12 @@ operator_variables(const std::vector<std::filesystem::path>& root_layers);
 // service bindings: bindings/<name>/<file>.
 void write_platform(const Job& job, const Workspace& workspace);
 
-// Names of the user's variables, without their values.
-void tell_variables(const Job& job, Reporter& report);
-
 // The stack's certificates and the operator's in one file, when the operator gave some.
 // True: workspace.ca_file was written and is to be mounted.
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers);
+
+// "A B", for the log; "none" without any.
+std::string names_of_variables(const std::map<std::string, std::string>& environment);
 
 } // namespace builder

@@ -38,13 +38,6 @@ bool is_download_cache(const LayerRecord& layer) {
 
 } // namespace
 
-Job without_unwanted_cache(Job job) {
-    if (!job.no_cache) return job;
-    job.cache_directory.clear();
-    job.previous.clear();
-    return job;
-}
-
 void keep_after_success(LayerCache& cache, const std::vector<BuildpackRecord>& records,
                         const std::string& bills_diff_id, const Workspace& workspace) {
     for (const auto& record : records)

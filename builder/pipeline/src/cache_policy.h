@@ -17,7 +17,4 @@ void keep_after_success(LayerCache& cache, const std::vector<BuildpackRecord>& r
 void keep_after_failure(LayerCache& cache, const Group& group,
                         const std::vector<BuiltMember>& finished, const Workspace& workspace);
 
-// A job with no_cache, as if it were the app's first: the layers of its image are a cache too.
-Job without_unwanted_cache(Job job);
-
 } // namespace builder

@@ -163,8 +163,8 @@ class Pipeline {
     DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
-        if (job_.verbose) tell_variables(job_, report_);
         const auto seen = variables();
+        if (job_.verbose) report_.body("Variables: " + names_of_variables(job_.environment));
         return detect({.catalog = *catalog_,
                        .sandbox = *sandbox_,
                        .workspace = workspace_,
@@ -238,11 +238,11 @@ class Pipeline {
 
     void restore_layers(const Group& group) {
         cache_.emplace(
-            job_.cache_directory, [&](const std::string& sentence) { report_.body(sentence); },
-            job_.cache_bytes);
+            job_.no_cache ? "" : job_.cache_directory,
+            [&](const std::string& sentence) { report_.body(sentence); }, job_.cache_bytes);
         previous_ = reader_->take(report_);
         const RestoreInput input{.group = group,
-                                 .previous = previous_ ? &previous_->metadata : nullptr,
+                                 .previous = knows_previous() ? &previous_->metadata : nullptr,
                                  .image_bills = previous_bills(),
                                  .workspace = workspace_,
                                  .user = user_};
@@ -252,10 +252,14 @@ class Pipeline {
         for (const auto& layer : restored.layers) report_.body(layer);
     }
 
+    // Without a cache buildpacks make everything anew; equal layers are not sent twice all the
+    // same.
+    bool knows_previous() const { return previous_ && !job_.no_cache; }
+
     // The last image's bills of materials: from the cache when it is that image's, else from the
     // registry.
     std::filesystem::path previous_bills() {
-        if (!previous_ || previous_->metadata.bills.empty()) return {};
+        if (!knows_previous() || previous_->metadata.bills.empty()) return {};
         if (cache_->bills_diff_id() == previous_->metadata.bills) return cache_->bills() / "launch";
         const auto* target = std::get_if<RegistryTarget>(&job_.target);
         try {
@@ -378,7 +382,7 @@ Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& repor
     const base::Stop bounded = stop.within(job.limits.time);
     Phase phase = Phase::fetch;
     try {
-        Pipeline pipeline(without_unwanted_cache(job), world, report, bounded);
+        Pipeline pipeline(job, world, report, bounded);
         try {
             return pipeline.run();
         } catch (...) {

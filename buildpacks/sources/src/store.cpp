@@ -22,7 +22,9 @@ Store::Store(fs::path root) : root_(std::move(root)) {
 
 std::optional<fs::path> Store::find(const std::string& name) const {
     auto tree = root_ / "trees" / name;
-    if (!fs::exists(tree)) return std::nullopt;
+    // Its time is that of its last use: what is not used leaves after a while.
+    if (::utimensat(AT_FDCWD, tree.c_str(), nullptr, 0) != 0 && !fs::exists(tree))
+        return std::nullopt;
     return tree;
 }
 
@@ -59,6 +61,7 @@ base::UniqueFd Store::lock(const std::string& name, const base::Stop& stop) cons
         if (stop.wait(std::chrono::milliseconds(20)))
             stop.throw_if_over("waiting for another build to fetch a buildpack");
     }
+    ::futimens(file.get(), nullptr); // when what it guards was used
     return file;
 }
 

@@ -83,6 +83,19 @@ struct Config {
         std::string classic_stack;
         std::uint64_t cache_size = 5ull << 30;
     } build;
+    struct Retention {
+        std::chrono::seconds builds{90 * 24 * 3600};
+        std::uint64_t builds_kept = 20;
+        std::chrono::seconds logs{30 * 24 * 3600};
+        std::uint64_t logs_size = 5ull << 30;
+        std::chrono::seconds uploads{24 * 3600};
+        std::chrono::seconds caches{30 * 24 * 3600};
+        std::uint64_t caches_size = 0;
+        std::chrono::seconds buildpacks{30 * 24 * 3600};
+        std::chrono::seconds layers{7 * 24 * 3600};
+        std::chrono::seconds notices{30 * 24 * 3600};
+        std::uint64_t free_space = 1ull << 30;
+    } retention;
     struct Buildpacks {
         std::vector<std::string> allowed_private_hosts;
         std::string submodules = "no";

@@ -37,8 +37,8 @@ class LiveBuild {
     friend class BuildRun;
     struct Progress {
         apps::Build row;
-        std::int64_t fence = 0;   // of our lease; 0: we hold none
-        base::StopSource cancel;  // of this attempt
+        std::int64_t fence = 0;  // of our lease; 0: we hold none
+        base::StopSource cancel; // of this attempt
         std::string cancelled_because;
         bool lease_lost = false;
         bool server_stops = false; // a cancel by the server itself, not by a person

@@ -50,7 +50,7 @@ struct QueueSettings {
     std::size_t workers = 1;
     std::size_t longest = 50;         // waiting builds
     std::size_t longest_of_owner = 0; // of these, one owner's; 0: no limit of its own
-    std::string name = "local"; // of this server in the table: the same one after its restart
+    std::string name = "local";       // of this server in the table: the same one after its restart
     std::chrono::milliseconds lease{15'000};
     int most_attempts = 3; // of a build that takes its worker down
     builder::WorkerCommand worker;

@@ -43,17 +43,16 @@ std::string parse_image(const Value& wanted, const std::string& field) {
     }
 }
 
-void use_stack(Api& api, Call& call) {
-    const auto wanted = open_envelope(call.read_json(), "stack");
-    const apps::Stack stack{call.parameter("stack"), parse_image(wanted, "build"),
-                            parse_image(wanted, "run"), find_flag(wanted, "current", true)};
-    if (stack.name.size() > 64 || base::printable(stack.name) != stack.name)
+Value use_stack(Api& api, const Value& wanted, const std::string& name) {
+    const apps::Stack stack{name, parse_image(wanted, "build"), parse_image(wanted, "run"),
+                            find_flag(wanted, "current", true)};
+    if (stack.name.empty() || stack.name.size() > 64 || base::printable(stack.name) != stack.name)
         throw FieldError("stack", "this is no name for a stack",
                          "Use up to 64 printable characters.");
     api.site().store.use_stack(stack);
     base::log::info(stack.current ? "a stack is used from now on" : "a stack was added",
                     {{"stack", stack.name}, {"build", stack.build}, {"run", stack.run}});
-    call.send(envelope(200, "stack", shape_stack(stack)));
+    return shape_stack(stack);
 }
 
 } // namespace
@@ -63,8 +62,17 @@ void add_stack_routes(http::Router& router, Api& api) {
             [&](Call& call) { list_stacks(api, call); });
     api.add(router, Access::server, "GET", "/v1/stacks/{stack}",
             [&](Call& call) { show_stack(api, call); });
-    api.add(router, Access::server, "PUT", "/v1/stacks/{stack}",
-            [&](Call& call) { use_stack(api, call); });
+    api.add(router, Access::server, "PUT", "/v1/stacks/{stack}", [&](Call& call) {
+        const auto wanted = open_envelope(call.read_json(), "stack");
+        call.send(envelope(200, "stack", use_stack(api, wanted, call.parameter("stack"))));
+    });
+    // A builder's stack is called like its image, with slashes, which no path takes.
+    api.add(router, Access::server, "POST", "/v1/stacks", [&](Call& call) {
+        const auto wanted = open_envelope(call.read_json(), "stack");
+        api.send_once(call, [&] {
+            return envelope(201, "stack", use_stack(api, wanted, get_text(wanted, "name")));
+        });
+    });
 }
 
 } // namespace server::api

@@ -170,7 +170,7 @@ DetectedGroup detect(const DetectInput& input, Reporter& report, const base::Sto
         tried.push_back({.elements = groups[i]});
         if (auto group = GroupTrial(input, detections, tried.back()).run()) {
             report.send(Record{"detection", render_record(input, detections, tried, &*group)});
-            if (input.verbose) tell_answers(detections, report);
+            if (input.verbose) describe(detections, report);
             for (const auto* members : {&group->extensions, &group->buildpacks})
                 for (const auto& member : *members)
                     tell(*member.buildpack, detections.of(*member.buildpack).detection.name,

@@ -41,7 +41,7 @@ struct DetectInput {
     std::string execution_env = "production";
     std::string rule; // who decided about the order, for the record
     enum class Order { automatic, given } order = Order::automatic; // given: one group, by name
-    bool verbose = false; // tell what each one said, also when a group passes
+    bool verbose = false; // what each buildpack said is in the log on success too
 };
 
 // Throws Error{invalid_input} when no group passes, the table of reasons being in the log then.

@@ -156,10 +156,13 @@ std::string render_record(const DetectInput& input, const Detections& detections
     return base::json::render(record);
 }
 
-void tell_answers(const Detections& detections, Reporter& report) {
+void describe(const Detections& detections, Reporter& report) {
     for (const auto& answer : detections.all()) {
-        report.body(padded(answer.buildpack->info().id, 22) + verdict_for_people(answer));
-        for (const auto& line : lines_of(answer.detection.output)) report.body("    " + line);
+        report.body(answer.buildpack->info().full_name() + ": " + std::string(name_of(answer)) +
+                    (answer.reason.empty() ? "" : ", it " + answer.reason));
+        const auto lines = lines_of(answer.detection.output);
+        for (std::size_t i = 0; i < std::min(lines.size(), most_lines); ++i)
+            report.body("  " + lines[i]);
     }
 }
 

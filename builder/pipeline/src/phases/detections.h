@@ -43,8 +43,8 @@ struct TriedGroup {
 // The record as JSON, and the same for a person after no group passed.
 std::string render_record(const DetectInput& input, const Detections& detections,
                           const std::vector<TriedGroup>& tried, const DetectedGroup* chosen);
-// What each of them said, in few lines.
-void tell_answers(const Detections& detections, Reporter& report);
+// What each of them said, when one was found.
+void describe(const Detections& detections, Reporter& report);
 void explain(const Detections& detections, const std::vector<TriedGroup>& tried, Reporter& report);
 
 } // namespace builder

@@ -1,0 +1,18 @@
+// The parts of a prune (retention.h), each for one kind of thing.
+#pragma once
+
+#include "retention.h"
+
+namespace server {
+
+std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run);
+std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run);
+std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_run);
+std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run);
+std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run);
+std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run);
+
+// Apparent bytes of a file or a tree; links are not followed. 0 for what is not there.
+std::uint64_t bytes_of(const std::filesystem::path& path);
+
+} // namespace server

@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# The server kills itself at every failpoint there is (base/failpoint.h), is started again, and is
+# held against the promise: nothing that was acknowledged is lost, every row is true within 30 s,
+# and nothing is left of what died. Then at random moments, under load.
+. "$(dirname "$0")/lib.sh"
+
+configure 'build.workers = 2'
+start_server
+use_tiny_stack
+api() {
+    local socket=$state/run/control.sock
+    [ ! -S "$state/run/api.sock" ] || socket=$state/run/api.sock
+    curl -sS --max-time 60 --unix-socket "$socket" "$@"
+}
+script_app crash <<<'echo built'
+push crash >/dev/null 2>&1
+"$bin/slipwayd" --list-failpoints >"$work/failpoints"
+
+# ---------------------------------------------------------------- what must hold
+
+open_builds() {
+    slipway --json builds list --limit 1000 |
+        jq -r '.builds[] | select(.state | IN("received", "queued", "running", "exporting")) | .build'
+}
+no_build_is_open() { [ -z "$(open_builds)" ]; }
+
+rows_are_true() {
+    wait_until 30 "every build has ended" no_build_is_open
+    slipway --json builds list --limit 1000 >"$work/builds"
+    # What failed says why.
+    jq -e '[.builds[] | select(.state != "published" and (.reason // "") == "")] == []' "$work/builds"
+}
+images_can_be_pulled() { # of the newest builds: the older ones were looked at before
+    local reference
+    for reference in $(jq -r '[.builds[] | select(.state == "published")][:4][].reference' "$work/builds"); do
+        skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$reference" >"$work/digest"
+        same "$(cat "$work/digest")" "${reference##*@}"
+    done
+}
+repositories_are_whole() {
+    local repository
+    for repository in "$state"/repositories/*.git; do
+        git -c safe.directory='*' --git-dir="$repository" fsck --strict --connectivity-only
+        [ -z "$(find "$repository" -name 'tmp_objdir-*' -o -name '*.lock')" ] ||
+            fail "litter in $repository"
+    done
+}
+no_build_left_files() {
+    [ -z "$(find "$state/builds" -mindepth 1 | head -n 5)" ] || { find "$state/builds" | head; fail 'directories'; }
+    local file id
+    for file in "$state"/logs/*.log; do
+        id=$(basename "$file" .log)
+        jq -e --arg id "$id" 'any(.builds[]; .build == $id)' "$work/builds" >/dev/null ||
+            fail "$file belongs to no build"
+    done
+    [ -z "$(find "$state/uploads" -type f -name '*.draft*' 2>/dev/null)" ] || fail 'a draft of an upload'
+}
+only_the_server_runs() { ! pgrep -f "$bin/slipway-worker" -P "$server_pid" >/dev/null; }
+
+# What git said and what the repository says are the same.
+push_is_true() { # NAME STATUS BEFORE
+    if [ "$2" -eq 0 ]; then
+        same "$(remote_head "$1")" "$(git -C "$work/$1" rev-parse main)"
+    else
+        # Refused, or the answer was lost: the ref may have moved, but only to what was published.
+        local head
+        head=$(remote_head "$1")
+        [ "$head" = "$3" ] ||
+            jq -e --arg c "$head" 'any(.builds[]; .commit == $c and .state == "published")' "$work/builds"
+    fi
+}
+everything_holds() {
+    rows_are_true
+    images_can_be_pulled
+    repositories_are_whole
+    wait_until 10 "no build left a directory" no_directories
+    no_build_left_files
+    wait_until 10 "no worker is left" only_the_server_runs
+}
+no_directories() { [ -z "$(find "$state/builds" -mindepth 1 2>/dev/null | head -n 1)" ]; }
+
+# ---------------------------------------------------------------- every failpoint
+
+# The archive's door, where the server has it.
+has_uploads() {
+    api http://slipway/v1/openapi.json 2>/dev/null |
+        jq -e '.paths["/v1/apps/{app}/builds"].post' >/dev/null 2>&1
+}
+upload() { # NAME: 201 with a build means that it was acknowledged
+    mkdir -p "$work/tree"
+    cp -a "$work/crash/build.sh" "$work/crash/web.sh" "$work/crash/public" "$work/tree/"
+    date +%s%N >"$work/tree/public/now"
+    tar -C "$work/tree" -czf "$work/tree.tar.gz" .
+    api -o "$work/$1.answer" -w '%{http_code}' --data-binary "@$work/tree.tar.gz" \
+        -H 'Content-Type: application/gzip' "http://slipway/v1/apps/crash/builds" >"$work/$1.status" || true
+}
+has_detach() {
+    commit crash "can it be detached?"
+    GIT_SSH_COMMAND=$(ssh_command dev) git -C "$work/crash" push -o detach slipway main >"$work/probe" 2>&1
+}
+door_of() { # FAILPOINT
+    case $1 in
+        upload_*) echo upload ;;
+        delivery_* | notice_*) echo webhook ;;
+        push_*) echo detach ;;
+        *) echo push ;;
+    esac
+}
+# Does what passes the failpoint; leaves the push's status behind.
+pass() { # DOOR
+    local status=0
+    case $1 in
+        push)
+            PUSH_TIMEOUT=60 push crash >/dev/null 2>&1 || status=$?
+            ;;
+        detach)
+            PUSH_TIMEOUT=60 push crash -o detach main >/dev/null 2>&1 || status=$?
+            ;;
+        upload) upload crash ;;
+    esac
+    echo "$status" >"$work/status"
+}
+restart_after_death() {
+    wait_until 60 "the server dies" has_ended "$server_pid"
+    wait_until 20 "nothing is mounted or running" nothing_is_left
+}
+
+crash_at() { # FAILPOINT DOOR
+    local before
+    commit crash "for $1"
+    before=$(remote_head crash)
+    stop_server
+    SLIPWAY_FAILPOINT=$1 start_server
+    pass "$2"
+    cat "$work/crash.push"
+    restart_after_death
+    start_server
+    everything_holds
+    push_is_true crash "$(cat "$work/status")" "$before"
+    if [ "$2" = upload ] && [ "$(cat "$work/crash.status")" = 201 ]; then
+        jq -e --arg id "$(jq -r .build.id "$work/crash.answer")" \
+            'any(.builds[]; .build == $id and .state == "published")' "$work/builds"
+    fi
+    stop_server
+    start_server
+}
+
+while read -r failpoint; do
+    door=$(door_of "$failpoint")
+    case $door in
+        webhook)
+            echo "skipped here: $failpoint is passed by webhooks"
+            continue
+            ;;
+        upload)
+            has_uploads || { echo "skipped: no upload here for $failpoint"; continue; }
+            ;;
+        detach)
+            has_detach || { echo "skipped: no detached push here for $failpoint"; continue; }
+            ;;
+    esac
+    check "killed at $failpoint ($door), the server comes back with the truth" "
+        crash_at $failpoint $door
+    "
+    # The check was a subshell: the server that it started is a child of the scenario all the same.
+    server_pid=$(jq -r .pid "$state/run/server.json")
+done <"$work/failpoints"
+
+check 'after all of it a push builds as ever' '
+    commit crash again
+    push crash
+    expect "sha256:[0-9a-f]{64}" "$work/crash.push"
+'
+
+# ---------------------------------------------------------------- at random, under load
+
+for app in one two three; do
+    script_app "$app" <<<'echo begin; sleep 0.3; echo end' >/dev/null
+done
+push_all() {
+    local app
+    for app in one two three; do
+        commit "$app" "round $1"
+        PUSH_TIMEOUT=40 push "$app" >/dev/null 2>&1 &
+    done
+}
+round() { # NUMBER
+    local delay
+    push_all "$1"
+    delay=$(awk -v n="$RANDOM" 'BEGIN { print n % 3000 / 1000 }')
+    echo "killed after $delay s"
+    sleep "$delay"
+    kill -KILL "$server_pid"
+    wait || true
+    restart_after_death
+    start_server
+    everything_holds
+    for app in one two three; do
+        head=$(remote_head "$app")
+        [ -z "$head" ] || jq -e --arg c "$head" \
+            'any(.builds[]; .commit == $c and .state == "published")' "$work/builds" >/dev/null ||
+            fail "the branch of $app is at a commit that was not published"
+    done
+}
+for n in $(seq "${SLIPWAY_KILLS:-10}"); do
+    check "killed at a random moment under load, round $n" "round $n"
+    server_pid=$(jq -r .pid "$state/run/server.json")
+done
+
+finish

@@ -1,0 +1,210 @@
+// A state directory as years leave it, made up in a moment: what goes and what never does.
+#include "retention.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/temp_dir.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using apps::BuildState;
+using server::DryRun;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto day = std::chrono::hours(24);
+
+class Years {
+  public:
+    Years() {
+        config.builds = 90 * day;
+        config.builds_kept = 2;
+        config.logs = 30 * day;
+        config.logs_size = 0;
+        store->add_app({"shop", 1});
+        store->add_app({"blog", 1});
+    }
+
+    std::string add_build(const std::string& app, BuildState state, std::chrono::hours age,
+                          std::size_t log_bytes = 100) {
+        apps::Build build;
+        // Ids sort by time; the tests add the oldest first.
+        build.id = apps::new_build_id();
+        build.app = app;
+        build.state = state;
+        build.ref = "refs/heads/" + build.id;
+        build.created = apps::now_milliseconds() - std::chrono::milliseconds(age).count();
+        if (apps::is_over(state)) build.finished = build.created;
+        store->builds().add(build);
+        base::write_file(log_of(build.id), std::string(log_bytes, 'x'));
+        base::write_file(state_directory.logs() / (build.id + ".detection.json"), "{}\n");
+        return build.id;
+    }
+    fs::path log_of(const std::string& id) { return state_directory.log_of(id); }
+    bool has_build(const std::string& id) { return store->builds().find(id).has_value(); }
+
+    void add_file(const fs::path& path, std::chrono::hours age, std::size_t bytes = 1000) {
+        fs::create_directories(path.parent_path());
+        base::write_file(path, std::string(bytes, 'x'));
+        set_age(path, age);
+    }
+    static void set_age(const fs::path& path, std::chrono::hours age) {
+        fs::last_write_time(path, fs::file_time_type::clock::now() - age);
+    }
+    server::PruneReport prune(DryRun dry_run = DryRun::no) {
+        return server::prune({config, state_directory, *store}, dry_run);
+    }
+    static std::uint64_t count(const server::PruneReport& report, const std::string& kind) {
+        return static_cast<std::uint64_t>(
+            std::count_if(report.items.begin(), report.items.end(),
+                          [&](const auto& item) { return item.kind == kind; }));
+    }
+
+    base::TempDir directory{"retention"};
+    server::StateDirectory state_directory{directory.path() / "state", server::own_user(), 0};
+    std::unique_ptr<apps::Store> store = apps::open_sqlite_store(state_directory.database());
+    server::Config::Retention config;
+};
+
+} // namespace
+
+TEST_CASE("old builds leave with their files; the newest ones and the last published one stay") {
+    Years years;
+    const auto published = years.add_build("shop", BuildState::published, 400 * day);
+    const auto old = years.add_build("shop", BuildState::refused, 300 * day);
+    const auto kept = years.add_build("shop", BuildState::refused, 200 * day);
+    const auto newest = years.add_build("shop", BuildState::broken, 190 * day);
+    const auto report = years.prune();
+    CHECK_FALSE(years.has_build(old));
+    CHECK_FALSE(fs::exists(years.log_of(old)));
+    CHECK_FALSE(fs::exists(years.state_directory.logs() / (old + ".detection.json")));
+    for (const auto& id : {published, kept, newest}) CHECK(years.has_build(id));
+    CHECK(Years::count(report, "build") == 1);
+    CHECK(report.items.front().bytes == 103);
+}
+
+TEST_CASE("a dry run says the same and removes nothing") {
+    Years years;
+    for (int i = 0; i < 5; ++i) years.add_build("shop", BuildState::refused, 200 * day);
+    years.add_file(years.state_directory.caches() / "gone" / "file", 1 * day);
+    years.add_file(years.state_directory.buildpack_sources() / "trees" / "t" / "file", 1 * day);
+    Years::set_age(years.state_directory.buildpack_sources() / "trees" / "t", 99 * day);
+    const auto said = years.prune(DryRun::yes);
+    CHECK(years.store->builds().count({}) == 5);
+    CHECK(fs::exists(years.state_directory.caches() / "gone" / "file"));
+    const auto done = years.prune();
+    CHECK(Years::count(said, "build") == 3);
+    for (const auto* kind : {"build", "cache", "buildpack"})
+        CHECK(Years::count(said, kind) == Years::count(done, kind));
+    CHECK_FALSE(fs::exists(years.state_directory.caches() / "gone"));
+    CHECK(years.prune().items.empty());
+}
+
+TEST_CASE("builds that wait or run keep their rows and logs, whatever their age") {
+    Years years;
+    years.config.builds_kept = 0;
+    years.config.logs_size = 1;
+    const auto waiting = years.add_build("shop", BuildState::queued, 400 * day);
+    const auto running = years.add_build("blog", BuildState::queued, 400 * day);
+    REQUIRE(years.store->builds().claim("somebody", 1h));
+    years.prune();
+    for (const auto& id : {waiting, running}) {
+        CHECK(years.has_build(id));
+        CHECK(fs::exists(years.log_of(id)));
+    }
+}
+
+TEST_CASE("logs leave before their builds, by age and by the size of all, the oldest first") {
+    Years years;
+    const auto aged = years.add_build("shop", BuildState::published, 31 * day);
+    const auto older = years.add_build("shop", BuildState::published, 3 * day, 5000);
+    const auto newer = years.add_build("shop", BuildState::published, 2 * day, 5000);
+    years.prune();
+    CHECK_FALSE(fs::exists(years.log_of(aged)));
+    CHECK(years.has_build(aged));
+    CHECK(fs::exists(years.log_of(older)));
+    years.config.logs_size = 6000;
+    const auto report = years.prune();
+    CHECK_FALSE(fs::exists(years.log_of(older)));
+    CHECK(fs::exists(years.log_of(newer)));
+    CHECK(Years::count(report, "log") == 1);
+}
+
+TEST_CASE("a log without a build goes, but not one whose row is just being written") {
+    Years years;
+    years.add_file(years.log_of("b0000000orphan"), 2h);
+    years.add_file(years.log_of("b0000000newone"), 0h);
+    years.prune();
+    CHECK_FALSE(fs::exists(years.log_of("b0000000orphan")));
+    CHECK(fs::exists(years.log_of("b0000000newone")));
+}
+
+TEST_CASE("caches of apps that are not built leave, one that a build is using does not") {
+    Years years;
+    years.add_build("shop", BuildState::published, 40 * day);
+    years.add_build("blog", BuildState::queued, 40 * day);
+    REQUIRE(years.store->builds().claim("somebody", 1h)->build.app == "blog");
+    const auto caches = years.state_directory.caches();
+    years.add_file(caches / "shop" / "metadata.json", 40 * day);
+    years.add_file(caches / "blog" / "metadata.json", 40 * day);
+    const auto report = years.prune();
+    CHECK_FALSE(fs::exists(caches / "shop"));
+    CHECK(fs::exists(caches / "blog" / "metadata.json"));
+    CHECK(Years::count(report, "cache") == 1);
+}
+
+TEST_CASE("caches above their size leave, the least recently built app's first") {
+    Years years;
+    years.config.caches_size = 1500;
+    years.add_build("shop", BuildState::published, 2 * day);
+    years.add_build("blog", BuildState::published, 1 * day);
+    const auto caches = years.state_directory.caches();
+    years.add_file(caches / "shop" / "layer", 1h);
+    years.add_file(caches / "blog" / "layer", 1h);
+    years.prune();
+    CHECK_FALSE(fs::exists(caches / "shop"));
+    CHECK(fs::exists(caches / "blog"));
+}
+
+TEST_CASE("fetched buildpacks and layers stay while any build runs, and leave after it") {
+    Years years;
+    const auto tree = years.state_directory.buildpack_sources() / "trees" / "unused";
+    const auto used = years.state_directory.buildpack_sources() / "trees" / "used";
+    const auto mirror = years.state_directory.buildpack_sources() / "git" / "mirror";
+    const auto layer = years.state_directory.images() / "layers" / "abc";
+    for (const auto& path : {tree, used, mirror, layer}) years.add_file(path / "file", 99 * day);
+    for (const auto& path : {tree, mirror, layer}) Years::set_age(path, 99 * day);
+    // A mirror's last use is that of its lock.
+    years.add_file(years.state_directory.buildpack_sources() / "locks" / "git-mirror", 1 * day);
+    const auto build = years.add_build("shop", BuildState::queued, 0h);
+    const auto claim = years.store->builds().claim("somebody", 1h);
+    years.prune();
+    CHECK(fs::exists(tree));
+    CHECK(fs::exists(layer));
+    auto row = claim->build;
+    row.state = BuildState::published;
+    row.finished = apps::now_milliseconds();
+    years.store->builds().finish(row, claim->fence);
+    years.prune();
+    CHECK_FALSE(fs::exists(tree));
+    CHECK_FALSE(fs::exists(layer));
+    CHECK(fs::exists(used));
+    CHECK(fs::exists(mirror));
+}
+
+TEST_CASE("what another keeper of files tells is in the report") {
+    Years years;
+    std::vector<DryRun> asked;
+    const auto report =
+        server::prune({years.config, years.state_directory, *years.store, {[&](DryRun dry_run) {
+                           asked.push_back(dry_run);
+                           return std::vector<server::PruneItem>{{"upload", "sha256:0", 7, "old"}};
+                       }}},
+                      DryRun::yes);
+    CHECK(asked == std::vector{DryRun::yes});
+    CHECK(report.bytes() == 7);
+}
