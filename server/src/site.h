@@ -4,9 +4,9 @@
 #include "server/config.h"
 #include "server/queue.h"
 
-#include "server/config_vars.h"
 #include "host_keys.h"
 #include "repositories.h"
+#include "server/config_vars.h"
 #include "state_directory.h"
 
 #include "apps/store.h"
