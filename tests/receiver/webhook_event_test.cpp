@@ -160,7 +160,7 @@ TEST_CASE("the generic webhook needs repo, ref and sha; who sends no id gets one
 
 TEST_CASE("a delivery's id that could not stand in a URL is replaced by its hash") {
     for (const std::string& id : {std::string("../../etc"), std::string("a b"), std::string("a\nb"),
-                                 std::string(5000, 'x'), std::string("\xff")})
+                                  std::string(5000, 'x'), std::string("\xff")})
         CHECK(parse_webhook(Forge::generic, {{"x-event", "ping"}, {"x-delivery", id}}, "{}")
                   .delivery == "sha256-" + base::sha256_hex(id));
 }
