@@ -27,11 +27,8 @@ std::filesystem::path Context::state_directory() const {
 }
 
 std::filesystem::path Context::control_socket() const {
-    if (!socket.empty()) return socket;
-    const auto run = state_directory() / "run";
-    // Until control.sock itself speaks HTTP.
-    if (::access((run / "api.sock").c_str(), F_OK) == 0) return run / "api.sock";
-    return run / "control.sock";
+    return socket.empty() ? state_directory() / "run" / "control.sock"
+                          : std::filesystem::path(socket);
 }
 
 Context::Context() = default;

@@ -1,6 +1,5 @@
 #include "server/server.h"
 
-#include "control.h"
 #include "door.h"
 #include "http_listeners.h"
 #include "jobs.h"
@@ -159,7 +158,6 @@ void write_addresses(const Site& site, const std::string& metrics) {
 struct Listeners {
     SshListener ssh;
     LocalListener door;
-    LocalListener control;
     HttpListeners http;
     api::Api& api;
 };
@@ -174,7 +172,6 @@ void run(Listeners& listeners, Queue& queue, const Config& config, const base::S
         ssh_ended.request();
     });
     threads.start([&](const base::Stop&) { listeners.door.run(quiet.stop()); });
-    threads.start([&](const base::Stop&) { listeners.control.run(quiet.stop()); });
     threads.start([&](const base::Stop&) {
         listeners.http.run(quiet.stop(), http_end.stop());
         http_ended.request();
@@ -231,7 +228,6 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     programs.buildpacks,
                     public_url(config, http.web)};
     api::Api api(site, metrics);
-    Control control(site);
     SshListener* ssh_listener = nullptr;
     Door door(site,
               [&ssh_listener](pid_t child_pid) { ssh_listener->note_authenticated(child_pid); });
@@ -239,9 +235,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         SshListener(std::move(ssh), ssh_settings(config, state, site, user)),
         LocalListener(wire::listen_at(state.door_socket(), 0660, user.gid), {user.uid},
                       [&](auto&... arguments) { return door.answer(arguments...); }),
-        LocalListener(wire::listen_at(state.control_socket(), 0600), {},
-                      [&](auto&... arguments) { return control.answer(arguments...); }),
-        HttpListeners(config, api, std::move(http), wire::listen_at(state.api_socket(), 0600)),
+        HttpListeners(config, api, std::move(http), wire::listen_at(state.control_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
     write_addresses(site, metrics_address);

@@ -40,7 +40,7 @@ expect() {
 }
 field() { python3 -c 'import json,sys; print(json.load(sys.stdin)'"$1"')'; }
 state_of() { slipway --json builds info "$1" | field '["state"]'; }
-newest() { slipway --json builds list | field '["builds"][0]["build"]'; }
+newest() { slipway --json builds list | field '["builds"][0]["id"]'; }
 
 user=
 if [ "$(id -u)" -eq 0 ]; then user='ssh.user = "nobody"'; fi

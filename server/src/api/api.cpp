@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <exception>
 
 namespace server::api {
 namespace {
@@ -92,18 +93,24 @@ void Api::add(http::Router& router, Access access, std::string method, std::stri
 void Api::serve(Access access, const Answer& answer, Call& call, const std::string& pattern) {
     const auto begin = std::chrono::steady_clock::now();
     const auto method = call.head().method;
+    std::exception_ptr cut; // half of an answer cannot become an error
     try {
-        admit(access, call, pattern);
-        answer(call);
-    } catch (const Error& error) {
-        fail(call, error);
-    } catch (const std::exception& error) {
-        fail(call, Error(ErrorKind::internal, error.what()));
+        try {
+            admit(access, call, pattern);
+            answer(call);
+        } catch (const Error& error) {
+            fail(call, error);
+        } catch (const std::exception& error) {
+            fail(call, Error(ErrorKind::internal, error.what()));
+        }
+    } catch (...) {
+        cut = std::current_exception();
     }
     const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now() - begin);
     metrics_.count_request(method, pattern, call.status(), time);
     log_answer(call, pattern, time);
+    if (cut) std::rethrow_exception(cut);
 }
 
 void Api::admit(Access access, Call& call, const std::string& pattern) {
@@ -147,13 +154,18 @@ void Api::find_named(Access access, Call& call, const std::string& pattern) {
 }
 
 void Api::fail(Call& call, const Error& error) {
-    const int status = status_of(error);
-    if (status >= 500)
+    // A reader who leaves in the middle is nobody's fault; a server that does is ours.
+    if (call.status() != 0) {
+        base::log::write(
+            error.kind() == ErrorKind::internal ? base::log::Level::error : base::log::Level::debug,
+            "an answer was cut off", {{"request", call.head().id}, {"reason", error.describe()}});
+        throw error;
+    }
+    if (call.exchange().peer_left()) throw error;
+    if (status_of(error) >= 500)
         base::log::error("a request failed",
                          {{"request", call.head().id}, {"reason", error.describe()}});
-    if (error.kind() == ErrorKind::unavailable && !call.status()) metrics_.count_store_error();
-    // Half of an answer cannot become an error: the connection is cut, and the reader sees that.
-    if (call.status() != 0) throw error;
+    if (error.kind() == ErrorKind::unavailable) metrics_.count_store_error();
     call.send(render_error(error, call.head().id));
 }
 

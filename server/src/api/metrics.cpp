@@ -138,8 +138,9 @@ std::string Metrics::render(const Now& now) {
         auto state = state_.lock();
         render_builds(text, *state);
         render_requests(text, *state);
-        text.family("slipway_store_errors_total", "counter",
-                    "Requests that failed at the database.");
+        text.family(
+            "slipway_store_errors_total", "counter",
+            "Requests that failed because the database, or the disk under it, was not there.");
         text.sample({}, static_cast<double>(state->store_errors));
     }
     text.family("slipway_http_connections", "gauge", "Connections of the HTTP listeners.");
