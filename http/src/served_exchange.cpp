@@ -4,6 +4,7 @@
 #include "reply_text.h"
 #include "websocket.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace http {
@@ -89,7 +90,10 @@ void ServedExchange::send(const Reply& reply) {
 void ServedExchange::start(int status, const HeaderList& headers) {
     begin();
     chunked_ = !reader_.is_http_1_0();
-    if (!chunked_) keeps_alive_ = false;
+    const bool closes =
+        std::find(headers.begin(), headers.end(),
+                  std::pair<std::string, std::string>("Connection", "close")) != headers.end();
+    if (!chunked_ || closes) keeps_alive_ = false;
     const auto text = render_head({.status = status,
                                    .framing = chunked_ ? BodyFraming::chunked : BodyFraming::close,
                                    .keep_alive = keeps_alive_,

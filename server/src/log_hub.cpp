@@ -214,7 +214,7 @@ void LogHub::Loop::hear_of(Source& source) {
 // False: the reader is gone.
 bool LogHub::Loop::listen(Reader& reader) {
     char buffer[4096];
-    for (;;) {
+    for (int i = 0; i < pieces_a_turn; ++i) { // who floods us waits as well
         const auto n = reader.connection->try_read(buffer, sizeof buffer);
         if (!n) return drop(reader), false;
         if (*n == 0) return true;
@@ -231,6 +231,7 @@ bool LogHub::Loop::listen(Reader& reader) {
             return drop(reader), false;
         }
     }
+    return true;
 }
 
 void LogHub::Loop::turn(Reader& reader) {

@@ -80,7 +80,8 @@ class Exchange {
 
     // The whole answer at once. HEAD gets no body.
     virtual void send(const Reply& reply) = 0;
-    // An answer whose length is not known: chunked, or up to the close for HTTP/1.0.
+    // An answer whose length is not known: chunked, or up to the close for HTTP/1.0. Say
+    // {"Connection", "close"} before take(): no next request is answered then.
     virtual void start(int status, const HeaderList& headers) = 0;
     virtual void write(std::string_view bytes) = 0;
     virtual void finish() = 0;

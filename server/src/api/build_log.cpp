@@ -52,6 +52,7 @@ void follow(Api& api, Call& call, const Wanted& wanted) {
     const auto live = api.site().queue.find(call.build().id);
     call.start(200,
                {{"Content-Type", wanted.events ? "text/event-stream" : "text/plain; charset=utf-8"},
+                {"Connection", "close"},
                 {"X-Accel-Buffering", "no"}}); // nginx would hold it back
     const bool chunked = call.exchange().framing() == http::Exchange::Framing::chunked;
     LogReader reader{.framing = chunked ? LogFraming::chunked : LogFraming::plain,
