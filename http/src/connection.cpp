@@ -112,6 +112,10 @@ std::optional<std::size_t> SocketConnection::try_read(char* buffer, std::size_t 
     }
 }
 
+void SocketConnection::shut_down() noexcept {
+    ::shutdown(socket_.get(), SHUT_WR);
+}
+
 std::unique_ptr<Connection> with_early_bytes(std::unique_ptr<Connection> connection,
                                              std::string bytes) {
     if (bytes.empty()) return connection;

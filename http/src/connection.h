@@ -36,6 +36,8 @@ class SocketConnection : public Connection {
     std::optional<std::size_t> try_write(std::string_view bytes) noexcept override;
     std::optional<std::size_t> try_read(char* buffer, std::size_t size) noexcept override;
     short wants() const noexcept override { return wants_; }
+    // Nothing more will be written; the client may still be read.
+    virtual void shut_down() noexcept;
 
   protected:
     short wants_ = 0;

@@ -47,7 +47,7 @@ std::string render_head(const AnswerHead& answer, const HeaderList& headers) {
     std::string text = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", answer.status,
                                    std::string_view(reason.data(), reason.size()), date_now());
     for (const auto& [name, value] : headers) {
-        if (is_about_framing(name)) continue;
+        if (answer.status != 101 && is_about_framing(name)) continue; // an upgrade has its own
         if (name.empty() || name.find_first_of(std::string_view(":\r\n \0", 5)) != name.npos ||
             value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos)
             throw base::Error(base::ErrorKind::internal,

@@ -2,8 +2,8 @@
 
 #include "connection.h"
 #include "reply_text.h"
+#include "websocket.h"
 
-#include <sys/socket.h>
 #include <utility>
 
 namespace http {
@@ -138,7 +138,15 @@ bool ServedExchange::settle() {
 }
 
 std::unique_ptr<Connection> ServedExchange::accept_websocket() {
-    return nullptr;
+    if (!asks_for_websocket(head_) || reader_.is_http_1_0()) return nullptr;
+    const auto accept = websocket_accept_key(head_);
+    begin();
+    const auto text = render_head(
+        {.status = 101, .framing = BodyFraming::none},
+        {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Accept", accept}});
+    status_ = 101;
+    stream_.write(text);
+    return hand_over();
 }
 
 } // namespace http

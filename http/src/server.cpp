@@ -5,6 +5,7 @@
 #include "request_reader.h"
 #include "served_exchange.h"
 #include "stream.h"
+#include "tls.h"
 
 #include "base/log.h"
 #include "base/task_group.h"
@@ -47,13 +48,14 @@ bool is_local(int socket) {
 struct Server::State {
     State(base::UniqueFd given_listener, Settings given)
         : listener(std::move(given_listener)), settings(std::move(given)),
+          tls(settings.tls ? std::make_unique<TlsContext>(*settings.tls) : nullptr),
           admission(settings.limits), local(is_local(listener.get())), seed(base::random_hex(4)) {}
 
     // All that the requests of one connection have in common.
     struct Guest {
         std::string address;
         std::optional<uid_t> uid;
-        std::unique_ptr<Connection> connection;
+        std::unique_ptr<SocketConnection> connection;
     };
 
     void accept_one(const base::Stop& stop);
@@ -68,6 +70,7 @@ struct Server::State {
 
     base::UniqueFd listener;
     const Settings settings;
+    const std::unique_ptr<TlsContext> tls; // the accepting thread's
     Admission admission;
     const bool local;
     const std::string seed; // of the requests' ids
@@ -125,7 +128,9 @@ void Server::State::accept_one(const base::Stop& stop) {
     }
     auto place = admission.admit(guest.address);
     if (!place) return refuse(std::move(socket), guest.address);
-    guest.connection = std::make_unique<SocketConnection>(std::move(socket), std::move(place));
+    guest.connection =
+        tls ? tls->accept(std::move(socket), std::move(place))
+            : std::make_unique<SocketConnection>(std::move(socket), std::move(place));
     ++serving;
     try {
         // std::function copies what it holds

@@ -1,7 +1,6 @@
 #include "stream.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 #include <utility>
 
 namespace http {
@@ -14,7 +13,8 @@ constexpr std::chrono::seconds lingering_time{2};
 
 } // namespace
 
-Stream::Stream(std::unique_ptr<Connection> connection, const ServerLimits& limits, base::Stop end)
+Stream::Stream(std::unique_ptr<SocketConnection> connection, const ServerLimits& limits,
+               base::Stop end)
     : connection_(std::move(connection)), limits_(limits), end_(std::move(end)) {}
 
 bool Stream::wait_for_request(const base::Stop& stop) noexcept {
@@ -83,13 +83,9 @@ void Stream::fail_as_left() {
     throw base::Error(base::ErrorKind::unavailable, "the client left");
 }
 
-void Stream::shut_down() noexcept {
-    if (connection_) ::shutdown(connection_->fd(), SHUT_WR);
-}
-
 void Stream::linger() noexcept {
     if (!connection_ || broken_) return;
-    shut_down();
+    connection_->shut_down();
     const auto deadline = end_.within(lingering_time);
     char buffer[16384];
     try {

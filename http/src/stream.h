@@ -2,6 +2,8 @@
 // is. One thread. Private to the server.
 #pragma once
 
+#include "connection.h"
+
 #include "http/server.h"
 
 #include "base/error.h"
@@ -27,7 +29,8 @@ class BadRequest : public base::Error {
 
 class Stream {
   public:
-    Stream(std::unique_ptr<Connection> connection, const ServerLimits& limits, base::Stop end);
+    Stream(std::unique_ptr<SocketConnection> connection, const ServerLimits& limits,
+           base::Stop end);
 
     // Waits for a first byte of a next request without a thought of its rate. False: none came.
     bool wait_for_request(const base::Stop& stop) noexcept;
@@ -42,7 +45,6 @@ class Stream {
 
     // Lets what was sent arrive although the client still sends: a close at once would reset it.
     void linger() noexcept;
-    void shut_down() noexcept;
 
     // Something failed: nothing more can be said to this client.
     bool is_broken() const noexcept { return broken_; }
@@ -59,7 +61,7 @@ class Stream {
     void wait(Pace& pace, const char* doing);
     [[noreturn]] void fail_as_left();
 
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<SocketConnection> connection_;
     const ServerLimits& limits_;
     base::Stop end_;
     Pace reading_;

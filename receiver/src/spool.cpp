@@ -1,5 +1,7 @@
 #include "receiver/spool.h"
 
+#include "hash_beside.h"
+
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
@@ -10,7 +12,6 @@
 #include <cctype>
 #include <cerrno>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::string_view prefix = "sha256:";
-constexpr std::size_t piece = 256u << 10;
 constexpr std::uint64_t window = 8u << 20;
 
 void sync_directory(const fs::path& directory) {
@@ -63,7 +63,6 @@ class Spool::Draft {
 
     void append(std::string_view bytes) {
         base::write_all(file_.get(), bytes);
-        hash_.update(bytes);
         size_ += bytes.size();
         // The disk works while the network does, and the last fsync finds little left to wait for.
         if (size_ - flushed_ < window) return;
@@ -73,7 +72,6 @@ class Spool::Draft {
     }
 
     std::uint64_t size() const { return size_; }
-    std::string digest() { return std::string(prefix) + base::to_hex(hash_.finish()); }
 
     // Before it has a name: a name is a promise that outlives a power cut.
     void sync() const {
@@ -90,7 +88,6 @@ class Spool::Draft {
 
   private:
     base::UniqueFd file_;
-    base::Sha256 hash_;
     std::uint64_t size_ = 0, flushed_ = 0;
 };
 
@@ -127,8 +124,9 @@ Spooled Spool::receive(const Body& body, std::uint64_t announced, std::string_vi
     if (announced > limits.bytes) refuse_size(limits.bytes);
     const auto ends = std::chrono::steady_clock::now() + limits.time;
     Draft draft(directory_);
-    const auto buffer = std::make_unique_for_overwrite<char[]>(piece);
-    while (const auto n = body(buffer.get(), piece)) {
+    HashBeside hash;
+    const auto take = [&](char* buffer, std::size_t size) {
+        const auto n = body(buffer, size);
         if (std::chrono::steady_clock::now() > ends)
             throw Error(ErrorKind::timed_out,
                         "the upload took longer than " +
@@ -136,13 +134,24 @@ Spooled Spool::receive(const Body& body, std::uint64_t announced, std::string_vi
                         "Send it again over a faster connection. The server's operator sets the "
                         "limit: upload.time.");
         stop.throw_if_over("receiving an upload");
-        if (draft.size() + n > limits.bytes) refuse_size(limits.bytes);
-        draft.append({buffer.get(), n});
+        return n;
+    };
+    for (bool more = true; more;) {
+        char* const piece = hash.next_piece();
+        std::size_t filled = 0;
+        for (; more && filled < HashBeside::piece_size;) {
+            const auto n = take(piece + filled, HashBeside::piece_size - filled);
+            more = n > 0;
+            filled += n;
+        }
+        if (draft.size() + filled > limits.bytes) refuse_size(limits.bytes);
+        hash.add(filled);
+        draft.append({piece, filled});
     }
     if (draft.size() == 0)
         throw Error(ErrorKind::invalid_input, "the upload is empty",
                     "Send an archive: tar, tar.gz, tar.zst, tar.xz or zip.");
-    Spooled spooled{draft.digest(), draft.size()};
+    Spooled spooled{std::string(prefix) + base::to_hex(hash.finish()), draft.size()};
     if (!expected.empty() && spooled.digest != parse_checksum(expected))
         throw Error(ErrorKind::invalid_input,
                     "the upload's checksum is " + spooled.digest + ", not " +
@@ -158,6 +167,15 @@ Spooled Spool::receive(const Body& body, std::uint64_t announced, std::string_vi
         throw;
     }
     return spooled;
+}
+
+std::vector<std::string> Spool::list() const {
+    constexpr std::string_view start = "sha256-";
+    std::vector<std::string> digests;
+    for (const auto& entry : fs::directory_iterator(directory_))
+        if (const auto name = entry.path().filename().string(); name.starts_with(start))
+            digests.push_back(std::string(prefix) + name.substr(start.size()));
+    return digests;
 }
 
 bool Spool::remove_unless(std::string_view digest, const std::function<bool()>& is_used) {

@@ -216,6 +216,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     auto http = open_http_sockets(config);
     const auto metrics_address = http.metrics ? http.metrics->address.render() : std::string();
     api::Metrics metrics;
+    UploadStore uploads(config, state, *store);
+    BuildEvents build_events;
     Queue queue(*store, queue_settings(config, state, programs, *store, registry));
     const Site site{config,
                     state,
@@ -229,7 +231,9 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     open_host_keys(state.host_keys()),
                     programs.launcher,
                     programs.buildpacks,
-                    public_url(config, http.web)};
+                    public_url(config, http.web),
+                    uploads,
+                    build_events};
     api::Api api(site, metrics);
     Control control(site);
     SshListener* ssh_listener = nullptr;

@@ -4,9 +4,11 @@
 #include "server/config.h"
 #include "server/queue.h"
 
+#include "build_events.h"
 #include "host_keys.h"
 #include "repositories.h"
 #include "state_directory.h"
+#include "uploads.h"
 
 #include "apps/store.h"
 
@@ -40,6 +42,8 @@ struct Site {
     std::filesystem::path launcher;
     std::vector<std::filesystem::path> buildpacks;
     std::string http_url; // "https://builds.example.com", for links; empty without a listener
+    UploadStore& uploads;
+    BuildEvents& build_events;
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };

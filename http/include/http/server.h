@@ -90,7 +90,8 @@ class Exchange {
     virtual Framing framing() const = 0;
     virtual std::unique_ptr<Connection> take() = 0;
 
-    // RFC 6455. Empty when the request asked for none (nothing was sent then).
+    // RFC 6455. Empty when the request asked for none (nothing was sent then). What the client asks
+    // for wrongly is thrown and answered 400 or 426.
     virtual std::unique_ptr<Connection> accept_websocket() = 0;
 
     virtual bool peer_left() const = 0;
@@ -102,13 +103,14 @@ class Exchange {
 // One chunk of RFC 9112 7.1; the last one for an empty text.
 std::string render_chunk(std::string_view bytes);
 // One unmasked frame of a server: text, close (a 2-byte code first), ping, pong.
-enum class WebSocketOpcode { text = 1, close = 8, ping = 9, pong = 10 };
+enum class WebSocketOpcode { text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 std::string render_frame(WebSocketOpcode opcode, std::string_view payload);
 struct WebSocketFrame {
     WebSocketOpcode opcode = WebSocketOpcode::text;
     std::string payload; // unmasked; fragments put together
 };
-// Takes one whole frame of a client off the front of `bytes`; empty: more is needed. Throws
+// Takes one whole message of a client off the front of `bytes`, or a control frame from between its
+// fragments; empty: more is needed. Whether a text is UTF-8 is not looked at. Throws
 // Error{invalid_input} for what no client may send, Error{limit_exceeded} past `longest`.
 std::optional<WebSocketFrame> take_frame(std::string& bytes, std::size_t longest);
 

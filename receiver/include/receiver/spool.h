@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace receiver {
 
@@ -51,6 +52,7 @@ class Spool {
     // for what is no digest.
     std::filesystem::path file_of(std::string_view digest) const;
     bool has(std::string_view digest) const;
+    std::vector<std::string> list() const; // digests, in no order
     // Asks while no upload can store or record the same bytes; false: still used, it stays.
     bool remove_unless(std::string_view digest, const std::function<bool()>& is_used);
 

@@ -188,6 +188,11 @@ void add_routes(http::Router& router, Api& api) {
     add_build_routes(router, api);
     add_key_routes(router, api);
     add_token_routes(router, api);
+    add_source_routes(router, api);
+    add_new_build_routes(router, api);
+    add_deployment_routes(router, api);
+    add_scalingo_routes(router, api);
+    add_heroku_routes(router, api);
     add_stack_routes(router, api);
 }
 

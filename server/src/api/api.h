@@ -55,6 +55,9 @@ class Api {
     http::Reply render_failure(const base::Error& error, const http::RequestHead& head);
 
     const Site& site() const noexcept { return site_; }
+    // Who a request comes from; for those that bring their token later than in a header.
+    Principal identify(const http::RequestHead& head) { return authentication_.identify(head); }
+    const SessionTokens& sessions() const noexcept { return authentication_.sessions(); }
     Metrics& metrics() noexcept { return metrics_; }
     // From now on /readyz says that the server stops.
     void note_stopping() noexcept { stopping_ = true; }
@@ -74,6 +77,11 @@ class Api {
                    const std::function<http::Reply()>& make);
     // The same for a body that read_json read, answer sent.
     void send_once(Call& call, const std::function<http::Reply()>& make);
+    // The log of a build from its first byte until its end, as text, on an answer that was started.
+    void write_log(Call& call, const std::string& build);
+    // Removes what builds of the call's app keep for one another. Throws Error{already_exists}
+    // while one waits or runs.
+    void clear_cache(Call& call);
 
   private:
     void serve(Access access, const Answer& answer, Call& call, const std::string& pattern);
@@ -98,6 +106,11 @@ void add_app_routes(http::Router& router, Api& api);
 void add_build_routes(http::Router& router, Api& api);
 void add_key_routes(http::Router& router, Api& api);
 void add_token_routes(http::Router& router, Api& api);
+void add_source_routes(http::Router& router, Api& api);
+void add_new_build_routes(http::Router& router, Api& api);
+void add_deployment_routes(http::Router& router, Api& api);
+void add_scalingo_routes(http::Router& router, Api& api);
+void add_heroku_routes(http::Router& router, Api& api);
 void add_stack_routes(http::Router& router, Api& api);
 // All of them.
 void add_routes(http::Router& router, Api& api);

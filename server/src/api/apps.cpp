@@ -131,16 +131,15 @@ void destroy_app(Api& api, Call& call) {
     call.send({.status = 204});
 }
 
-// A running build has moved the cache into its own directory and would bring it back.
-void clear_cache(Api& api, Call& call) {
-    const auto& app = call.app().name;
-    check_idle(api.site(), app);
-    base::remove_tree(api.site().state.caches() / app);
-    base::log::info("an app's cache was cleared", {{"app", app}, {"by", call.principal().name}});
-    call.send({.status = 204});
-}
-
 } // namespace
+
+// A running build has moved the cache into its own directory and would bring it back.
+void Api::clear_cache(Call& call) {
+    const auto& app = call.app().name;
+    check_idle(site_, app);
+    base::remove_tree(site_.state.caches() / app);
+    base::log::info("an app's cache was cleared", {{"app", app}, {"by", call.principal().name}});
+}
 
 void add_app_routes(http::Router& router, Api& api) {
     api.add(router, Access::any, "GET", "/v1/apps", [&](Call& call) { list_apps(api, call); });
@@ -155,8 +154,10 @@ void add_app_routes(http::Router& router, Api& api) {
             [&](Call& call) { change_app(api, call); });
     api.add(router, Access::server, "DELETE", "/v1/apps/{app}",
             [&](Call& call) { destroy_app(api, call); });
-    api.add(router, Access::deploy, "DELETE", "/v1/apps/{app}/caches/deployment",
-            [&](Call& call) { clear_cache(api, call); });
+    api.add(router, Access::deploy, "DELETE", "/v1/apps/{app}/caches/deployment", [&](Call& call) {
+        api.clear_cache(call);
+        call.send({.status = 204});
+    });
 }
 
 } // namespace server::api

@@ -84,9 +84,11 @@ Principal Authentication::identify(const http::RequestHead& head) {
 Principal Authentication::look_up(const std::string& text) {
     const bool plausible =
         text.size() == token_start.size() + token_letters && text.starts_with(token_start);
-    const auto token = plausible ? tokens_.find_by_hash(hash_of_token(text)) : std::nullopt;
-    if (!token) throw Error(ErrorKind::unauthenticated, "there is no such token");
     const auto now = apps::now_milliseconds();
+    const auto hash =
+        plausible ? std::optional(hash_of_token(text)) : sessions_.token_hash_of(text, now);
+    const auto token = hash ? tokens_.find_by_hash(*hash) : std::nullopt;
+    if (!token) throw Error(ErrorKind::unauthenticated, "there is no such token");
     if (token->expires != 0 && token->expires <= now)
         throw Error(ErrorKind::unauthenticated, "the token has expired",
                     "Ask the server's operator for a new one.");

@@ -3,6 +3,7 @@
 
 #include "principal.h"
 #include "rate_limit.h"
+#include "session_tokens.h"
 
 #include "http/server.h"
 
@@ -23,12 +24,14 @@ class Authentication {
     // Throws Error{unauthenticated} for a missing, wrong or expired token, Error{denied} for
     // another user on the local socket, Busy for an address that guessed too often.
     Principal identify(const http::RequestHead& head);
+    const SessionTokens& sessions() const noexcept { return sessions_; }
 
   private:
     Principal look_up(const std::string& text);
 
     apps::Tokens& tokens_;
     RateLimit failures_; // by the network that they come from
+    SessionTokens sessions_;
 };
 
 } // namespace server::api

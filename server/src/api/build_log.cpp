@@ -69,9 +69,9 @@ void write_piece(Call& call, const Wanted& wanted, const LogPiece& piece) {
 }
 
 // From the file: all that is there of a build that has ended.
-void write_rest(Api& api, Call& call, const Wanted& wanted, std::uint64_t offset) {
-    for (;;) {
-        const auto piece = read_log_file(api.site().state.log_of(call.build().id), offset);
+void write_rest(Call& call, const Wanted& wanted, const std::filesystem::path& file) {
+    for (auto offset = wanted.offset;;) {
+        const auto piece = read_log_file(file, offset);
         write_piece(call, wanted, piece);
         offset = piece.next;
         if (piece.over) return;
@@ -106,7 +106,7 @@ void follow(Api& api, Call& call, const Wanted& wanted) {
     if (live)
         write_growing(call, wanted, *live);
     else
-        write_rest(api, call, wanted, wanted.offset);
+        write_rest(call, wanted, api.site().state.log_of(call.build().id));
     if (wanted.events) {
         const auto build = api.site().store.find_build(call.build().id).value_or(call.build());
         call.exchange().write("event: build\ndata: " + base::json::render(shape_build(build)) +
@@ -132,6 +132,13 @@ void send_snapshot(Api& api, Call& call, const Wanted& wanted) {
 }
 
 } // namespace
+
+void Api::write_log(Call& call, const std::string& build) {
+    if (const auto live = site_.queue.find(build))
+        write_growing(call, {}, *live);
+    else
+        write_rest(call, {}, site_.state.log_of(build));
+}
 
 void answer_log(Api& api, Call& call) {
     const auto wanted = parse_wanted(call);

@@ -1,0 +1,235 @@
+#include "deployment_stream.h"
+
+#include "deployment_shape.h"
+
+#include "apps/builds.h"
+#include "apps/store.h"
+#include "server/build_log.h"
+
+#include "base/error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <poll.h>
+
+namespace server::api {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::json::Value;
+using http::WebSocketOpcode;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto time_to_authenticate = std::chrono::seconds(10);
+constexpr auto between_pings = std::chrono::seconds(15); // proxies cut what is silent
+constexpr std::int64_t history = 600'000; // milliseconds: builds that ended before are not told
+constexpr int most_builds = 20;
+constexpr std::size_t longest_frame = 64u << 10;
+constexpr std::size_t enough_waiting = 256u << 10; // bytes that the reader has not taken yet
+constexpr std::string_view policy_violation = "\x03\xf0", going_away = "\x03\xe9";
+
+class DeploymentStream {
+  public:
+    DeploymentStream(Api& api, Call& call, std::unique_ptr<http::Connection> connection)
+        : api_(api), call_(call), connection_(std::move(connection)) {}
+
+    void run() {
+        if (!authenticate()) return close(policy_violation);
+        const auto app = api_.site().build_events.follow(app_);
+        auto pinged = Clock::now();
+        while (!left_) {
+            app->clear();
+            collect();
+            if (Clock::now() - pinged >= between_pings) {
+                send("ping", {}, {{"ts", apps::now_milliseconds() / 1000}});
+                pinged = Clock::now();
+            }
+            if (!flush() || call_.stop().requested()) break;
+            wait(app->fd(), pinged + between_pings);
+            read_frames();
+        }
+        if (!left_) close(going_away);
+    }
+
+  private:
+    struct Told {
+        std::uint64_t offset = 0; // of the log
+        std::string status;
+        std::shared_ptr<BuildLog::Follower> follower;
+        bool over = false;
+    };
+
+    // The first frame says who reads; nothing is said before it.
+    bool authenticate() {
+        const auto until = Clock::now() + time_to_authenticate;
+        while (!left_ && Clock::now() < until && !call_.stop().requested()) {
+            if (const auto frame = take_frame()) return admit(*frame);
+            wait(-1, until);
+            read_some();
+        }
+        return false;
+    }
+
+    bool admit(const http::WebSocketFrame& frame) {
+        try {
+            const auto event = base::json::parse(frame.payload, "the first frame");
+            auto head = call_.head();
+            head.headers.erase("authorization");
+            head.headers.emplace("authorization",
+                                 "Bearer " + base::json::get_string(event.at("data"), "token"));
+            const auto who = api_.identify(head);
+            const auto app = api_.site().store.find_app(call_.parameter("app"));
+            if (!app || !who.may(app->name, apps::Right::read)) return false;
+            app_ = app->name;
+            return true;
+        } catch (const Error&) {
+            return false;
+        } catch (const Value::exception&) {
+            return false;
+        }
+    }
+
+    // Everything that changed since the last time, as long as the reader keeps up.
+    void collect() {
+        auto builds = api_.site().store.builds().list({.app = app_, .limit = most_builds});
+        std::reverse(builds.begin(), builds.end());
+        const auto oldest = apps::now_milliseconds() - history;
+        for (const auto& build : builds) {
+            if (out_.size() >= enough_waiting) return;
+            if (!told_.contains(build.id)) {
+                if (build.finished != 0 && build.finished < oldest) continue;
+                send("new", build.id, {{"deployment", shape_deployment(api_.site(), build)}});
+            }
+            tell(build, told_[build.id]);
+        }
+    }
+
+    // The log before the status: who hears of the end has seen all lines.
+    void tell(const apps::Build& build, Told& told) {
+        if (told.over) return;
+        const bool ended = apps::is_over(build.state);
+        if (!ended) tell_status(build, told);
+        const auto live = api_.site().queue.find(build.id);
+        if (live && !told.follower) told.follower = live->log().follow();
+        if (told.follower) told.follower->clear();
+        for (;;) {
+            const auto piece = live
+                                   ? live->log().read(told.offset)
+                                   : read_log_file(api_.site().state.log_of(build.id), told.offset);
+            if (piece.text.empty()) break;
+            tell_lines(build.id, piece.text);
+            told.offset = piece.next;
+            if (out_.size() >= enough_waiting) return;
+        }
+        if (!ended) return;
+        tell_status(build, told);
+        told.over = true;
+        told.follower.reset();
+    }
+
+    void tell_lines(const std::string& id, std::string_view text) {
+        while (!text.empty()) {
+            const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+            send("log", id, {{"content", text.substr(0, end)}});
+            text.remove_prefix(end);
+        }
+    }
+
+    void tell_status(const apps::Build& build, Told& told) {
+        const auto status = deployment_status(build.state);
+        if (told.status == status) return;
+        told.status = status;
+        send("status", build.id, {{"status", status}});
+    }
+
+    void send(const char* type, const std::string& id, Value data) {
+        Value event{{"type", type}, {"data", std::move(data)}};
+        if (!id.empty()) event["id"] = id;
+        out_ += http::render_frame(WebSocketOpcode::text, base::json::render(event));
+    }
+
+    // False: the reader is gone.
+    bool flush() {
+        while (!out_.empty() && !left_) {
+            const auto n = connection_->try_write(out_);
+            if (!n) left_ = true;
+            if (!n || *n == 0) break;
+            out_.erase(0, *n);
+        }
+        return !left_;
+    }
+
+    void wait(int app_fd, Clock::time_point until) {
+        std::vector<pollfd> fds{
+            {connection_->fd(), static_cast<short>(POLLIN | connection_->wants()), 0},
+            {call_.stop().fd(), POLLIN, 0},
+            {app_fd, POLLIN, 0}};
+        if (out_.empty()) fds[0].events = POLLIN;
+        // A reader that does not keep up is not woken for more.
+        if (out_.size() < enough_waiting)
+            for (const auto& [id, told] : told_)
+                if (told.follower) fds.push_back({told.follower->fd(), POLLIN, 0});
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+        ::poll(fds.data(), fds.size(), static_cast<int>(std::max<std::int64_t>(0, left.count())));
+    }
+
+    void read_some() {
+        char buffer[4096];
+        const auto n = connection_->try_read(buffer, sizeof buffer);
+        if (!n)
+            left_ = true;
+        else
+            in_.append(buffer, *n);
+    }
+
+    std::optional<http::WebSocketFrame> take_frame() {
+        try {
+            return http::take_frame(in_, longest_frame);
+        } catch (const Error&) {
+            left_ = true;
+            return std::nullopt;
+        }
+    }
+
+    void read_frames() {
+        read_some();
+        while (const auto frame = take_frame()) {
+            if (frame->opcode == WebSocketOpcode::ping)
+                out_ += http::render_frame(WebSocketOpcode::pong, frame->payload);
+            if (frame->opcode == WebSocketOpcode::close) {
+                close(frame->payload);
+                left_ = true;
+            }
+        }
+    }
+
+    // Best effort: whoever closes does not wait.
+    void close(std::string_view code) {
+        out_ += http::render_frame(WebSocketOpcode::close, code.substr(0, 2));
+        flush();
+    }
+
+    Api& api_;
+    Call& call_;
+    std::unique_ptr<http::Connection> connection_;
+    std::string app_;
+    std::map<std::string, Told> told_;
+    std::string in_, out_;
+    bool left_ = false;
+};
+
+} // namespace
+
+void answer_deployment_stream(Api& api, Call& call) {
+    auto connection = call.accept_websocket();
+    if (!connection)
+        throw Error(ErrorKind::invalid_input, "this is followed over a websocket",
+                    "Ask with \"Upgrade: websocket\", then send an auth event.");
+    DeploymentStream(api, call, std::move(connection)).run();
+}
+
+} // namespace server::api

@@ -1,0 +1,118 @@
+#include "submissions.h"
+
+#include "apps/store.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "http/url.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace server::api {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::json::Value;
+
+constexpr std::chrono::seconds full_queue_pause{30};
+constexpr std::size_t longest_url = 4096;
+constexpr std::size_t longest_version = 255;
+
+void check_url(const std::string& url) {
+    if (url.size() > longest_url || base::printable(url) != url ||
+        url.find(' ') != std::string::npos)
+        throw FieldError("source_url", "this is no URL of an archive");
+    try {
+        http::parse_url(url);
+    } catch (const Error& error) {
+        throw FieldError("source_url", error.message(),
+                         "Name an http:// or https:// address without a user name in it.");
+    }
+}
+
+void check_version(const std::string& version) {
+    if (version.size() > longest_version || base::printable(version) != version)
+        throw FieldError("version", "a version is at most 255 printable characters");
+}
+
+} // namespace
+
+Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum) {
+    auto& uploads = api.site().uploads;
+    const auto announced = checksum.empty() ? "" : receiver::parse_checksum(checksum);
+    if (const auto upload = uploads.recognise(url)) {
+        const auto archive = uploads.source_of(*upload);
+        if (!announced.empty() && announced != upload->digest)
+            throw FieldError("checksum",
+                             "the upload's checksum is " + upload->digest + ", not " + announced);
+        return {.source = archive, .durable = true};
+    }
+    check_url(url);
+    return {.source = builder::RemoteArchive{url, announced}, .durable = true};
+}
+
+builder::BuildOptions parse_options(const Value& options) {
+    builder::BuildOptions parsed;
+    for (const auto& [name, value] : options.items()) {
+        if (name == "buildpacks")
+            parsed.buildpacks = find_texts(options, name);
+        else if (name == "no_cache")
+            parsed.no_cache = find_flag(options, name, false);
+        else if (name == "dry_run")
+            parsed.dry_run = find_flag(options, name, false);
+        else if (name == "verbose")
+            parsed.verbose = find_flag(options, name, false);
+        else if (name != "environment")
+            throw FieldError("options." + name, "there is no option " + base::quoted(name),
+                             "The options are buildpacks, environment, no_cache, dry_run and "
+                             "verbose.");
+    }
+    if (const auto it = options.find("environment"); it != options.end()) {
+        if (!it->is_object())
+            throw FieldError("options.environment", "the environment is an object of texts");
+        for (const auto& [name, value] : it->items()) {
+            if (!value.is_string() || name.empty() || name.find('=') != std::string::npos)
+                throw FieldError("options.environment." + name, "a variable is a text by its name");
+            parsed.environment[name] = base::Secret(value.get<std::string>());
+        }
+    }
+    return parsed;
+}
+
+apps::Build submit(Api& api, Call& call, Wish wish) {
+    check_version(wish.version);
+    const auto& site = api.site();
+    Submission submission;
+    submission.app = call.app().name;
+    submission.ref = wish.ref;
+    submission.commit = wish.version;
+    submission.pushed_by = call.principal().name;
+    submission.source = std::move(wish.source);
+    submission.door = "api";
+    submission.durable = wish.durable;
+    submission.options = std::move(wish.options);
+    try {
+        const auto live = site.queue.submit(std::move(submission));
+        base::log::info(
+            "a build was asked for",
+            {{"build", live->id()}, {"app", call.app().name}, {"by", call.principal().name}});
+        return site.store.find_build(live->id()).value();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::limit_exceeded) throw;
+        throw Busy(error.message(), full_queue_pause, error.hint());
+    }
+}
+
+apps::Build write_log_to_its_end(Api& api, Call& call, const std::string& build) {
+    const auto live = api.site().queue.find(build);
+    api.write_log(call, build);
+    const auto row = live ? live->ended() : std::nullopt;
+    return row ? *row : api.site().store.find_build(build).value();
+}
+
+} // namespace server::api

@@ -1,0 +1,41 @@
+// What the routes of archives share: from a request's body to a build in the queue
+// (docs/api.md). Any thread.
+#pragma once
+
+#include "api.h"
+
+#include "../uploads.h"
+
+#include "base/json.h"
+#include "builder/job.h"
+
+#include <string>
+
+namespace server::api {
+
+// The body as it streams in, with its announced length and ?checksum=.
+UploadStore::Incoming incoming_of(Call& call);
+
+// A build that somebody asks for.
+struct Wish {
+    builder::Source source;
+    bool durable = false; // the source outlives the server
+    std::string version;  // of the source, by its sender's own word
+    std::string ref = {};
+    builder::BuildOptions options = {};
+};
+
+// A URL: an upload of ours is taken from the disk, another's is fetched by the worker. Throws
+// FieldError for one that no archive can be at. checksum: "" or what parse_checksum reads.
+Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum);
+// {"buildpacks": [...], "environment": {...}, "no_cache", "dry_run", "verbose"}.
+builder::BuildOptions parse_options(const base::json::Value& options);
+
+// Puts it into the queue, for the call's app and principal. Throws Busy when the queue is full.
+apps::Build submit(Api& api, Call& call, Wish wish);
+
+// The log of a build from its first byte until its end, each line to `on_text`; returns the row as
+// it ended. Throws Error{unavailable} when the reader leaves.
+apps::Build write_log_to_its_end(Api& api, Call& call, const std::string& build);
+
+} // namespace server::api
