@@ -121,4 +121,20 @@ LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset) 
     return piece;
 }
 
+std::uint64_t end_of_log_file(const std::filesystem::path& file) {
+    const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    off_t end = fd ? ::lseek(fd.get(), 0, SEEK_END) : 0;
+    char tail[4096];
+    while (end > 0) {
+        const auto size = std::min<off_t>(end, sizeof tail);
+        const auto n = ::pread(fd.get(), tail, static_cast<std::size_t>(size), end - size);
+        if (n != size) return 0;
+        const std::string_view text(tail, static_cast<std::size_t>(n));
+        if (const auto newline = text.rfind('\n'); newline != std::string_view::npos)
+            return static_cast<std::uint64_t>(end - size) + newline + 1;
+        end -= size;
+    }
+    return 0;
+}
+
 } // namespace server

@@ -146,6 +146,10 @@ void check(const Config& config) {
     if (config.registry.url.find("://") != std::string::npos)
         throw Error(ErrorKind::invalid_input, "registry.url is written without a scheme",
                     "Write host[:port], and name it in registry.insecure for plain HTTP.");
+    if (config.http.tls_certificate.empty() != config.http.tls_key.empty())
+        throw Error(ErrorKind::invalid_input,
+                    "http.tls_certificate and http.tls_key need each other",
+                    "Name both files, or neither.");
     if (config.git.branches.empty())
         throw Error(ErrorKind::invalid_input, "git.branches must name a branch");
     if (!config.state.is_absolute())

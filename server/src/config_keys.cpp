@@ -28,6 +28,17 @@ Key address(std::string name, Get get, std::string meaning) {
     return key;
 }
 
+// The same, or nothing at all.
+template <class Get>
+Key optional_address(std::string name, Get get, std::string meaning) {
+    auto key = text(name, get, std::move(meaning));
+    key.set = [get](Config& c, std::string_view text, const path&) {
+        if (!text.empty()) parse_address(text);
+        get(c) = text;
+    };
+    return key;
+}
+
 template <class Get>
 Key choice(std::string name, Get get, std::vector<std::string> words, std::string meaning) {
     auto key = text(name, get, std::move(meaning));
@@ -120,6 +131,43 @@ std::vector<Key> server_keys() {
         choice(
             "log.level", [](Config & c) -> auto& { return c.log.level; },
             {"debug", "info", "warning", "error"}, "How much the server logs."),
+    };
+}
+
+std::vector<Key> http_keys() {
+    return {
+        optional_address(
+            "http.listen", [](Config & c) -> auto& { return c.http.listen; },
+            "Address and port of the HTTP API; port 0 takes a free one; empty: none but the local "
+            "socket."),
+        {"http.url", "text",
+         "The server's URL as others reach it, `https://builds.example.com`: in links, in "
+         "webhooks' addresses; empty: made from `http.listen`.",
+         [](Config& c, std::string_view text, const path&) { c.http.url = parse_base_url(text); },
+         [](const Config& c) { return c.http.url; }},
+        file(
+            "http.tls_certificate", [](Config & c) -> auto& { return c.http.tls_certificate; },
+            "PEM file of the API's certificate and its chain, read again when it changes; empty: "
+            "plain HTTP, for a machine's own programs or behind a proxy that speaks TLS."),
+        file(
+            "http.tls_key", [](Config & c) -> auto& { return c.http.tls_key; },
+            "PEM file of that certificate's private key."),
+        number(
+            "http.max_connections", [](Config & c) -> auto& { return c.http.max_connections; },
+            "Connections at once, at most.", 1),
+        number(
+            "http.max_per_address", [](Config & c) -> auto& { return c.http.max_per_address; },
+            "Connections at once from one address, at most.", 1),
+        number(
+            "http.max_requests", [](Config & c) -> auto& { return c.http.max_requests; },
+            "Requests of one token in a minute, at most; 0: no limit."),
+        number(
+            "http.max_failed_logins", [](Config & c) -> auto& { return c.http.max_failed_logins; },
+            "Wrong tokens from one address in a minute, at most; then it waits. 0: no limit."),
+        optional_address(
+            "metrics.listen", [](Config & c) -> auto& { return c.metrics.listen; },
+            "Address and port where Prometheus reads `/metrics`, without a token: of a network "
+            "that only you reach. Empty: nowhere."),
     };
 }
 
@@ -277,9 +325,8 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part :
-             {server_keys(), registry_keys(), build_keys(), buildpack_keys(), upload_keys(),
-              path_keys()})
+        for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
+                          buildpack_keys(), upload_keys(), path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

@@ -142,4 +142,14 @@ Address parse_address(std::string_view text) {
     return address;
 }
 
+std::string parse_base_url(std::string_view text) {
+    while (!text.empty() && text.back() == '/') text.remove_suffix(1);
+    const bool web = text.starts_with("http://") || text.starts_with("https://");
+    const bool plain =
+        base::printable(text) == text && text.find_first_of(" \"<>?#@\\") == std::string_view::npos;
+    if (!text.empty() && (!web || !plain || text.ends_with(':')))
+        expected("a URL such as https://builds.example.com", text);
+    return std::string(text);
+}
+
 } // namespace server

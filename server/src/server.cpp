@@ -2,6 +2,7 @@
 
 #include "control.h"
 #include "door.h"
+#include "http_listeners.h"
 #include "jobs.h"
 #include "local_listener.h"
 #include "registry_child.h"
@@ -145,10 +146,12 @@ SshSettings ssh_settings(const Config& config, const StateDirectory& state, cons
 }
 
 // For scripts that started us with port 0.
-void write_addresses(const Site& site) {
+void write_addresses(const Site& site, const std::string& metrics) {
     const base::json::Value value{{"pid", ::getpid()},
                                   {"ssh", {{"address", site.ssh_address}, {"port", site.ssh_port}}},
                                   {"registry", site.registry.host},
+                                  {"http", site.http_url},
+                                  {"metrics", metrics},
                                   {"control", site.state.control_socket().string()}};
     base::replace_file(site.state.run() / "server.json", base::json::render(value) + "\n", 0644);
 }
@@ -157,12 +160,14 @@ struct Listeners {
     SshListener ssh;
     LocalListener door;
     LocalListener control;
+    HttpListeners http;
+    api::Api& api;
 };
 
 // The order of the end: no new connections; builds finish; their pushers hear of it; the rest.
 void run(Listeners& listeners, Queue& queue, const Config& config, const base::Stop& drain,
          const base::Stop& end) {
-    base::StopSource no_more, ssh_end, ssh_ended, quiet;
+    base::StopSource no_more, ssh_end, ssh_ended, quiet, http_end, http_ended;
     base::TaskGroup threads;
     threads.start([&](const base::Stop&) {
         listeners.ssh.run(no_more.stop(), ssh_end.stop());
@@ -170,16 +175,23 @@ void run(Listeners& listeners, Queue& queue, const Config& config, const base::S
     });
     threads.start([&](const base::Stop&) { listeners.door.run(quiet.stop()); });
     threads.start([&](const base::Stop&) { listeners.control.run(quiet.stop()); });
+    threads.start([&](const base::Stop&) {
+        listeners.http.run(quiet.stop(), http_end.stop());
+        http_ended.request();
+    });
     base::log::info("ready");
     std::puts("slipwayd: ready");
     std::fflush(stdout);
     drain.wait_for(threads.stop().fd(), POLLIN); // a listener that failed ends us too
     base::log::info("stopping: running builds are waited for");
     no_more.request();
+    listeners.api.note_stopping();
     queue.drain(end.within(config.server.drain));
     end.within(time_to_part).wait_for(ssh_ended.stop().fd(), POLLIN);
     ssh_end.request();
     quiet.request();
+    end.within(time_to_part).wait_for(http_ended.stop().fd(), POLLIN);
+    http_end.request();
     threads.join();
 }
 
@@ -201,6 +213,9 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                       choose_user("", config.registry.system_user, "registry.system_user"));
     const auto registry = choose_registry(config, child ? &*child : nullptr);
     auto ssh = listen_on(parse_address(config.ssh.listen));
+    auto http = open_http_sockets(config);
+    const auto metrics_address = http.metrics ? http.metrics->address.render() : std::string();
+    api::Metrics metrics;
     Queue queue(*store, queue_settings(config, state, programs, *store, registry));
     const Site site{config,
                     state,
@@ -213,7 +228,9 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     ssh.address.port,
                     open_host_keys(state.host_keys()),
                     programs.launcher,
-                    programs.buildpacks};
+                    programs.buildpacks,
+                    public_url(config, http.web)};
+    api::Api api(site, metrics);
     Control control(site);
     SshListener* ssh_listener = nullptr;
     Door door(site,
@@ -223,9 +240,11 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         LocalListener(wire::listen_at(state.door_socket(), 0660, user.gid), {user.uid},
                       [&](auto&... arguments) { return door.answer(arguments...); }),
         LocalListener(wire::listen_at(state.control_socket(), 0600), {},
-                      [&](auto&... arguments) { return control.answer(arguments...); })};
+                      [&](auto&... arguments) { return control.answer(arguments...); }),
+        HttpListeners(config, api, std::move(http), wire::listen_at(state.api_socket(), 0600)),
+        api};
     ssh_listener = &listeners.ssh;
-    write_addresses(site);
+    write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);
 }
 

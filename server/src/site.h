@@ -39,6 +39,7 @@ struct Site {
     std::vector<HostKey> host_keys;
     std::filesystem::path launcher;
     std::vector<std::filesystem::path> buildpacks;
+    std::string http_url; // "https://builds.example.com", for links; empty without a listener
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };

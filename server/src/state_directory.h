@@ -40,6 +40,7 @@ class StateDirectory {
     }
     std::filesystem::path run() const { return root_ / "run"; }
     std::filesystem::path control_socket() const { return run() / "control.sock"; }
+    std::filesystem::path api_socket() const { return run() / "api.sock"; }
     std::filesystem::path door_socket() const { return run() / "door.sock"; }
     std::filesystem::path logs() const { return root_ / "logs"; }
     std::filesystem::path log_of(const std::string& build) const {

@@ -118,6 +118,8 @@ free_port() {
 }
 ssh_port=$(free_port)
 registry=127.0.0.1:$(free_port)
+http_port=$(free_port)
+api=http://127.0.0.1:$http_port
 
 # More lines of configuration, before start_server. TOML: keys before tables.
 extra_config=
@@ -131,6 +133,7 @@ state = "$state"
 ssh.listen = "127.0.0.1:$ssh_port"
 ssh.user = "nobody"
 registry.listen = "$registry"
+http.listen = "127.0.0.1:$http_port"
 paths.programs = "$bin"
 paths.buildpacks = ["$buildpacks"]
 log.level = "debug"

@@ -48,6 +48,7 @@ cat >"$work/config.toml" <<TOML
 state = "$state"
 ssh.listen = "127.0.0.1:0"
 registry.listen = "127.0.0.1:0"
+http.listen = "127.0.0.1:0"
 paths.programs = "$work/programs"
 build.environment.FAKE = "$fake"
 build.free_space = 0

@@ -60,5 +60,7 @@ class BuildLog {
 
 // From the file of a build that has ended; empty text past its end, or when there is no file.
 LogPiece read_log_file(const std::filesystem::path& file, std::uint64_t offset);
+// The offset after its last whole line; 0 when there is no file.
+std::uint64_t end_of_log_file(const std::filesystem::path& file);
 
 } // namespace server

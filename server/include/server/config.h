@@ -30,6 +30,19 @@ struct Config {
         std::uint64_t max_connections = 200;
         std::uint64_t max_per_address = 100;
     } ssh;
+    struct Http {
+        std::string listen = "127.0.0.1:8080";
+        std::string url;
+        std::filesystem::path tls_certificate;
+        std::filesystem::path tls_key;
+        std::uint64_t max_connections = 2000;
+        std::uint64_t max_per_address = 500;
+        std::uint64_t max_requests = 1200;
+        std::uint64_t max_failed_logins = 30;
+    } http;
+    struct MetricsListener {
+        std::string listen;
+    } metrics;
     struct Git {
         std::vector<std::string> branches{"main", "master"};
         std::uint64_t push_size = 2ull << 30;

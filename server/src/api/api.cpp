@@ -1,0 +1,194 @@
+#include "api.h"
+
+#include "apps/store.h"
+#include "receiver/app_name.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+
+namespace server::api {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+bool has_part(const std::string& pattern, std::string_view part) {
+    return pattern.find(part) != std::string::npos;
+}
+
+bool only_reads(const std::string& method) {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+// One sentence for "no such app" and "not for you": names of others' apps are not told.
+[[noreturn]] void no_such_app(const std::string& name) {
+    throw Error(ErrorKind::not_found, "there is no app " + base::quoted(name),
+                "slipway apps list shows those that are there.");
+}
+
+[[noreturn]] void no_such_build(const std::string& id) {
+    throw Error(ErrorKind::not_found, "there is no build " + base::quoted(id),
+                "slipway builds list shows those that are there.");
+}
+
+[[noreturn]] void deny(const Principal& principal, const std::string& needed) {
+    throw Error(ErrorKind::denied, "the token " + base::quoted(principal.name) + " may not do this",
+                "It needs the scope " + needed + ".");
+}
+
+void log_answer(const Call& call, const std::string& pattern, std::chrono::microseconds time) {
+    // Those who look every few seconds whether we live would be most of the log.
+    const bool quiet = pattern == "/livez" || pattern == "/readyz" || pattern == "/metrics";
+    const auto& head = call.head();
+    // Without the query: it may carry the proof of a pre-authenticated URL.
+    base::log::write(quiet ? base::log::Level::debug : base::log::Level::info, "a request",
+                     {{"request", head.id},
+                      {"method", head.method},
+                      {"path", base::printable(head.path.substr(0, 300))},
+                      {"status", std::to_string(call.status())},
+                      {"milliseconds", std::to_string(time.count() / 1000)},
+                      {"from", head.peer_uid ? "local" : head.peer},
+                      {"who", call.principal().name}});
+}
+
+} // namespace
+
+std::string_view to_string(Access access) noexcept {
+    switch (access) {
+    case Access::open:
+        return "none";
+    case Access::any:
+        return "any";
+    case Access::read:
+        return "read";
+    case Access::deploy:
+        return "deploy";
+    case Access::server:
+        break;
+    }
+    return "server";
+}
+
+Api::Api(const Site& site, Metrics& metrics)
+    : site_(site), metrics_(metrics),
+      authentication_(site.store.tokens(), site.config.http.max_failed_logins),
+      requests_(site.config.http.max_requests) {}
+
+void Api::add(http::Router& router, Access access, std::string method, std::string pattern,
+              Answer answer) {
+    rules_.push_back({method, pattern, access});
+    router.add(method, pattern,
+               [this, access, pattern, answer](http::Exchange& exchange, const base::Stop& stop) {
+                   Call call(exchange, stop);
+                   serve(access, answer, call, pattern);
+               });
+}
+
+void Api::serve(Access access, const Answer& answer, Call& call, const std::string& pattern) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto method = call.head().method;
+    try {
+        admit(access, call, pattern);
+        answer(call);
+    } catch (const Error& error) {
+        fail(call, error);
+    } catch (const std::exception& error) {
+        fail(call, Error(ErrorKind::internal, error.what()));
+    }
+    const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::steady_clock::now() - begin);
+    metrics_.count_request(method, pattern, call.status(), time);
+    log_answer(call, pattern, time);
+}
+
+void Api::admit(Access access, Call& call, const std::string& pattern) {
+    const auto& head = call.head();
+    if (access == Access::open) return;
+    // A browser that remembers a password sends it along with another site's form.
+    if (!only_reads(head.method) && head.header("sec-fetch-site").value_or("none") == "cross-site")
+        throw Error(ErrorKind::denied, "another site's page may not ask for this");
+    call.principal_ = authentication_.identify(head);
+    if (!call.principal_.is_operator) {
+        call.allowance_ = requests_.take(call.principal_.id);
+        if (!call.allowance_->allowed)
+            throw Busy("this token has asked too often", call.allowance_->retry_after,
+                       "It may ask " + std::to_string(call.allowance_->limit) +
+                           " times a minute (http.max_requests).");
+    }
+    find_named(access, call, pattern);
+    if (access == Access::server && !call.principal_.is_server())
+        deny(call.principal_, "\"server\"");
+}
+
+void Api::find_named(Access access, Call& call, const std::string& pattern) {
+    const auto& principal = call.principal_;
+    if (has_part(pattern, "{app}")) {
+        const auto& name = call.parameter("app");
+        if (!receiver::is_app_name(name) || !principal.may(name, apps::Right::read))
+            no_such_app(name);
+        call.app_ = site_.store.find_app(name);
+        if (!call.app_) no_such_app(name);
+    }
+    if (has_part(pattern, "{build}")) {
+        const auto& id = call.parameter("build");
+        call.build_ = site_.store.find_build(id);
+        if (!call.build_ || !principal.may(call.build_->app, apps::Right::read) ||
+            (call.app_ && call.app_->name != call.build_->app))
+            no_such_build(id);
+    }
+    if (access != Access::deploy) return;
+    const auto& app = call.build_ ? call.build_->app : call.app().name;
+    if (!principal.may(app, apps::Right::deploy)) deny(principal, "\"app:" + app + ":deploy\"");
+}
+
+void Api::fail(Call& call, const Error& error) {
+    const int status = status_of(error);
+    if (status >= 500)
+        base::log::error("a request failed",
+                         {{"request", call.head().id}, {"reason", error.describe()}});
+    if (error.kind() == ErrorKind::unavailable && !call.status()) metrics_.count_store_error();
+    // Half of an answer cannot become an error: the connection is cut, and the reader sees that.
+    if (call.status() != 0) throw error;
+    call.send(render_error(error, call.head().id));
+}
+
+void Api::answer(const http::Router& router, http::Exchange& exchange, const base::Stop& stop) {
+    Call call(exchange, stop);
+    try {
+        return router.answer(exchange, stop);
+    } catch (const Error& error) {
+        if (call.status() != 0 || exchange.is_started()) throw;
+        // No route has it.
+        const auto begin = std::chrono::steady_clock::now();
+        call.send(render_error(error, call.head().id));
+        const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
+            std::chrono::steady_clock::now() - begin);
+        metrics_.count_request(call.head().method, "", call.status(), time);
+        log_answer(call, "", time);
+    }
+}
+
+http::Reply Api::render_failure(const Error& error, const http::RequestHead& head) {
+    auto reply = render_error(error, head.id);
+    reply.headers.emplace_back("X-Request-Id", head.id);
+    reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    reply.headers.emplace_back("Cache-Control", "no-store");
+    return reply;
+}
+
+void add_routes(http::Router& router, Api& api) {
+    add_health_routes(router, api);
+    add_server_routes(router, api);
+    add_app_routes(router, api);
+    add_build_routes(router, api);
+    add_key_routes(router, api);
+    add_token_routes(router, api);
+    add_stack_routes(router, api);
+}
+
+} // namespace server::api

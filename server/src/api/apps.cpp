@@ -1,0 +1,162 @@
+#include "api.h"
+#include "shapes.h"
+
+#include "../build_records.h"
+
+#include "apps/store.h"
+#include "receiver/app_name.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/temp_dir.h"
+#include "base/text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace server::api {
+
+using base::Error;
+using base::ErrorKind;
+using base::json::Value;
+
+namespace {
+
+constexpr std::size_t most_buildpacks = 50;
+constexpr std::size_t longest_uri = 2000;
+
+void check_idle(const Site& site, const std::string& app) {
+    if (site.queue.has_builds_of(app))
+        throw Error(ErrorKind::already_exists, "a build of " + app + " is waiting or running",
+                    "Wait for it, or stop it with: slipway builds cancel BUILD");
+}
+
+void check_owner(const std::string& owner) {
+    if (owner.empty() || owner.size() > 64 || base::printable(owner) != owner)
+        throw FieldError("owner", base::quoted(owner) + " is no name for an owner",
+                         "Use up to 64 printable characters.");
+}
+
+void list_apps(Api& api, Call& call) {
+    const auto& principal = call.principal();
+    auto apps = api.site().store.list_apps();
+    std::erase_if(
+        apps, [&](const apps::App& app) { return !principal.may(app.name, apps::Right::read); });
+    const auto page = parse_page(call.head());
+    Value list = Value::array();
+    const auto begin = std::min(apps.size(), static_cast<std::size_t>(page.offset()));
+    const auto end = std::min(apps.size(), begin + static_cast<std::size_t>(page.size));
+    for (auto at = begin; at < end; ++at) list.push_back(shape_app(api.site(), apps[at]));
+    call.send(list_reply("apps", std::move(list), page, static_cast<std::int64_t>(apps.size())));
+}
+
+http::Reply create_app(Api& api, const Value& wanted) {
+    const auto& site = api.site();
+    apps::App app{get_text(wanted, "name"), apps::now_milliseconds(),
+                  find_text(wanted, "owner").value_or("")};
+    if (!receiver::is_app_name(app.name))
+        throw FieldError("name", base::quoted(app.name) + " is no name for an app",
+                         "Use 1 to 48 of a-z, 0-9, '-' and '.', a letter or a digit at both ends.");
+    if (!app.owner.empty()) check_owner(app.owner);
+    const std::lock_guard one_at_a_time(api.apps_change());
+    if (site.store.find_app(app.name))
+        throw Error(ErrorKind::already_exists,
+                    "there is an app " + base::quoted(app.name) + " already");
+    // The repository first: one without a row is found by nobody, and made anew by the next try.
+    site.repositories.remove(app.name);
+    site.repositories.create(app.name);
+    site.store.add_app(app);
+    base::log::info("an app was created", {{"app", app.name}});
+    auto reply = envelope(201, "app", shape_app(site, app));
+    reply.headers.emplace_back("Location", "/v1/apps/" + app.name);
+    return reply;
+}
+
+void check_uri(const std::string& uri) {
+    if (uri.empty() || uri.size() > longest_uri || base::printable(uri) != uri)
+        throw FieldError(
+            "buildpacks", base::quoted(uri) + " names no buildpack",
+            "Give an id, a git or archive URL, or an image: docs/buildpacks/choice.md");
+    // Everybody who may push sees the list and the log.
+    const auto scheme = uri.find("://");
+    const auto at = uri.find('@');
+    if (scheme != std::string::npos && at != std::string::npos && uri.find(':', scheme + 3) < at)
+        throw FieldError("buildpacks", "a buildpack's URL may not hold a password",
+                         "Use a URL that can be read without one.");
+}
+
+// All is checked before anything is set.
+void change_app(Api& api, Call& call) {
+    const auto& site = api.site();
+    const auto& app = call.app();
+    const auto wanted = open_envelope(call.read_json(), "app");
+    const auto uris = find_texts(wanted, "buildpacks");
+    const auto stack = find_text(wanted, "stack");
+    const auto owner = find_text(wanted, "owner");
+    if (uris.size() > most_buildpacks)
+        throw FieldError("buildpacks", "an app may have up to 50 buildpacks");
+    for (const auto& uri : uris) check_uri(uri);
+    if (stack && !stack->empty() && !site.store.find_stack(*stack))
+        throw FieldError("stack", "there is no stack " + base::quoted(*stack),
+                         "slipway stack list shows those that are there.");
+    if (owner) check_owner(*owner);
+    const std::lock_guard one_at_a_time(api.apps_change());
+    if (wanted.contains("buildpacks"))
+        site.store.set_app_setting(app.name, "buildpacks", uris.empty() ? "" : Value(uris).dump());
+    // null and "" both mean: the server's own choice again.
+    if (wanted.contains("stack")) site.store.set_app_setting(app.name, "stack", stack.value_or(""));
+    if (owner) site.store.set_app_owner(app.name, *owner);
+    base::log::info("an app was changed", {{"app", app.name}, {"by", call.principal().name}});
+    call.send(envelope(200, "app", shape_app(site, *site.store.find_app(app.name))));
+}
+
+void destroy_app(Api& api, Call& call) {
+    const auto& site = api.site();
+    const auto& app = call.app();
+    if (call.query("current_name").value_or("") != app.name)
+        throw FieldError("current_name", "the app's name must be given again to confirm",
+                         "Add ?current_name=" + app.name);
+    check_idle(site, app.name);
+    const std::lock_guard one_at_a_time(api.apps_change());
+    const auto builds = site.store.builds().list({.app = app.name, .limit = 1'000'000});
+    site.store.remove_app(app.name);
+    site.repositories.remove(app.name);
+    base::remove_tree(site.state.caches() / app.name);
+    for (const auto& build : builds) {
+        base::remove_tree(site.state.log_of(build.id));
+        remove_records(site.state.logs(), build.id);
+    }
+    base::log::info("an app was destroyed", {{"app", app.name}, {"by", call.principal().name}});
+    call.send({.status = 204});
+}
+
+// A running build has moved the cache into its own directory and would bring it back.
+void clear_cache(Api& api, Call& call) {
+    const auto& app = call.app().name;
+    check_idle(api.site(), app);
+    base::remove_tree(api.site().state.caches() / app);
+    base::log::info("an app's cache was cleared", {{"app", app}, {"by", call.principal().name}});
+    call.send({.status = 204});
+}
+
+} // namespace
+
+void add_app_routes(http::Router& router, Api& api) {
+    api.add(router, Access::any, "GET", "/v1/apps", [&](Call& call) { list_apps(api, call); });
+    api.add(router, Access::server, "POST", "/v1/apps", [&](Call& call) {
+        const auto wanted = open_envelope(call.read_json(), "app");
+        api.send_once(call, [&] { return create_app(api, wanted); });
+    });
+    api.add(router, Access::read, "GET", "/v1/apps/{app}", [&](Call& call) {
+        call.send(envelope(200, "app", shape_app(api.site(), call.app())));
+    });
+    api.add(router, Access::server, "PATCH", "/v1/apps/{app}",
+            [&](Call& call) { change_app(api, call); });
+    api.add(router, Access::server, "DELETE", "/v1/apps/{app}",
+            [&](Call& call) { destroy_app(api, call); });
+    api.add(router, Access::deploy, "DELETE", "/v1/apps/{app}/caches/deployment",
+            [&](Call& call) { clear_cache(api, call); });
+}
+
+} // namespace server::api
