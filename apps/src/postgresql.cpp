@@ -57,11 +57,12 @@ class PostgresqlDatabase : public Database {
     enum class Ended { done, broken_by_others, connection_lost };
 
     void transact(const char* begin, const Work& work) {
-        for (int tries = 1, connections = 1;; ++tries) {
+        for (int tries = 1, connections = 1;;) {
             switch (try_once(begin, work, tries, connections < 2)) {
             case Ended::done:
                 return;
             case Ended::broken_by_others:
+                ++tries;
                 break;
             case Ended::connection_lost:
                 ++connections;
