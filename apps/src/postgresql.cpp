@@ -57,11 +57,12 @@ class PostgresqlDatabase : public Database {
     enum class Ended { done, broken_by_others, connection_lost };
 
     void transact(const char* begin, const Work& work) {
-        for (int tries = 1, connections = 1;; ++tries) {
-            switch (try_once(begin, work, tries < most_tries, connections < 2)) {
+        for (int tries = 1, connections = 1;;) {
+            switch (try_once(begin, work, tries, connections < 2)) {
             case Ended::done:
                 return;
             case Ended::broken_by_others:
+                ++tries;
                 break;
             case Ended::connection_lost:
                 ++connections;
@@ -71,11 +72,13 @@ class PostgresqlDatabase : public Database {
     }
 
     // Throws what may not be tried again.
-    Ended try_once(const char* begin, const Work& work, bool again, bool reconnect) {
+    Ended try_once(const char* begin, const Work& work, int tries, bool reconnect) {
         Sessions::Borrowed session(sessions_);
         bool committing = false;
         try {
             *session << begin;
+            // Those that break one another would do so again side by side.
+            if (tries > 1) *session << lock_turns;
             work(*session);
             committing = true;
             *session << "COMMIT";
@@ -84,7 +87,8 @@ class PostgresqlDatabase : public Database {
             const Fault fault = judge(error, *session);
             // Its prepared statements are still there: a new connection is cheaper than doubt.
             session.drop();
-            if (fault == Fault::broken_by_others && again) return Ended::broken_by_others;
+            if (fault == Fault::broken_by_others && tries < most_tries)
+                return Ended::broken_by_others;
             if (fault == Fault::connection_lost && reconnect && !committing)
                 return Ended::connection_lost;
             throw_error(error);

@@ -30,8 +30,12 @@ std::string quote(const std::string& value) {
     return has_space ? "\"" + quoted + "\"" : quoted;
 }
 
-// A detail of libpq's message per line; the first says it.
-std::string first_line(const std::string& text) {
+// libpq's first line says it, the others guess why; SOCI says before it what it did.
+std::string first_line(std::string text) {
+    for (const std::string said : {"Cannot establish connection to the database.\n",
+                                   "Cannot execute query. ", "Fatal error. "})
+        if (const auto at = text.find(said); at != std::string::npos)
+            text.erase(0, at + said.size());
     const auto start = text.find_first_not_of(" \n");
     if (start == std::string::npos) return "no reason was given";
     return text.substr(start, text.find('\n', start) - start);
@@ -42,8 +46,10 @@ std::string sqlstate_of(const soci::soci_error& error) {
     return known ? known->sqlstate() : "";
 }
 
+// Without a state it was no answer of the server's: libpq lost it.
 bool ends_connection(const std::string& state) {
-    return state.starts_with("08") || state == "57P01" || state == "57P02" || state == "57P03";
+    return state == "     " || state.starts_with("08") || state == "57P01" || state == "57P02" ||
+           state == "57P03";
 }
 
 } // namespace

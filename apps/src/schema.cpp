@@ -64,10 +64,14 @@ const std::vector<std::vector<const char*>> steps{
         "UPDATE builds SET state = 'lost', reason = 'the server stopped before this build ended',"
         " finished = CLOCK WHERE state IN ('queued', 'running')",
         "DROP INDEX builds_by_state",
-        "CREATE INDEX builds_by_state ON builds (state, app, share)",
+        "CREATE INDEX builds_by_state ON builds (state, id)",
         "CREATE INDEX builds_by_share ON builds (share, fence)",
         "CREATE INDEX builds_by_fence ON builds (fence)",
+        "CREATE INDEX builds_published ON builds (app, finished, id) WHERE state = 'published'",
         "CREATE UNIQUE INDEX builds_once ON builds (app, once_key) WHERE once_key <> ''",
+        // Partial indexes serve questions that say their condition in the same words.
+        "CREATE INDEX builds_waiting ON builds (share) WHERE state IN ('received', 'queued')",
+        "CREATE INDEX builds_held ON builds (share) WHERE state IN ('running', 'exporting')",
         // What claim() promises, once more.
         "CREATE UNIQUE INDEX builds_one_at_a_time ON builds (app)"
         " WHERE state IN ('running', 'exporting')",
@@ -110,7 +114,7 @@ const std::vector<std::vector<const char*>> steps{
         " due BIGINT NOT NULL)",
         "CREATE INDEX notices_by_app ON notices (app)",
         "CREATE INDEX notices_by_age ON notices (created)",
-        "CREATE INDEX notices_by_due ON notices (state, due)",
+        "CREATE INDEX notices_by_due ON notices (state, due, number)",
         "CREATE INDEX notices_by_subject ON notices (state, target, subject, number)",
         "CREATE INDEX notices_by_target ON notices (target, number)",
         "CREATE TABLE subscriptions (id TEXT PRIMARY KEY,"

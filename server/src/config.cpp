@@ -138,8 +138,21 @@ void read_environment(Config& config, const Environment& environment) {
     }
 }
 
+// Addresses are shown and logged; passwords are in files.
+void refuse_password(const std::string& url) {
+    const auto start = url.find("://");
+    const auto at = url.find('@', start == std::string::npos ? 0 : start);
+    const bool in_user = start != std::string::npos && at != std::string::npos &&
+                         url.substr(start + 3, at - start - 3).find(':') != std::string::npos;
+    if (in_user || url.find("password=") != std::string::npos)
+        throw Error(ErrorKind::invalid_input, "database.url has a password in it",
+                    "Write it into a file that only the server may read, and name that in "
+                    "database.password_file.");
+}
+
 // What the text of one key alone cannot show.
 void check(const Config& config) {
+    refuse_password(config.database.url);
     if (!config.registry.user.empty() && config.registry.password_file.empty())
         throw Error(ErrorKind::invalid_input, "registry.user needs registry.password_file",
                     "Write the password into a file that only the server may read, and name it.");

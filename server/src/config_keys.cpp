@@ -15,6 +15,13 @@ std::vector<Key> server_keys() {
         duration(
             "server.drain", [](Config & c) -> auto& { return c.server.drain; },
             "How long SIGTERM waits for running builds; a second SIGTERM does not wait."),
+        text(
+            "database.url", [](Config & c) -> auto& { return c.database.url; },
+            "PostgreSQL that keeps what the server knows, `postgresql://USER@HOST/DATABASE`; "
+            "empty: SQLite in the state directory."),
+        file(
+            "database.password_file", [](Config & c) -> auto& { return c.database.password_file; },
+            "File whose first line is that user's password."),
         address(
             "ssh.listen", [](Config & c) -> auto& { return c.ssh.listen; },
             "Address and port of the SSH door; port 0 takes a free one."),

@@ -243,6 +243,12 @@ void run(Listeners& listeners, Queue& queue, const Config& config, const base::S
     threads.join();
 }
 
+std::string read_password(const fs::path& file) {
+    if (file.empty()) return {};
+    const auto text = base::read_file(file);
+    return text.substr(0, text.find_first_of("\r\n"));
+}
+
 } // namespace
 
 void serve(const Config& config, const std::string& version, const base::Stop& drain,
@@ -251,7 +257,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const auto programs = find_programs(config);
     const StateDirectory state(config.state, user, static_cast<unsigned>(config.sandbox.first_id));
     install_door_programs(state, programs.directory);
-    const auto store = apps::open_sqlite_store(state.database());
+    const auto store = apps::open_store(state.database(), config.database.url,
+                                        read_password(config.database.password_file));
     auto keys = base::KeyRing::open(config.secrets.key_file.empty() ? state.secret_keys()
                                                                     : config.secrets.key_file);
     ConfigVars variables(*store, keys);

@@ -107,3 +107,14 @@ TEST_CASE("docs/configuration.md has a line for each key, as it is") {
     for (const auto& key : server::config_keys()) CHECK_THAT(text, Contains(server::document(key)));
     CHECK(documented == server::config_keys().size());
 }
+
+TEST_CASE("a database's password is not taken from where it would be shown") {
+    CHECK(load("database.url = \"postgresql://ann@host:5432/slipway\"").database.url ==
+          "postgresql://ann@host:5432/slipway");
+    for (const char* url : {"postgresql://ann:secret@host/slipway", "host=h password=secret"}) {
+        const auto error = refused("database.url = \"" + std::string(url) + "\"");
+        CHECK(error.kind() == base::ErrorKind::invalid_input);
+        CHECK_THAT(error.hint(), Contains("database.password_file"));
+        CHECK_THAT(error.message(), !Contains("secret"));
+    }
+}

@@ -22,7 +22,13 @@
 
 class PostgresqlProcess {
   public:
-    PostgresqlProcess() : directory_("postgresql") {
+    struct Options {
+        std::string password = {};              // empty: nobody is asked for one
+        std::vector<std::string> settings = {}; // "name=value"
+    };
+    PostgresqlProcess() : PostgresqlProcess(Options{}) {}
+    explicit PostgresqlProcess(Options options)
+        : directory_("postgresql"), options_(std::move(options)) {
         if (::geteuid() == 0) {
             const auto* user = ::getpwnam("nobody");
             if (!user) throw base::Error(base::ErrorKind::not_found, "there is no user nobody");
@@ -30,8 +36,19 @@ class PostgresqlProcess {
             if (::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid) != 0)
                 base::throw_errno("cannot give the directory away");
         }
-        run({(programs() / "initdb").string(), "--pgdata", data(), "--username", "slipway",
-             "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"});
+        base::write_file(directory_.path() / "password", options_.password + "\n");
+        std::vector<std::string> make{(programs() / "initdb").string(),
+                                      "--pgdata=" + data(),
+                                      "--username=slipway",
+                                      "--encoding=UTF8",
+                                      "--locale=C.UTF-8",
+                                      "--no-sync",
+                                      "--auth=trust"};
+        if (!options_.password.empty()) {
+            make.back() = "--auth=scram-sha-256";
+            make.push_back("--pwfile=" + (directory_.path() / "password").string());
+        }
+        run(std::move(make));
         start();
     }
     ~PostgresqlProcess() { stop(); }
@@ -53,13 +70,30 @@ class PostgresqlProcess {
         return name;
     }
 
+    // What psql prints: one line a row.
+    std::string query(const std::string& database, const std::string& statement) const {
+        return run({(programs() / "psql").string(), "--no-psqlrc", "--tuples-only", "--no-align",
+                    "--host=" + directory_.path().string(), "--username=slipway",
+                    "--command=" + statement, database});
+    }
+
     void start() {
         base::Pipe log = base::make_pipe();
         // -F: without fsync, what is tested is not the disk.
+        std::vector<std::string> command{(programs() / "postgres").string(),
+                                         "-D",
+                                         data(),
+                                         "-F",
+                                         "-c",
+                                         "listen_addresses=",
+                                         "-c",
+                                         "unix_socket_directories=" + directory_.path().string()};
+        for (const auto& setting : options_.settings) {
+            command.push_back("-c");
+            command.push_back(setting);
+        }
         process_ =
-            base::Process::start({.argv = {(programs() / "postgres").string(), "-D", data(), "-F",
-                                           "-c", "listen_addresses=", "-c",
-                                           "unix_socket_directories=" + directory_.path().string()},
+            base::Process::start({.argv = std::move(command),
                                   .environment = base::minimal_environment({"LC_ALL=C"}),
                                   .descriptors = {{1, log.write.get()}, {2, log.write.get()}},
                                   .run_as = user_});
@@ -108,7 +142,7 @@ class PostgresqlProcess {
         }
     }
 
-    void run(std::vector<std::string> command) const {
+    std::string run(std::vector<std::string> command) const {
         const auto done = base::run({.argv = std::move(command),
                                      .environment = base::minimal_environment({"LC_ALL=C"}),
                                      .run_as = user_},
@@ -116,9 +150,11 @@ class PostgresqlProcess {
         if (!done.status.ok())
             throw base::Error(base::ErrorKind::unavailable,
                               "PostgreSQL did not do it: " + done.error);
+        return done.output;
     }
 
     base::TempDir directory_;
+    const Options options_;
     std::optional<std::pair<uid_t, gid_t>> user_;
     std::optional<base::Process> process_;
     int databases_ = 0;

@@ -19,17 +19,17 @@ class Database;
 
 // A build that a worker holds.
 struct Claim {
-    Build build;             // running, its attempt counted
-    std::int64_t fence = 0;  // grows with each claim of the row
+    Build build;            // running, its attempt counted
+    std::int64_t fence = 0; // grows with each claim of the row
 };
 
 struct QueuePlace {
-    std::int64_t ahead = 0;   // builds that would start or end before it: running ones included
-    std::int64_t queued = 0;  // all that wait
+    std::int64_t ahead = 0;  // builds that would start or end before it: running ones included
+    std::int64_t queued = 0; // all that wait
 };
 
 struct BuildFilter {
-    std::string app; // empty: of every app
+    std::string app;                    // empty: of every app
     std::vector<std::string> apps = {}; // when not empty: of these alone (a token's)
     std::optional<BuildState> state = {};
     int limit = 50; // the newest ones
@@ -38,8 +38,8 @@ struct BuildFilter {
 
 struct RecoverSettings {
     int most_attempts = 3;
-    std::string lost_reason;    // of a build whose source died with its server
-    std::string poison_reason;  // of one that took its worker down each time
+    std::string lost_reason;   // of a build whose source died with its server
+    std::string poison_reason; // of one that took its worker down each time
 };
 
 // How long a webhook's build waits before it counts as a person's.

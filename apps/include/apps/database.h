@@ -20,6 +20,8 @@ class Database {
   public:
     virtual ~Database() = default;
 
+    // It may run on the thread of another write that shares its commit, and again from its start
+    // after a fault: it sets what it returns anew, calls no Database and waits for nobody.
     using Work = std::function<void(soci::session& sql)>;
     virtual void read(const Work& work) = 0;
     virtual void write(const Work& work) = 0;

@@ -26,7 +26,7 @@ struct Hook {
     std::string sealed_ssh_key; // private half of the deploy key; empty: HTTPS
     std::string ssh_public_key;
     std::string known_hosts;
-    std::string options; // JSON: pull_requests, forks, wait_for_ci, skip_marks, statuses...
+    std::string options;       // JSON: pull_requests, forks, wait_for_ci, skip_marks, statuses...
     std::string repository_id; // the forge's own, learnt from the first delivery; then compared
     std::string head;          // last commit seen on the branch
     std::int64_t created = 0;
@@ -40,9 +40,9 @@ struct Delivery {
     std::string event;
     std::string ref;
     std::string commit;
-    std::string state;  // "accepted", "ignored", "waiting" (for CI), "built", "failed"
-    std::string reason; // of ignored and failed ones
-    std::string build;  // id
+    std::string state;   // "accepted", "ignored", "waiting" (for CI), "built", "failed"
+    std::string reason;  // of ignored and failed ones
+    std::string build;   // id
     std::string content; // JSON: what was read from the body, enough to act on it again
     std::string body_sha256;
     std::int64_t received = 0;
@@ -59,7 +59,7 @@ class Hooks {
     void remove(std::string_view id);
 
     // False: a delivery of this id is there already; it is left as it was.
-    bool record(Delivery& delivery); // fills in `number`
+    bool record(Delivery& delivery);       // fills in `number`
     void update(const Delivery& delivery); // state, reason, build, replays
     std::optional<Delivery> find_delivery(std::string_view hook, std::string_view delivery);
     std::vector<Delivery> list_deliveries(std::string_view hook, int limit, int offset = 0);
@@ -75,7 +75,7 @@ class Hooks {
 // Something to say to another server, kept until it was said or given up.
 struct Notice {
     std::int64_t number = 0;
-    std::string kind;    // "status", "deployment", "event"
+    std::string kind; // "status", "deployment", "event"
     std::string app;
     std::string target;  // hook or subscription id
     std::string subject; // build id: notices of one target and subject go out in order
@@ -92,7 +92,7 @@ struct Subscription {
     std::string id; // "n" and 12 characters
     std::string app;
     std::string url;
-    std::string sealed_secret; // context "subscription/ID"
+    std::string sealed_secret;       // context "subscription/ID"
     std::vector<std::string> events; // "build.queued", ...; empty: all
     std::int64_t created = 0;
 };

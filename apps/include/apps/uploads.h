@@ -13,7 +13,7 @@ namespace apps {
 class Database;
 
 struct Upload {
-    std::string id; // "s" and 12 characters
+    std::string id;          // "s" and 12 characters
     std::string secret_hash; // SHA-256 of the secret in its pre-authenticated URLs
     std::string owner;       // the token that asked for it
     std::string digest;      // "sha256:..."; empty: nothing came yet

@@ -21,6 +21,10 @@ struct Config {
     struct Server {
         std::chrono::seconds drain{600};
     } server;
+    struct Database {
+        std::string url; // empty: SQLite in the state directory
+        std::filesystem::path password_file;
+    } database;
     struct Ssh {
         std::string listen = "127.0.0.1:2222";
         std::string host;

@@ -1,0 +1,206 @@
+// Webhooks in and notices out, on both databases.
+#include "contract.h"
+
+#include "base/guarded.h"
+#include "base/task_group.h"
+
+#include <atomic>
+#include <set>
+
+using namespace contract;
+
+namespace {
+
+apps::Hook hook(const std::string& id, const std::string& app) {
+    return {.id = id,
+            .app = app,
+            .kind = "github",
+            .repository = "ann/shop",
+            .clone_url = "https://example.org/ann/shop.git",
+            .api_url = "https://api.example.org",
+            .branch = "main",
+            .sealed_secret = "s1",
+            .sealed_token = "s2",
+            .sealed_ssh_key = "s3",
+            .ssh_public_key = "ssh-ed25519 AAAA",
+            .known_hosts = "example.org ssh-ed25519 BBBB",
+            .options = "{}",
+            .repository_id = "42",
+            .head = std::string(40, 'a'),
+            .created = 5'000'000'000,
+            .checked = 6'000'000'000};
+}
+
+apps::Delivery delivery(const std::string& hook, const std::string& id) {
+    return {.hook = hook,
+            .delivery = id,
+            .event = "push",
+            .ref = "refs/heads/main",
+            .commit = std::string(40, 'b'),
+            .state = "accepted",
+            .content = "{}",
+            .body_sha256 = "x",
+            .received = 5'000'000'000};
+}
+
+apps::Notice notice(const std::string& subject, std::int64_t due) {
+    return {.kind = "status",
+            .app = "shop",
+            .target = "h1",
+            .subject = subject,
+            .payload = "{}",
+            .created = 1,
+            .due = due};
+}
+
+} // namespace
+
+TEST_CASE("a webhook keeps every field, changes, and goes with its app and deliveries") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    CHECK(kind_of([&] { hooks.add(hook("h1", "shop")); }) == ErrorKind::not_found);
+    store->add_app({"shop", 1});
+    hooks.add(hook("h1", "shop"));
+    auto found = hooks.find("h1");
+    REQUIRE(found);
+    CHECK(found->known_hosts == "example.org ssh-ed25519 BBBB");
+    CHECK(found->head == std::string(40, 'a'));
+    CHECK(found->sealed_ssh_key == "s3");
+    CHECK(found->created == 5'000'000'000);
+    CHECK(found->checked == 6'000'000'000);
+    found->branch = "next";
+    found->checked = 7'000'000'000;
+    hooks.update(*found);
+    CHECK(hooks.find("h1")->branch == "next");
+    CHECK(hooks.find("h1")->checked == 7'000'000'000);
+    CHECK(hooks.list("shop").size() == 1);
+    CHECK(hooks.list("").size() == 1);
+    CHECK(hooks.list("blog").empty());
+    auto came = delivery("h1", "d1");
+    CHECK(hooks.record(came));
+    store->remove_app("shop");
+    CHECK_FALSE(hooks.find("h1"));
+    CHECK_FALSE(hooks.find_delivery("h1", "d1"));
+    CHECK(kind_of([&] { hooks.remove("h1"); }) == ErrorKind::not_found);
+    CHECK(kind_of([&] { hooks.update(*found); }) == ErrorKind::not_found);
+    CHECK(kind_of([&] { hooks.record(came); }) == ErrorKind::not_found);
+}
+
+TEST_CASE("a delivery is recorded once for each webhook, in the order they came") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1});
+    for (const char* id : {"h1", "h2"}) hooks.add(hook(id, "shop"));
+    auto first = delivery("h1", "d1"), again = delivery("h1", "d1"), other = delivery("h2", "d1"),
+         last = delivery("h1", "d2");
+    again.event = "ping";
+    REQUIRE(hooks.record(first));
+    CHECK_FALSE(hooks.record(again));
+    CHECK(again.number == 0);
+    REQUIRE(hooks.record(other));
+    REQUIRE(hooks.record(last));
+    CHECK(first.number < other.number);
+    CHECK(other.number < last.number);
+    CHECK(hooks.find_delivery("h1", "d1")->event == "push");
+    CHECK(hooks.find_delivery("h1", "d1")->number == first.number);
+    CHECK(hooks.list_deliveries("h1", 10).front().delivery == "d2");
+    CHECK(hooks.list_deliveries("h1", 1, 1).front().delivery == "d1");
+    CHECK(hooks.list_open(2).back().number == other.number);
+
+    first.state = "waiting";
+    first.reason = "CI runs";
+    first.replays = 2;
+    hooks.update(first);
+    last.state = "built";
+    last.build = "b1";
+    hooks.update(last);
+    CHECK(hooks.list_open(10).size() == 1);
+    REQUIRE(hooks.list_waiting("h1", first.commit).size() == 1);
+    CHECK(hooks.list_waiting("h1", first.commit)[0].replays == 2);
+    CHECK(hooks.list_waiting("h2", first.commit).empty());
+    CHECK(hooks.find_delivery("h1", "d2")->build == "b1");
+    CHECK(hooks.remove_deliveries_before(5'000'000'000) == 0);
+    CHECK(hooks.remove_deliveries_before(5'000'000'001) == 2); // not the one still to be done
+    CHECK(hooks.find_delivery("h2", "d1"));
+    auto newer = delivery("h1", "d3");
+    REQUIRE(hooks.record(newer));
+    CHECK(newer.number > last.number); // a number is never used again
+}
+
+TEST_CASE("the same delivery from eight connections at once is recorded once") {
+    CONTRACT_PLACE(place);
+    const auto first = place.open(), second = place.open();
+    first->add_app({"shop", 1});
+    first->hooks().add(hook("h1", "shop"));
+    base::Guarded<std::multiset<std::int64_t>> numbers;
+    base::TaskGroup senders;
+    for (int i = 0; i < 8; ++i)
+        senders.start([&, i](const base::Stop&) {
+            for (int k = 0; k < 20; ++k) {
+                auto came = delivery("h1", "d" + std::to_string(k));
+                if ((i % 2 ? first : second)->hooks().record(came))
+                    numbers.lock()->insert(came.number);
+            }
+        });
+    senders.join();
+    CHECK(numbers.lock()->size() == 20);
+    CHECK(first->hooks().list_open(100).size() == 20);
+}
+
+TEST_CASE("notices of one subject go out in order, others past them") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& notices = store->notices();
+    store->add_app({"shop", 1});
+    CHECK_FALSE(notices.next_due());
+    notices.add(notice("b1", 100));
+    notices.add(notice("b1", 50));
+    notices.add(notice("b2", 70));
+    CHECK(notices.next_due() == 70); // not 50: that one waits for the one before it
+    CHECK(notices.list_due(69, 10).empty());
+    auto due = notices.list_due(200, 10);
+    REQUIRE(due.size() == 2);
+    CHECK(due[0].subject == "b2");
+    CHECK(due[0].state == "open");
+    CHECK(due[1].due == 100);
+    due[1].state = "sent";
+    due[1].attempts = 1;
+    notices.update(due[1]);
+    due[0].due = 500;
+    due[0].reason = "503";
+    notices.update(due[0]);
+    const auto next = notices.list_due(200, 10);
+    REQUIRE(next.size() == 1);
+    CHECK(next[0].subject == "b1");
+    CHECK(next[0].due == 50);
+    CHECK(notices.list("h1", 10).size() == 3);
+    CHECK(notices.list("h1", 10)[0].reason == "503");
+    CHECK(notices.remove_before(2) == 1);
+    store->remove_app("shop");
+    CHECK(notices.list("h1", 10).empty());
+}
+
+TEST_CASE("a subscription keeps its events, and takes its notices with it") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& notices = store->notices();
+    store->add_app({"shop", 1});
+    apps::Subscription made{"n1", "shop", "https://example.org/x", "sealed", {"build.queued", "b"},
+                            5};
+    notices.add(made);
+    made.id = "n2";
+    made.events.clear();
+    notices.add(made);
+    CHECK(notices.find_subscription("n1")->events == std::vector<std::string>{"build.queued", "b"});
+    CHECK(notices.find_subscription("n2")->events.empty());
+    CHECK(notices.list_subscriptions("shop").size() == 2);
+    CHECK(notices.list_subscriptions("blog").empty());
+    auto open = notice("b1", 1);
+    open.target = "n1";
+    notices.add(open);
+    notices.remove_subscription("n1");
+    CHECK(notices.list_due(100, 10).empty());
+    CHECK(kind_of([&] { notices.remove_subscription("n1"); }) == ErrorKind::not_found);
+}
