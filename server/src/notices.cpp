@@ -11,6 +11,7 @@
 
 #include "api/answers.h"
 #include "build_report.h"
+#include "webhook_hook.h"
 
 #include <nlohmann/json.hpp>
 

@@ -87,13 +87,6 @@ void send_snapshot(Api& api, Call& call, const Wanted& wanted) {
 
 } // namespace
 
-void Api::write_log(Call& call, const std::string& build) {
-    if (const auto live = site_.queue.find(build))
-        write_growing(call, {}, *live);
-    else
-        write_rest(call, {}, site_.state.log_of(build));
-}
-
 void answer_log(Api& api, Call& call) {
     const auto wanted = parse_wanted(call);
     if (wanted.follow)
