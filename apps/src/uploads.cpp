@@ -57,10 +57,15 @@ void Uploads::complete(std::string_view id, std::string_view digest, std::uint64
 
 // A build names its archive by a file or a URL that holds the digest's digits.
 bool Uploads::is_used(std::string_view digest) {
+    return is_needed(digest, 0);
+}
+
+bool Uploads::is_needed(std::string_view digest, std::int64_t since) {
     bool used = false;
     database_.read([&](soci::session& sql) {
         const auto digits = std::string(digest.substr(digest.find(':') + 1));
-        used = Query(sql, "SELECT 1 FROM uploads WHERE digest = ?", digest).finds() ||
+        used = Query(sql, "SELECT 1 FROM uploads WHERE digest = ? AND created >= ?", digest, since)
+                   .finds() ||
                Query(sql,
                      "SELECT 1 FROM builds WHERE state IN ('received', 'queued', 'running',"
                      " 'exporting') AND source LIKE ?",

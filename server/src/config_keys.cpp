@@ -234,8 +234,8 @@ std::vector<Key> path_keys() {
 const std::vector<Key>& key_table() {
     static const std::vector<Key> table = [] {
         std::vector<Key> keys;
-        for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(),
-                          upkeep_keys(), path_keys()})
+        for (auto part : {server_keys(), http_keys(), registry_keys(), build_keys(), upkeep_keys(),
+                          path_keys()})
             keys.insert(keys.end(), part.begin(), part.end());
         return keys;
     }();

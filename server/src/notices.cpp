@@ -134,7 +134,8 @@ void NoticeSender::recover() {
 bool NoticeSender::is_told(const apps::Build& build) {
     const auto type = "build." + std::string(apps::to_string(build.state));
     if (!build.hook.empty())
-        if (const auto hook = store_.hooks().find(build.hook); hook && !forge_notices(*hook).empty())
+        if (const auto hook = store_.hooks().find(build.hook);
+            hook && !forge_notices(*hook).empty())
             for (const auto& notice : store_.notices().list_of(hook->id, build.id))
                 if (parse_report(notice.payload).progress ==
                     report_of(build, *hook, settings_.public_url).progress)

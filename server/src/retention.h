@@ -42,6 +42,12 @@ struct PruneSettings {
     std::vector<PrunePart> more = {}; // uploads, ...
 };
 
+class UploadStore;
+// The part of the uploaded sources: a file goes once no place younger than `age` and no build that
+// is not over needs it.
+std::vector<PruneItem> prune_uploads(UploadStore& uploads, apps::Uploads& rows,
+                                     std::chrono::seconds age, DryRun dry_run);
+
 // What cannot be removed is logged and left out; the rest goes. Throws what the store throws.
 PruneReport prune(const PruneSettings& settings, DryRun dry_run);
 

@@ -15,16 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t before(std::chrono::seconds age) {
-    return apps::now_milliseconds() - std::chrono::milliseconds(age).count();
-}
-
-std::string older_than(std::chrono::seconds age) {
-    const auto days = age.count() / 86'400;
-    if (days > 0) return "older than " + std::to_string(days) + (days == 1 ? " day" : " days");
-    return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
-}
-
 // A build's files begin with its id, a letter and 12 characters without a dot; other logs (the
 // registry's) lie beside them. Empty for those.
 std::string build_of(const fs::path& file) {
@@ -73,6 +63,16 @@ std::string reason_to_go(const PruneSettings& settings, const apps::Build& build
 }
 
 } // namespace
+
+std::int64_t before(std::chrono::seconds age) {
+    return apps::now_milliseconds() - std::chrono::milliseconds(age).count();
+}
+
+std::string older_than(std::chrono::seconds age) {
+    const auto days = age.count() / 86'400;
+    if (days > 0) return "older than " + std::to_string(days) + (days == 1 ? " day" : " days");
+    return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
+}
 
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run) {
     std::vector<PruneItem> items;

@@ -3,6 +3,8 @@
 
 #include "retention.h"
 
+#include <chrono>
+
 namespace server {
 
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run);
@@ -12,6 +14,8 @@ std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dr
 std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run);
 
+std::int64_t before(std::chrono::seconds age);    // now, in milliseconds, less the age
+std::string older_than(std::chrono::seconds age); // "older than 90 days"
 // Apparent bytes of a file or a tree; links are not followed. 0 for what is not there.
 std::uint64_t bytes_of(const std::filesystem::path& path);
 

@@ -291,7 +291,10 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         store->hooks(), keys,
         [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
         webhook_settings(config, state));
-    const PruneSettings pruned{config.retention, state, *store};
+    const PruneSettings pruned{config.retention, state, *store, {[&](DryRun dry_run) {
+                                   return prune_uploads(uploads, store->uploads(),
+                                                        config.retention.uploads, dry_run);
+                               }}};
     const Site site{config,
                     state,
                     *store,
@@ -323,9 +326,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         api};
     ssh_listener = &listeners.ssh;
     base::TaskGroup chores;
-    chores.start([&](const base::Stop& stop) {
-        keep_pruning(pruned, stop);
-    });
+    chores.start([&](const base::Stop& stop) { keep_pruning(pruned, stop); });
     notices.recover();
     chores.start([&](const base::Stop& stop) { notices.run(stop); });
     write_addresses(site, metrics_address);

@@ -23,11 +23,10 @@ constexpr std::size_t secret_letters = 40;
 constexpr std::size_t longest_text = 500;
 
 const Value& default_options() {
-    static const Value options{{"pull_requests", false}, {"forks", false},
-                               {"wait_for_ci", false},   {"ci_name", nullptr},
-                               {"skip_marks", true},     {"deploy_key", false},
-                               {"statuses", true},       {"deployments", true},
-                               {"environment", nullptr}};
+    static const Value options{
+        {"pull_requests", false}, {"forks", false},      {"wait_for_ci", false},
+        {"ci_name", nullptr},     {"skip_marks", true},  {"deploy_key", false},
+        {"statuses", true},       {"deployments", true}, {"environment", nullptr}};
     return options;
 }
 

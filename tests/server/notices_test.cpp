@@ -63,7 +63,8 @@ struct Site {
             auto notices = store->notices().list(target, 100);
             const auto open = std::count_if(notices.begin(), notices.end(),
                                             [](auto& notice) { return notice.state == "open"; });
-            if ((notices.size() >= count && open == 0) || patience.wait(std::chrono::milliseconds(5)))
+            if ((notices.size() >= count && open == 0) ||
+                patience.wait(std::chrono::milliseconds(5)))
                 return notices;
         }
     }
@@ -205,9 +206,9 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     CHECK(Value::parse(requests[1].body).at("type") == "build.published");
     CHECK(Value::parse(requests[1].body).at("data").at("build").at("id") == "b1");
     const auto& last = requests[1];
-    const auto expected = forges::render_event(wanted.url, secret, last.header("webhook-id"),
-                                               std::stoll(last.header("webhook-timestamp")),
-                                               last.body);
+    const auto expected =
+        forges::render_event(wanted.url, secret, last.header("webhook-id"),
+                             std::stoll(last.header("webhook-timestamp")), last.body);
     CHECK(std::find(expected.headers.begin(), expected.headers.end(),
                     "webhook-signature: " + last.header("webhook-signature")) !=
           expected.headers.end());

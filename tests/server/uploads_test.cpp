@@ -1,5 +1,7 @@
 #include "uploads.h"
 
+#include "retention.h"
+
 #include "base/crypto.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -132,4 +134,38 @@ TEST_CASE("a nearly full disk takes no upload and says whose business that is") 
     CHECK(kind_of([&] { place.uploads.receive("t1", Place::incoming(bytes), {}); }) ==
           ErrorKind::unavailable);
     CHECK(place.files() == 0);
+}
+
+TEST_CASE("an old upload leaves, one that a young place or a waiting build needs stays") {
+    using server::DryRun;
+    Place place;
+    place.store->add_app({"shop", 1});
+    const std::string old_bytes(100, 'a'), shared_bytes(200, 'b'), built_bytes(300, 'c');
+    const auto store = [&](const std::string& bytes, std::int64_t created) {
+        auto upload = place.uploads.receive("t1", Place::incoming(bytes), {});
+        place.store->uploads().remove(upload.id);
+        upload.id += created == 1 ? "o" : "y";
+        upload.created = created;
+        place.store->uploads().add(upload);
+        return upload;
+    };
+    store(old_bytes, 1);
+    store(shared_bytes, 1);
+    store(shared_bytes, apps::now_milliseconds());
+    apps::Build waiting;
+    waiting.id = apps::new_build_id();
+    waiting.app = "shop";
+    waiting.source = builder::render_source(place.uploads.source_of(store(built_bytes, 1)));
+    place.store->builds().add(waiting);
+    const auto prune = [&](DryRun dry_run) {
+        return server::prune_uploads(place.uploads, place.store->uploads(), std::chrono::hours(1),
+                                     dry_run);
+    };
+    const auto would_go = prune(DryRun::yes);
+    REQUIRE(would_go.size() == 1);
+    CHECK(would_go[0].bytes == 100);
+    CHECK(place.files() == 3);
+    CHECK(prune(DryRun::no).size() == 1);
+    CHECK(place.files() == 2);
+    CHECK(prune(DryRun::no).empty());
 }

@@ -104,7 +104,7 @@ class Notices {
     // Open ones that are due, the oldest of each (target, subject) alone.
     std::vector<Notice> list_due(std::int64_t now, int limit);
     void update(const Notice& notice); // payload, state, reason, attempts, due
-    std::vector<Notice> list(std::string_view target, int limit); // newest first
+    std::vector<Notice> list(std::string_view target, int limit);                   // newest first
     std::vector<Notice> list_of(std::string_view target, std::string_view subject); // oldest first
     int remove_before(std::int64_t time);
     std::optional<std::int64_t> next_due();

@@ -29,6 +29,8 @@ class Uploads {
     std::optional<Upload> find(std::string_view id);
     void complete(std::string_view id, std::string_view digest, std::uint64_t size);
     bool is_used(std::string_view digest); // by an upload or a build that is not over
+    bool is_needed(std::string_view digest,
+                   std::int64_t since); // by one made since then, or a build
     std::vector<Upload> list_before(std::int64_t time);
     void remove(std::string_view id);
 

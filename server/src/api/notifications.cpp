@@ -126,8 +126,8 @@ void add_notification_routes(http::Router& router, Api& api) {
     api.add(router, Access::deploy, "DELETE", one, [&](Call& call) {
         const auto subscription = named_subscription(api, call);
         api.site().store.notices().remove_subscription(subscription.id);
-        base::log::info("a notification was removed", {{"notification", subscription.id},
-                                                       {"by", call.principal().name}});
+        base::log::info("a notification was removed",
+                        {{"notification", subscription.id}, {"by", call.principal().name}});
         call.send({.status = 204});
     });
     api.add(router, Access::deploy, "GET", one + "/deliveries",
