@@ -1,6 +1,7 @@
 #include "notices.h"
 
 #include "build_report.h"
+#include "webhook_hook.h"
 
 #include "fake_server.h"
 
@@ -30,7 +31,7 @@ struct Site {
         hook.kind = "github";
         hook.repository = "team/shop";
         hook.api_url = api_url;
-        hook.sealed_token = keys.seal("t0ken", server::context_of_token(hook.id));
+        hook.sealed_token = keys.seal("t0ken", server::context_of_hook(hook.id));
         store->hooks().add(hook);
         settings.public_url = "https://slipway.example";
         settings.allowed_private_hosts = std::move(allowed);
