@@ -2,7 +2,6 @@
 #include "api_client.h"
 #include "context.h"
 #include "follow.h"
-#include "gather.h"
 #include "source_archive.h"
 #include "terminal.h"
 
@@ -14,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <fcntl.h>
 #include <memory>
 #include <poll.h>
@@ -34,6 +34,11 @@ struct Deploy {
     std::vector<std::string> buildpacks, environment;
     bool detach = false, no_cache = false, dry_run = false, verbose = false;
 };
+
+// Standard output is for the log and its result.
+void tell(const Context& context, const std::string& line) {
+    if (!context.json) std::fprintf(stderr, "%s\n", line.c_str());
+}
 
 void spool_standard_input(const fs::path& file, const base::Stop& stop) {
     const auto out = base::open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -57,7 +62,7 @@ fs::path archive_of(const Context& context, const std::string& what, const fs::p
         spool_standard_input(archive, context.interrupted);
         return archive;
     }
-    say(context, "-----> Packing " + base::printable(what));
+    tell(context, "-----> Packing " + base::printable(what));
     const bool far = context.api().endpoint().is_remote();
     write_source_archive(
         fs::absolute(what), archive, context.interrupted,
@@ -83,7 +88,7 @@ Value options_of(const Deploy& deploy) {
 std::string upload(const Context& context, const fs::path& archive) {
     const auto& api = context.api();
     const auto source = member(api.post(api_path({"sources"}), Value::object()), "source");
-    say(context, "-----> Uploading " + base::human_bytes(fs::file_size(archive)));
+    tell(context, "-----> Uploading " + base::human_bytes(fs::file_size(archive)));
     api.put_file(base::json::get_string(source, "upload_url"), archive);
     return base::json::get_string(source, "download_url");
 }
