@@ -95,7 +95,8 @@ void Notices::update(const Notice& notice) {
         Query(sql,
               "UPDATE notices SET payload = ?, state = ?, reason = ?, attempts = ?, due = ?"
               " WHERE number = ?",
-              notice.payload, notice.state, notice.reason, notice.attempts, notice.due, notice.number)
+              notice.payload, notice.state, notice.reason, notice.attempts, notice.due,
+              notice.number)
             .execute();
     });
 }
