@@ -53,23 +53,27 @@ class ApiSite {
         settings.clean_up = [](const builder::Job&) {};
         queue.emplace(*store, settings);
         registry.host = "127.0.0.1:1";
-        site.emplace(server::Site{config,
-                                  state,
-                                  *store,
-                                  *queue,
-                                  repositories,
-                                  variables,
-                                  keys,
-                                  registry,
-                                  "0",
-                                  "::1",
-                                  22,
-                                  {},
-                                  {},
-                                  {},
-                                  "http://builds.test",
-                                  uploads,
-                                  build_events});
+        site.emplace(
+            server::Site{config,
+                         state,
+                         *store,
+                         *queue,
+                         repositories,
+                         variables,
+                         keys,
+                         registry,
+                         "0",
+                         "::1",
+                         22,
+                         {},
+                         {},
+                         {},
+                         "http://builds.test",
+                         uploads,
+                         build_events,
+                         [this](server::DryRun dry_run) {
+                             return server::prune({config.retention, state, *store}, dry_run);
+                         }});
         api.emplace(*site, metrics);
         server::api::add_routes(router, *api);
         auto listener = server::listen_on({"127.0.0.1", 0});

@@ -8,11 +8,14 @@ using nlohmann::json;
 namespace {
 
 struct VariableSite : ApiSite {
-    VariableSite() { store->add_app({"shop", 1}); }
+    VariableSite() {
+        store->add_app({"shop", 1});
+        deploy = add_token("ci", {"app:shop:deploy"});
+    }
     Reply patch(const json& variables) {
         return ask("PATCH", "/v1/apps/shop/variables", deploy, {{"variables", variables}});
     }
-    std::string deploy = add_token("ci", {"app:shop:deploy"});
+    std::string deploy;
 };
 
 } // namespace
