@@ -17,19 +17,20 @@ struct Place {
     const char* name;   // the second half of a key; empty: there is none
     const char* prefix; // of the context
 };
-constexpr std::array<Place, 6> places{{
+constexpr std::array<Place, 7> places{{
     {"variables", "sealed", "app", "name", "app/"},
     {"builds", "sealed", "id", "", "build/"},
     {"hooks", "sealed_secret", "id", "", "hook/"},
     {"hooks", "sealed_token", "id", "", "hook/"},
     {"hooks", "sealed_ssh_key", "id", "", "hook/"},
     {"subscriptions", "sealed_secret", "id", "", "subscription/"},
+    {"answers", "body", "caller", "key", "answer/"},
 }};
 
 std::string select(const Place& place) {
     const std::string name = *place.name ? place.name : "''";
     return std::string("SELECT ") + place.key + ", " + name + ", " + place.column + " FROM " +
-           place.table + " WHERE " + place.column + " <> '' ORDER BY 1, 2";
+           place.table + " WHERE " + place.column + " LIKE 'v1:%' ORDER BY 1, 2";
 }
 
 } // namespace

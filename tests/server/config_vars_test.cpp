@@ -173,10 +173,14 @@ TEST_CASE("a rotation seals everything anew and forgets the old key") {
     build.app = "shop";
     build.sealed = in.keys.seal("environment", "build/" + build.id);
     in.store->builds().add(build);
+    auto& answers = in.store->idempotency();
+    answers.begin("t1", "once", "request", 1);
+    answers.finish("t1", "once", 201, in.keys.seal("answer", "answer/t1/once"));
+    answers.begin("t1", "not answered yet", "request", 1);
     const auto old = in.keys.seal("x", "y");
 
     const auto rotation = in.variables.rotate();
-    CHECK(rotation.resealed == 5);
+    CHECK(rotation.resealed == 6);
     CHECK(rotation.forgot_old);
     CHECK(kind_of([&] { in.keys.unseal(old, "y"); }) == ErrorKind::denied);
     CHECK(in.value_after_restart("shop", "TOKEN") == "variable");
@@ -186,6 +190,8 @@ TEST_CASE("a rotation seals everything anew and forgets the old key") {
     CHECK(hook->sealed_token.empty());
     const auto subscription = in.store->notices().find_subscription("n1");
     CHECK(in.keys.unseal(subscription->sealed_secret, "subscription/n1").reveal() == "subscriber");
+    const auto answer = answers.begin("t1", "once", "request", 1);
+    CHECK(in.keys.unseal(answer->body, "answer/t1/once").reveal() == "answer");
     const auto row = in.store->builds().find(build.id);
     CHECK(in.keys.unseal(row->sealed, "build/" + build.id).reveal() == "environment");
 }

@@ -20,6 +20,7 @@ struct SealedText {
 class SealedTexts {
   public:
     explicit SealedTexts(Database& database) : database_(database) {}
+    // What is not a sealed text (empty, or from before such texts were sealed) is left out.
     std::vector<SealedText> list();
     // False: somebody else has changed or removed it since; then nothing happens.
     bool replace(const SealedText& text, std::string_view sealed);
