@@ -5,10 +5,21 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
+
 namespace builder {
 namespace {
 
 using base::json::Value;
+
+// Where programs look and what is built: no log can be read without them.
+bool is_public(std::string_view name) {
+    constexpr std::string_view names[] = {"PATH",          "LD_LIBRARY_PATH", "LIBRARY_PATH",
+                                          "CPATH",         "PKG_CONFIG_PATH", "PROJECT_DIR",
+                                          "BUILDPACK_NAME"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 void add_source(std::vector<base::Secret>& secrets, const Source& source) {
     if (const auto* commit = std::get_if<RemoteCommit>(&source)) {
@@ -66,7 +77,8 @@ void mask_outcome(const base::SecretMask& mask, Outcome& outcome) {
 
 base::SecretMask mask_of(const Job& job) {
     std::vector<base::Secret> secrets;
-    for (const auto& [name, value] : job.environment) secrets.emplace_back(value);
+    for (const auto& [name, value] : job.environment)
+        if (!is_public(name)) secrets.emplace_back(value);
     add_source(secrets, job.source);
     for (const auto& [host, access] : job.registry_credentials) secrets.push_back(access.password);
     for (const auto& [binding, files] : job.bindings)

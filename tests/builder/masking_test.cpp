@@ -8,7 +8,8 @@ namespace {
 
 Job job_with_secrets() {
     Job job;
-    job.environment = {{"TOKEN", "variable-value"}, {"NODE_ENV", "production"}};
+    job.environment = {
+        {"TOKEN", "variable-value"}, {"NODE_ENV", "production"}, {"PATH", "/opt/tools"}};
     job.source = RemoteCommit{.url = "https://example.com/r.git",
                               .commit = std::string(40, 'a'),
                               .token = base::Secret("forge-token"),
@@ -25,7 +26,8 @@ TEST_CASE("a build's secrets are its variables, its source's keys, its registrie
     for (const char* secret : {"variable-value", "forge-token", "key-line-1", "key-line-2",
                                "registry-word", "binding-word"})
         CHECK(mask.apply(secret) == "***");
-    for (const char* open : {"production", "postgresql", "https://example.com/r.git", "r:5000"})
+    for (const char* open :
+         {"production", "/opt/tools", "postgresql", "https://example.com/r.git", "r:5000"})
         CHECK(mask.apply(open) == open);
 }
 

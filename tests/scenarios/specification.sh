@@ -187,7 +187,7 @@ check 'without a cache the last image gives metadata and bills of its launch lay
     refute "^./(bcl|bc|cl|c)" "$work/found"
 '
 check 'a damaged layer of the cache is dropped with a line, with its metadata, and the build goes on' '
-    files=$(find "$state" -path "*layers/spec_first/cl/file")
+    files=$(find "$state/caches" -path "*layers/spec_first/cl/file")
     [ -n "$files" ]
     for file in $files; do printf broken >"$file"; done
     commit spec fourth
@@ -228,7 +228,7 @@ check 'user-provided variables override, path-like ones stand in front; clear-en
 check 'service bindings are there for the build, read-only, and nowhere in the image' '
     expect "first sees SERVICE_BINDING_ROOT=/platform/bindings$" "$work/build.log"
     expect "first binds /platform/bindings/database/type postgresql$" "$work/build.log"
-    expect "first binds /platform/bindings/database/password secret words$" "$work/build.log"
+    expect "first binds /platform/bindings/database/password [*]{3}$" "$work/build.log"
     refute "first wrote a binding" "$work/build.log"
     refute "SERVICE_BINDING|secret words" <(cat "$work"/built/blobs/sha256/* | zcat -f 2>/dev/null | strings)
 '

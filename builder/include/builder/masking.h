@@ -10,7 +10,7 @@
 
 namespace builder {
 
-// Values of the job's environment, tokens and keys of its source, passwords of registries, and what
+// Values of the job's environment (but those of PATH and the like), tokens and keys of its source, passwords of registries, and what
 // service bindings hold.
 base::SecretMask mask_of(const Job& job);
 

@@ -89,9 +89,10 @@ auto of_field(const char* field, F&& f) {
 void change_variables(Api& api, Call& call) {
     const auto body = call.read_json();
     const auto wanted = body.find("variables");
-    if (wanted == body.end() || !wanted->is_array() || wanted->size() > most_changes)
-        throw FieldError("variables",
-                         "\"variables\" must be a list of at most " + std::to_string(most_changes));
+    if (wanted == body.end() || !wanted->is_array() || wanted->empty() ||
+        wanted->size() > most_changes)
+        throw FieldError("variables", "\"variables\" must be a list of 1 to " +
+                                          std::to_string(most_changes) + " changes");
     std::vector<ConfigVarChange> changes;
     std::string names;
     for (const auto& one : *wanted) {
