@@ -273,7 +273,7 @@ check 'the operator may have .slugignore before the build, and variables in the 
     commit slugged second
     push slugged
     expect "before the build: slug *$" "$work/slugged.push"
-    expect "secret in the environment: 12345678" "$work/slugged.push"
+    expect "secret in the environment: [*]{3}" "$work/slugged.push"
     unpack slugged
     [ -e "$root/app/tmp/made" ]
 '

@@ -3,10 +3,17 @@
 # held against the promise: nothing that was acknowledged is lost, every row is true within 30 s,
 # and nothing is left of what died. Then at random moments, under load.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/webhooks_lib.sh"
 
+start_forge --token s3cret-t0ken
 configure 'build.workers = 2'
+configure "network.allowed_private_hosts = [\"$forge_host\"]"
 start_server
 use_tiny_stack
+slipway apps create hooked >/dev/null
+forge_repository owner/app
+forge_commit owner/app first >/dev/null
+add_webhook hooked github owner/app "\"token\": \"s3cret-t0ken\", \"api_url\": \"$forge_url/api\""
 api() {
     local socket=$state/run/control.sock
     [ ! -S "$state/run/api.sock" ] || socket=$state/run/api.sock
@@ -117,9 +124,26 @@ pass() { # DOOR
             PUSH_TIMEOUT=60 push crash -o detach main >/dev/null 2>&1 || status=$?
             ;;
         upload) upload crash ;;
+        webhook) hook_push ;;
     esac
     echo "$status" >"$work/status"
 }
+# A delivery, as often as the forge's people press the button; 202 means that it was acknowledged.
+hook_push() {
+    [ -s "$work/hooked.commit" ] || forge_commit owner/app "at $RANDOM" >"$work/hooked.commit"
+    recorded_push owner/app refs/heads/main "$(cat "$work/hooked.commit")" >"$work/push.json"
+    deliver hooked "$work/push.json" "$(cat "$work/hooked.commit")"
+}
+hook_built_once() {
+    built_commit hooked "$(cat "$work/hooked.commit")" published &&
+        [ "$(jq --arg c "$(cat "$work/hooked.commit")" '[.builds[] | select(.commit == $c)] | length' \
+            <(slipway --json builds list --app hooked))" = 1 ]
+}
+forge_knows() {
+    jq -se --arg c "$(cat "$work/hooked.commit")" 'any(.[]; (.path | endswith("/statuses/" + $c)) and
+        (.body | fromjson | .state == "success"))' "$forge/told.jsonl" >/dev/null
+}
+
 restart_after_death() {
     wait_until 60 "the server dies" has_ended "$server_pid"
     wait_until 20 "nothing is mounted or running" nothing_is_left
@@ -135,8 +159,13 @@ crash_at() { # FAILPOINT DOOR
     cat "$work/crash.push"
     restart_after_death
     start_server
+    if [ "$2" = webhook ]; then
+        [ "$(status)" = 202 ] || hook_push # nobody was told: the forge sends it again
+        wait_until 30 "the commit is built, once" hook_built_once
+        wait_until 60 "the forge knows of it" forge_knows
+    fi
     everything_holds
-    [ "$2" = upload ] || push_is_true crash "$(cat "$work/status")" "$before"
+    [ "$2" = upload ] || [ "$2" = webhook ] || push_is_true crash "$(cat "$work/status")" "$before"
     if [ "$2" = upload ] && [ "$(cat "$work/crash.status")" = 201 ]; then
         jq -e --arg id "$(jq -r .build.id "$work/crash.answer")" \
             'any(.builds[]; .id == $id and .state == "published")' "$work/builds"
@@ -148,10 +177,7 @@ crash_at() { # FAILPOINT DOOR
 while read -r failpoint; do
     door=$(door_of "$failpoint")
     case $door in
-        webhook)
-            echo "skipped here: $failpoint is passed by webhooks"
-            continue
-            ;;
+        webhook) : >"$work/hooked.commit" ;; # a new one
         upload)
             has_uploads || { echo "skipped: no upload here for $failpoint"; continue; }
             ;;

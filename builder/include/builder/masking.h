@@ -10,8 +10,8 @@
 
 namespace builder {
 
-// Values of the job's environment (but those of PATH and the like), tokens and keys of its source, passwords of registries, and what
-// service bindings hold.
+// Values of the job's environment (but those of PATH and the like), tokens and keys of its source,
+// passwords of registries, and what service bindings hold.
 base::SecretMask mask_of(const Job& job);
 
 // All text that a build may choose. An image's reference and digest stay: they are the registry's.
