@@ -52,7 +52,7 @@ check 'a forge that is down hears of it later' '
     wait_until 90 "the forge hears of the success" told "[.[] | select(.path == \"$path\")] | length >= 3 and .[-1].said.state == \"success\""
 '
 check 'whoever asked is told, signed as Standard Webhooks say' '
-    slipway --json notifications add hello "$forge_url/in" --events build.published >"$work/notification"
+    slipway --json notifications add hello "$forge_url/in" --event build.published >"$work/notification"
     commit=$(deliver_commit told)
     wait_until 60 "the event comes" told "any(.[]; .path == \"/in\" and .said.type == \"build.published\" and .said.data.build.commit == \"$commit\")"
     told "map(select(.path == \"/in\")) | length == 1" # the states that were not asked for did not come
@@ -80,7 +80,7 @@ check 'an address of a private network is not called' '
 check 'what makes no sense is refused with words' '
     must_fail slipway notifications add hello "ftp://example.com/" 2>"$work/refused"
     expect "URL" "$work/refused"
-    must_fail slipway notifications add hello "https://example.com/" --events build.eaten 2>"$work/refused"
+    must_fail slipway notifications add hello "https://example.com/" --event build.eaten 2>"$work/refused"
     expect "build.eaten" "$work/refused"
 '
 check 'pruning says what would leave, and leaves what is young' '
