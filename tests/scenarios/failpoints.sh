@@ -16,7 +16,6 @@ forge_commit owner/app first >/dev/null
 add_webhook hooked github owner/app "\"token\": \"s3cret-t0ken\", \"api_url\": \"$forge_url/api\""
 api() {
     local socket=$state/run/control.sock
-    [ ! -S "$state/run/api.sock" ] || socket=$state/run/api.sock
     curl -sS --max-time 60 --unix-socket "$socket" "$@"
 }
 script_app crash <<<'echo built'

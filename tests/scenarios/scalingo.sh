@@ -5,7 +5,6 @@
 client_version=v1.48.0
 start_server
 api_socket=$state/run/control.sock
-[ ! -S "$state/run/api.sock" ] || api_socket=$state/run/api.sock
 use_tiny_stack
 script_app hello <<'SH'
 echo built for a client of another house

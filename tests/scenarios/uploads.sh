@@ -10,7 +10,6 @@ configure "buildpacks.allowed_private_hosts = [\"127.0.0.1:$files_port\"]"
 
 start_server
 api_socket=$state/run/control.sock
-[ ! -S "$state/run/api.sock" ] || api_socket=$state/run/api.sock
 use_tiny_stack
 script_app hello <<'SH'
 echo built

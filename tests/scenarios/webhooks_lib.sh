@@ -36,9 +36,7 @@ forge_commit() { # OWNER/REPO MESSAGE: pushed to main; prints its name
 
 # ---------------------------------------------------------------- the API
 
-api_socket() {
-    if [ -S "$state/run/api.sock" ]; then echo "$state/run/api.sock"; else echo "$state/run/control.sock"; fi
-}
+api_socket() { echo "$state/run/control.sock"; }
 call() { # METHOD PATH [JSON]: as the operator, over the local socket
     local body=()
     [ -z "${3:-}" ] || body=(-H 'Content-Type: application/json' --data-binary "$3")

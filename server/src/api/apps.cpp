@@ -2,6 +2,7 @@
 #include "shapes.h"
 
 #include "../build_records.h"
+#include "../buildpack_uri.h"
 
 #include "apps/store.h"
 #include "receiver/app_name.h"
@@ -24,7 +25,6 @@ using base::json::Value;
 namespace {
 
 constexpr std::size_t most_buildpacks = 50;
-constexpr std::size_t longest_uri = 2000;
 
 void check_idle(const Site& site, const std::string& app) {
     if (site.queue.has_builds_of(app))
@@ -74,16 +74,11 @@ http::Reply create_app(Api& api, const Value& wanted) {
 }
 
 void check_uri(const std::string& uri) {
-    if (uri.empty() || uri.size() > longest_uri || base::printable(uri) != uri)
-        throw FieldError(
-            "buildpacks", base::quoted(uri) + " names no buildpack",
-            "Give an id, a git or archive URL, or an image: docs/buildpacks/choice.md");
-    // Everybody who may push sees the list and the log.
-    const auto scheme = uri.find("://");
-    const auto at = uri.find('@');
-    if (scheme != std::string::npos && at != std::string::npos && uri.find(':', scheme + 3) < at)
-        throw FieldError("buildpacks", "a buildpack's URL may not hold a password",
-                         "Use a URL that can be read without one.");
+    try {
+        check_buildpack_uri(uri);
+    } catch (const Error& error) {
+        throw FieldError("buildpacks", error.message(), error.hint());
+    }
 }
 
 // All is checked before anything is set.

@@ -66,7 +66,7 @@ Wish wish_of_json(Api& api, Call& call, const Value& body) {
                 : upload ? wish_of_upload(api, call, *upload, checksum)
                          : wish_of_rebuild(api, call, *rebuild);
     if (const auto version = find_text(wanted, "version")) wish.version = *version;
-    if (const auto it = wanted.find("options"); it != wanted.end() && it->is_object())
+    if (const auto it = wanted.find("options"); it != wanted.end() && !it->is_null())
         wish.options = parse_options(*it);
     return wish;
 }

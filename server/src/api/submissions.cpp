@@ -1,6 +1,9 @@
 #include "submissions.h"
 
+#include "../buildpack_uri.h"
+
 #include "apps/store.h"
+#include "server/config_vars.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -22,6 +25,7 @@ using base::json::Value;
 constexpr std::chrono::seconds full_queue_pause{30};
 constexpr std::size_t longest_url = 4096;
 constexpr std::size_t longest_version = 255;
+constexpr std::size_t most_variables = 100; // of one build
 
 void check_url(const std::string& url) {
     if (url.size() > longest_url || base::printable(url) != url ||
@@ -38,6 +42,26 @@ void check_url(const std::string& url) {
 void check_version(const std::string& version) {
     if (version.size() > longest_version || base::printable(version) != version)
         throw FieldError("version", "a version is at most 255 printable characters");
+}
+
+// What a rule refuses is the field's fault.
+template <class Rule, class... Arguments>
+void check(const std::string& field, Rule rule, const Arguments&... arguments) {
+    try {
+        rule(arguments...);
+    } catch (const Error& error) {
+        throw FieldError(field, error.message(), error.hint());
+    }
+}
+
+// The name becomes that of a file in the build: the rules of config vars hold here too.
+base::Secret parse_variable(const std::string& name, const Value& value) {
+    constexpr auto field = "options.environment";
+    if (!value.is_string()) throw FieldError(field, base::quoted(name) + " is not a text");
+    auto text = value.get<std::string>();
+    check(field, check_variable_name, name);
+    check(field, check_variable_value, name, text);
+    return base::Secret(std::move(text));
 }
 
 } // namespace
@@ -57,6 +81,7 @@ Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum) 
 }
 
 builder::BuildOptions parse_options(const Value& options) {
+    if (!options.is_object()) throw FieldError("options", "the options are an object");
     builder::BuildOptions parsed;
     for (const auto& [name, value] : options.items()) {
         if (name == "buildpacks")
@@ -75,12 +100,12 @@ builder::BuildOptions parse_options(const Value& options) {
     if (const auto it = options.find("environment"); it != options.end()) {
         if (!it->is_object())
             throw FieldError("options.environment", "the environment is an object of texts");
-        for (const auto& [name, value] : it->items()) {
-            if (!value.is_string() || name.empty() || name.find('=') != std::string::npos)
-                throw FieldError("options.environment." + name, "a variable is a text by its name");
-            parsed.environment[name] = base::Secret(value.get<std::string>());
-        }
+        if (it->size() > most_variables)
+            throw FieldError("options.environment", "a build has at most 100 variables of its own");
+        for (const auto& [name, value] : it->items())
+            parsed.environment[name] = parse_variable(name, value);
     }
+    for (const auto& uri : parsed.buildpacks) check("options.buildpacks", check_buildpack_uri, uri);
     return parsed;
 }
 

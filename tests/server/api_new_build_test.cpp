@@ -1,0 +1,65 @@
+#include "api_site.h"
+
+#include <catch2/catch.hpp>
+
+using Catch::Matchers::Contains;
+using nlohmann::json;
+
+namespace {
+
+struct BuildSite : ApiSite {
+    BuildSite() {
+        store->add_app({"shop", 1});
+        deploy = add_token("ci", {"app:shop:deploy"});
+    }
+    Reply ask_for(const json& build) {
+        return ask("POST", "/v1/apps/shop/builds", deploy, {{"build", build}},
+                   {"Content-Type: application/json"});
+    }
+    Reply with_options(const json& options) {
+        return ask_for({{"source_url", "https://example.com/app.tar.gz"}, {"options", options}});
+    }
+    std::string deploy;
+};
+
+} // namespace
+
+TEST_CASE("a variable of one build has the rules of a config var, and no error tells its value") {
+    BuildSite site;
+    for (const char* name : {"../../etc/passwd", "a/b", "", "A=B", ".", "CNB_STACK_ID", "1A"}) {
+        const auto refused = site.with_options({{"environment", {{name, "secret words"}}}});
+        CHECK(refused.status == 422);
+        CHECK_THAT(refused.text, !Contains("secret words"));
+    }
+    CHECK(site.with_options({{"environment", {{"A", 1}}}}).status == 422);
+    CHECK(site.with_options({{"environment", json::array({1})}}).status == 422);
+    json many = json::object();
+    for (int i = 0; i < 101; ++i) many["V" + std::to_string(i)] = "v";
+    CHECK(site.with_options({{"environment", many}}).status == 422);
+    CHECK(site.ask("GET", "/v1/apps/shop/builds", site.deploy).json["builds"].empty());
+}
+
+TEST_CASE("a buildpack of one build is checked as everybody's is") {
+    BuildSite site;
+    for (const char* uri : {"", "https://me:word@example.com/x", "a\nb"})
+        CHECK(site.with_options({{"buildpacks", {uri}}}).status == 422);
+}
+
+TEST_CASE("options that are not there, or are no options, are refused") {
+    BuildSite site;
+    CHECK(site.with_options({{"no_such", true}}).status == 422);
+    CHECK(site.with_options(json::array({1, 2})).status == 422);
+    CHECK(site.with_options("fast").status == 422);
+    CHECK(site.with_options({{"no_cache", "yes"}}).status == 422);
+}
+
+TEST_CASE(
+    "a build of an archive elsewhere is a row at once, with its options and without secrets") {
+    BuildSite site;
+    const auto made = site.with_options({{"environment", {{"KEY", "secret words"}}}});
+    REQUIRE(made.status == 201);
+    CHECK(made.json["build"]["door"] == "api");
+    CHECK_THAT(made.text, !Contains("secret words"));
+    for (const char* url : {"ftp://example.com/a.tgz", "https://me:word@example.com/a", "a b"})
+        CHECK(site.ask_for({{"source_url", url}}).status == 422);
+}
