@@ -90,6 +90,17 @@ TEST_CASE("a missing or wrong member is named") {
     CHECK_FALSE(json::find_string(value, "other"));
 }
 
+TEST_CASE("JSON nests 64 deep and no deeper; brackets in strings do not count") {
+    const auto nested = [](std::size_t depth, const std::string& inside) {
+        return std::string(depth, '[') + inside + std::string(depth, ']');
+    };
+    CHECK_NOTHROW(json::parse(nested(64, "1"), "it"));
+    CHECK_THROWS_AS(json::parse(nested(65, "1"), "it"), base::Error);
+    CHECK_NOTHROW(json::parse(nested(64, "\"" + std::string(100, '[') + "\\\"[[\""), "it"));
+    CHECK_THROWS_AS(json::parse("\"" + std::string(100, '['), "it"), base::Error);
+    CHECK_THROWS_AS(json::parse(std::string(100, ']'), "it"), base::Error);
+}
+
 TEST_CASE("JSON that nests without end is refused") {
     CHECK_THROWS_WITH(json::parse(std::string(100000, '['), "the request"),
                       "the request is not valid JSON");
