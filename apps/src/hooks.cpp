@@ -43,17 +43,17 @@ void Hooks::add(const Hook& hook) {
     });
 }
 
+// Who changes a webhook read its row earlier: a rotation may have sealed its texts anew since, and
+// the keys of the old ones are gone by now.
 void Hooks::update(const Hook& hook) {
     database_.write([&](soci::session& sql) {
         if (!Query(sql,
                    "UPDATE hooks SET kind = ?, repository = ?, clone_url = ?, api_url = ?,"
-                   " branch = ?, sealed_secret = ?, sealed_token = ?, sealed_ssh_key = ?,"
-                   " ssh_public_key = ?, known_hosts = ?, options = ?, repository_id = ?,"
-                   " head = ?, checked = ? WHERE id = ?",
+                   " branch = ?, ssh_public_key = ?, known_hosts = ?, options = ?,"
+                   " repository_id = ?, head = ?, checked = ? WHERE id = ?",
                    hook.kind, hook.repository, hook.clone_url, hook.api_url, hook.branch,
-                   hook.sealed_secret, hook.sealed_token, hook.sealed_ssh_key, hook.ssh_public_key,
-                   hook.known_hosts, hook.options, hook.repository_id, hook.head, hook.checked,
-                   hook.id)
+                   hook.ssh_public_key, hook.known_hosts, hook.options, hook.repository_id,
+                   hook.head, hook.checked, hook.id)
                  .changes())
             throw Error(ErrorKind::not_found, "there is no webhook \"" + hook.id + "\"");
     });

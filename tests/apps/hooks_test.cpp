@@ -1,6 +1,7 @@
 // Webhooks in and notices out, on both databases.
 #include "contract.h"
 
+#include "apps/sealed_texts.h"
 #include "base/guarded.h"
 #include "base/task_group.h"
 
@@ -85,6 +86,25 @@ TEST_CASE("a webhook keeps every field, changes, and goes with its app and deliv
     CHECK(kind_of([&] { hooks.remove("h1"); }) == ErrorKind::not_found);
     CHECK(kind_of([&] { hooks.update(*found); }) == ErrorKind::not_found);
     CHECK(kind_of([&] { hooks.record(came); }) == ErrorKind::not_found);
+}
+
+TEST_CASE("a change of a webhook that was read before a rotation brings no old sealed text back") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    auto wanted = hook("h1", "shop");
+    wanted.sealed_secret = wanted.sealed_token = wanted.sealed_ssh_key = "v1:old";
+    store->hooks().add(wanted);
+    auto read_before = *store->hooks().find("h1");
+    apps::SealedTexts texts(store->database());
+    for (const auto& text : texts.list()) CHECK(texts.replace(text, "v1:new"));
+    read_before.branch = "next";
+    store->hooks().update(read_before);
+    const auto now = *store->hooks().find("h1");
+    CHECK(now.branch == "next");
+    CHECK(now.sealed_secret == "v1:new");
+    CHECK(now.sealed_token == "v1:new");
+    CHECK(now.sealed_ssh_key == "v1:new");
 }
 
 TEST_CASE("a delivery is recorded once for each webhook, in the order they came") {

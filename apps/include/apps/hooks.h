@@ -53,7 +53,7 @@ class Hooks {
   public:
     explicit Hooks(Database& database) : database_(database) {}
     void add(const Hook& hook);
-    void update(const Hook& hook); // all but id, app and created
+    void update(const Hook& hook); // all but id, app, created and what is sealed
     std::optional<Hook> find(std::string_view id);
     std::vector<Hook> list(std::string_view app); // empty: of every app
     void remove(std::string_view id);
