@@ -99,11 +99,30 @@ std::int64_t Hooks::count_deliveries(std::string_view hook) {
     return count;
 }
 
-std::vector<Delivery> Hooks::list_open(int limit) {
+std::vector<OpenHook> Hooks::list_open_hooks() {
+    std::vector<OpenHook> found;
+    database_.read([&](soci::session& sql) {
+        found.clear();
+        Query(sql, "SELECT open.hook, CASE WHEN apps.owner = '' THEN 'app/' || apps.name"
+                   " ELSE 'owner/' || apps.owner END, open.oldest, open.count FROM"
+                   " (SELECT hook, CAST(MIN(number) AS BIGINT) AS oldest, COUNT(*) AS count"
+                   " FROM deliveries WHERE state = 'accepted' GROUP BY hook) open"
+                   " JOIN hooks ON hooks.id = open.hook JOIN apps ON apps.name = hooks.app"
+                   " ORDER BY open.oldest")
+            .each([&](const soci::row& row) {
+                found.push_back({text(row, 0), text(row, 1), number(row, 2), number(row, 3)});
+            });
+    });
+    return found;
+}
+
+std::vector<Delivery> Hooks::list_open(std::string_view hook, int limit) {
     std::vector<Delivery> found;
     database_.read([&](soci::session& sql) {
-        Query query(sql, select_deliveries + " WHERE state = 'accepted' ORDER BY number LIMIT ?",
-                    limit);
+        Query query(sql,
+                    select_deliveries +
+                        " WHERE state = 'accepted' AND hook = ? ORDER BY number LIMIT ?",
+                    hook, limit);
         found = read_all(query);
     });
     return found;

@@ -127,6 +127,11 @@ const std::vector<std::vector<const char*>> steps{
         "CREATE INDEX uploads_by_digest ON uploads (digest)",
         "CREATE INDEX uploads_by_age ON uploads (created)",
     },
+    {
+        // Open deliveries are read webhook by webhook.
+        "DROP INDEX deliveries_by_state",
+        "CREATE INDEX deliveries_by_state ON deliveries (state, hook, number)",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

@@ -17,7 +17,7 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-constexpr int batch = 1000;
+constexpr int batch = 100; // of one webhook, before it is the next one's turn
 // The queue is full, or the database busy: nothing is lost meanwhile.
 constexpr auto pause = std::chrono::seconds(5);
 
@@ -52,41 +52,64 @@ void Webhooks::build(const base::Stop& stop) {
     }
 }
 
-// False: some are still open, and must be tried again.
+struct Webhooks::Round {
+    std::map<std::string, std::string> builds; // by key
+    std::set<std::string> held;                // shares whose builds must wait
+};
+
+// The share whose last build is longest ago first, so that places that become free go round.
+std::vector<apps::OpenHook> Webhooks::list_open() {
+    auto hooks = hooks_.list_open_hooks();
+    const auto turn_of = [&](const apps::OpenHook& open) {
+        const auto it = turns_.find(open.share);
+        return it == turns_.end() ? 0 : it->second;
+    };
+    std::stable_sort(hooks.begin(), hooks.end(),
+                     [&](const auto& a, const auto& b) { return turn_of(a) < turn_of(b); });
+    return hooks;
+}
+
+// False: some are still open, and must be tried again. One whose queue is full keeps nobody else
+// waiting: the others are read past it, a few of each at a time.
 bool Webhooks::build_open(const base::Stop& stop) {
+    Round round;
     for (;;) {
         open_ = 0; // counted anew: what comes from now on
-        auto deliveries = hooks_.list_open(batch);
-        if (deliveries.empty()) return true;
-        std::map<std::string, std::optional<apps::Hook>> hooks;
-        std::map<std::string, std::string> heads;
-        std::map<std::string, std::string> builds; // of this round, by key
-        std::set<std::string> later;
-        for (auto& delivery : deliveries) {
+        const auto hooks = list_open();
+        bool some = false;
+        for (const auto& open : hooks) {
+            if (round.held.contains(open.share)) continue;
+            some = true;
+            build_some(open, round, stop);
             if (stop.requested()) return false;
-            auto [it, fresh] = hooks.try_emplace(delivery.hook);
-            if (fresh) it->second = hooks_.find(delivery.hook);
-            if (!it->second) continue; // removed, and its deliveries with it
-            const auto& hook = *it->second;
-            if (delivery.ref == "refs/heads/" + hook.branch) heads[hook.id] = delivery.commit;
-            const auto key = once_key(hook, delivery);
-            if (later.contains(key)) continue;
-            auto& build = builds[key];
-            if (!build.empty()) {
-                delivery.state = "built";
-                delivery.build = build;
-                hooks_.update(delivery);
-            } else if (build_one(delivery, hook) == Built::later) {
-                later.insert(key);
-            } else {
-                build = delivery.build;
-            }
         }
-        for (const auto& [id, head] : heads) note_head(*hooks[id], head);
-        if (later.empty()) continue;
-        open_ += static_cast<int>(deliveries.size());
-        return false;
+        if (some) continue;
+        for (const auto& open : hooks) open_ += open.count;
+        return hooks.empty();
     }
+}
+
+void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::Stop& stop) {
+    const auto hook = hooks_.find(open.hook);
+    if (!hook) return; // removed, and its deliveries with it
+    std::string head;
+    for (auto& delivery : hooks_.list_open(hook->id, batch)) {
+        if (stop.requested()) return;
+        if (delivery.ref == "refs/heads/" + hook->branch) head = delivery.commit;
+        auto& build = round.builds[once_key(*hook, delivery)];
+        if (!build.empty()) {
+            delivery.state = "built";
+            delivery.build = build;
+            hooks_.update(delivery);
+        } else if (build_one(delivery, *hook) == Built::later) {
+            round.held.insert(open.share);
+            break;
+        } else {
+            build = delivery.build;
+            turns_[open.share] = ++turn_;
+        }
+    }
+    if (!head.empty()) note_head(*hook, head);
 }
 
 Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& hook) {

@@ -66,6 +66,9 @@ class Webhooks {
 
     void build(const base::Stop& stop);
     bool build_open(const base::Stop& stop);
+    struct Round;
+    std::vector<apps::OpenHook> list_open();
+    void build_some(const apps::OpenHook& open, Round& round, const base::Stop& stop);
     enum class Built { yes, no, later };
     Built build_one(apps::Delivery& delivery, const apps::Hook& hook);
 
@@ -77,8 +80,11 @@ class Webhooks {
     const base::KeyRing& keys_;
     const Submit submit_;
     const Settings settings_;
-    base::Guarded<State> state_;      // also held while a webhook's row is changed
-    std::atomic<int> open_ = 0;       // accepted since the builder's thread last saw none
+    base::Guarded<State> state_;         // also held while a webhook's row is changed
+    std::atomic<std::int64_t> open_ = 0; // accepted: as the builder's thread counted, and since
+    // Of the builder's thread: which of them got its last build when.
+    std::map<std::string, std::uint64_t> turns_;
+    std::uint64_t turn_ = 0;
     base::UniqueFd accepted_, added_; // eventfds
     base::TaskGroup threads_;
 };

@@ -88,6 +88,27 @@ TEST_CASE("a webhook keeps every field, changes, and goes with its app and deliv
     CHECK(kind_of([&] { hooks.record(came); }) == ErrorKind::not_found);
 }
 
+TEST_CASE("open deliveries are told by webhook, the oldest first, with whose share they are") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1, "ann"});
+    store->add_app({"blog", 1});
+    hooks.add(hook("h1", "shop"));
+    hooks.add(hook("h2", "blog"));
+    CHECK(hooks.list_open_hooks().empty());
+    auto first = delivery("h2", "d1"), second = delivery("h1", "d1"), third = delivery("h2", "d2");
+    for (auto* one : {&first, &second, &third}) REQUIRE(hooks.record(*one));
+    const auto open = hooks.list_open_hooks();
+    REQUIRE(open.size() == 2);
+    CHECK(open[0].hook == "h2");
+    CHECK(open[0].share == "app/blog");
+    CHECK(open[0].oldest == first.number);
+    CHECK(open[0].count == 2);
+    CHECK(open[1].share == "owner/ann");
+    CHECK(open[1].count == 1);
+}
+
 TEST_CASE("a change of a webhook that was read before a rotation brings no old sealed text back") {
     CONTRACT_PLACE(place);
     const auto store = place.open();
@@ -127,7 +148,9 @@ TEST_CASE("a delivery is recorded once for each webhook, in the order they came"
     CHECK(hooks.find_delivery("h1", "d1")->number == first.number);
     CHECK(hooks.list_deliveries("h1", 10).front().delivery == "d2");
     CHECK(hooks.list_deliveries("h1", 1, 1).front().delivery == "d1");
-    CHECK(hooks.list_open(2).back().number == other.number);
+    CHECK(hooks.list_open("h1", 2).back().number == last.number);
+    CHECK(hooks.list_open("h2", 2).size() == 1);
+    REQUIRE(hooks.list_open_hooks().size() == 2);
 
     first.state = "waiting";
     first.reason = "CI runs";
@@ -136,7 +159,7 @@ TEST_CASE("a delivery is recorded once for each webhook, in the order they came"
     last.state = "built";
     last.build = "b1";
     hooks.update(last);
-    CHECK(hooks.list_open(10).size() == 1);
+    CHECK(hooks.list_open("h1", 10).empty());
     REQUIRE(hooks.list_waiting("h1", first.commit).size() == 1);
     CHECK(hooks.list_waiting("h1", first.commit)[0].replays == 2);
     CHECK(hooks.list_waiting("h2", first.commit).empty());

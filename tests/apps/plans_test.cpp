@@ -109,7 +109,9 @@ std::map<std::string, Cost> measure(int rows) {
     take("list of an app", [&] { builds.list({.app = "app5", .limit = 20}); });
     take("list of a state", [&] { builds.list({.state = BuildState::published, .limit = 20}); });
     take("finish", [&] { end(*store, *claim); });
-    take("list_open", [&] { store->hooks().list_open(10); });
+    take("list_open_hooks", [&] { store->hooks().list_open_hooks(); });
+    take("list_open", [&] { store->hooks().list_open("h1", 10); });
+    take("list_waiting", [&] { store->hooks().list_waiting("h1", "c"); });
     take("list_due", [&] { store->notices().list_due(10, 10); });
     take("next_due", [&] { store->notices().next_due(); });
     take("find_by_hash", [&] { store->tokens().find_by_hash("h"); });

@@ -20,16 +20,20 @@ const std::string commit(40, 'a');
 // A server's store and keys, and a queue that builds a key once and remembers who asked.
 class Place {
   public:
-    Place() { store_->add_app({.name = "hello"}); }
+    Place() {
+        for (const char* app : {"hello", "blog"}) store_->add_app({.name = app});
+    }
 
     void start() {
         webhooks_.emplace(
             store_->hooks(), keys_,
             [this](Submission submission) {
                 auto asked = asked_.lock();
-                if (asked->full) throw base::Error(base::ErrorKind::limit_exceeded, "full");
+                if (asked->full || asked->full_of == submission.app || asked->room == 0)
+                    throw base::Error(base::ErrorKind::limit_exceeded, "full");
                 auto [it, fresh] = asked->ids.try_emplace(submission.once, "");
                 if (fresh) {
+                    --asked->room;
                     it->second = apps::new_build_id();
                     asked->builds.push_back(submission);
                 }
@@ -40,9 +44,10 @@ class Place {
     }
     void end() { webhooks_.reset(); }
 
-    apps::Hook add(const std::string& options = {}, const std::string& kind = "github") {
+    apps::Hook add(const std::string& options = {}, const std::string& kind = "github",
+                   const std::string& app = "hello") {
         if (!webhooks_) start();
-        auto made = webhooks_->add({.app = "hello",
+        auto made = webhooks_->add({.app = app,
                                     .kind = kind,
                                     .repository = "https://git.example.com/owner/repo",
                                     .options = options},
@@ -78,6 +83,32 @@ class Place {
     const base::KeyRing& keys() const { return keys_; }
     std::vector<Submission> builds() { return asked_.lock()->builds; }
     void fill(bool full) { asked_.lock()->full = full; }
+    void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
+    // So many more builds; then it is full.
+    void make_room(int builds) {
+        asked_.lock()->room = builds;
+        webhooks_->look();
+    }
+    // As a push that was accepted left it, of a commit of its own.
+    void record(const apps::Hook& hook, int number) {
+        const auto id = std::to_string(number);
+        apps::Delivery delivery{.hook = hook.id,
+                                .delivery = "open-" + id,
+                                .event = "push",
+                                .ref = "refs/heads/main",
+                                .commit = std::string(40 - id.size(), 'c') + id,
+                                .state = "accepted",
+                                .content = "{}",
+                                .received = apps::now_milliseconds()};
+        REQUIRE(hooks().record(delivery));
+    }
+    // Returns once so many builds were made.
+    std::vector<Submission> wait_for_builds(std::size_t count) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (builds().size() < count && !limit.wait(std::chrono::milliseconds(5))) {
+        }
+        return builds();
+    }
     apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
 
   private:
@@ -85,6 +116,8 @@ class Place {
         std::map<std::string, std::string> ids;
         std::vector<Submission> builds;
         bool full = false;
+        std::string full_of; // an app
+        int room = -1;       // negative: as many as come
     };
     base::TempDir directory_{"slipway-test"};
     base::KeyRing keys_ = base::KeyRing::open(directory_.path() / "keys");
@@ -183,6 +216,42 @@ TEST_CASE("what the server's last life acknowledged is built by the next one") {
     place.start();
     CHECK(place.settled(hook, "d1").state == "built");
     CHECK(place.builds().size() == 1);
+}
+
+TEST_CASE("the deliveries of an app whose queue is full hide nobody else's") {
+    Place place;
+    const auto greedy = place.add({}, "github", "blog");
+    place.fill_of("blog");
+    for (int i = 0; i < 1100; ++i) place.record(greedy, i);
+    place.webhooks().look();
+    const auto hook = place.add();
+    CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
+    CHECK(place.settled(hook, "d1").state == "built");
+    CHECK(place.hooks().list_open_hooks().at(0).count == 1100); // all of them wait
+    place.fill_of("");
+    place.webhooks().look();
+    CHECK(place.settled(greedy, "open-1099").state == "built");
+    CHECK(place.builds().size() == 1101);
+}
+
+TEST_CASE("places that become free in a full queue go round between apps") {
+    Place place;
+    const auto older = place.add({}, "github", "blog");
+    const auto newer = place.add();
+    place.fill(true);
+    for (int i = 0; i < 3; ++i) place.record(older, i);
+    for (int i = 0; i < 3; ++i) place.record(newer, i);
+    place.make_room(1);
+    place.fill(false);
+    place.webhooks().look();
+    CHECK(place.wait_for_builds(1).size() == 1);
+    place.make_room(1);
+    place.wait_for_builds(2);
+    place.make_room(1);
+    const auto builds = place.wait_for_builds(3);
+    REQUIRE(builds.size() == 3);
+    CHECK(builds[0].app != builds[1].app);
+    CHECK(builds[1].app != builds[2].app);
 }
 
 TEST_CASE("with the option a push waits until CI is content") {

@@ -49,6 +49,14 @@ struct Delivery {
     std::int64_t replays = 0;
 };
 
+// A webhook with accepted deliveries that nobody has looked at.
+struct OpenHook {
+    std::string hook;
+    std::string share; // of whom its builds are: as the queue counts them (an owner, or an app)
+    std::int64_t oldest = 0; // number of a delivery
+    std::int64_t count = 0;
+};
+
 class Hooks {
   public:
     explicit Hooks(Database& database) : database_(database) {}
@@ -64,7 +72,8 @@ class Hooks {
     std::optional<Delivery> find_delivery(std::string_view hook, std::string_view delivery);
     std::vector<Delivery> list_deliveries(std::string_view hook, int limit, int offset = 0);
     std::int64_t count_deliveries(std::string_view hook);
-    std::vector<Delivery> list_open(int limit); // accepted ones, oldest first
+    std::vector<OpenHook> list_open_hooks(); // the one with the oldest delivery first
+    std::vector<Delivery> list_open(std::string_view hook, int limit); // accepted, oldest first
     std::vector<Delivery> list_waiting(std::string_view hook, std::string_view commit);
     int remove_deliveries_before(std::int64_t time);
 
