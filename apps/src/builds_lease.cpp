@@ -30,15 +30,16 @@ std::string next_build(const Database& database) {
 }
 
 // What becomes of a build whose worker is gone.
-void decide(soci::session& sql, Build& build, const RecoverSettings& settings) {
+void decide(soci::session& sql, Build& build, const RecoverSettings& settings, bool counts) {
     const auto cancelled =
         Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", build.id)
             .first_text();
     if (cancelled) {
         build.state = BuildState::cancelled;
         build.reason = *cancelled;
-    } else if (build.durable && build.attempt < settings.most_attempts) {
+    } else if (build.durable && (!counts || build.attempt < settings.most_attempts)) {
         build.state = BuildState::queued;
+        if (!counts) --build.attempt;
         build.started = 0;
         build.phases.clear();
         build.worker.clear();
@@ -119,11 +120,11 @@ std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_
             .each([&](const soci::row& row) { changed.push_back(read_build(row)); });
         const auto time = *Query(sql, "SELECT " + database_.now()).first_number();
         for (auto& build : changed) {
-            decide(sql, build, settings);
+            decide(sql, build, settings, !settings.orderly || build.worker != every_of);
             if (is_over(build.state)) build.finished = time;
             update_build(sql, build);
-            Query(sql, "UPDATE builds SET worker = ?, lease = 0 WHERE id = ?", build.worker,
-                  build.id)
+            Query(sql, "UPDATE builds SET worker = ?, attempt = ?, lease = 0 WHERE id = ?",
+                  build.worker, build.attempt, build.id)
                 .execute();
         }
     });

@@ -44,10 +44,13 @@ void Queue::leave_waiting() {
     }
 }
 
-// Durable ones that were stopped: the next server need not wait for their leases.
+// Durable ones that were stopped: the next server need not wait for their leases. That we stopped
+// is no fault of theirs.
 void Queue::give_back() {
+    auto orderly = recover_settings(settings_);
+    orderly.orderly = true;
     try {
-        for (const auto& row : builds_.recover(recover_settings(settings_), settings_.name))
+        for (const auto& row : builds_.recover(orderly, settings_.name))
             base::log::info("a build waits for the next start", {{"build", row.id}});
     } catch (const base::Error& error) {
         base::log::warning("stopped builds could not be put back", {{"reason", error.describe()}});

@@ -101,6 +101,25 @@ TEST_CASE("a build that takes its worker down each time is given up") {
     CHECK(store->builds().find("b1")->reason == settings.poison_reason);
 }
 
+TEST_CASE("what a worker gives back in good order was no attempt; what it left behind was one") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    store->builds().add(durable("shop", "b1"));
+    auto orderly = settings;
+    orderly.orderly = true;
+    for (int stop = 0; stop < 4; ++stop) {
+        REQUIRE(store->builds().claim("w", 1min)->build.attempt == 1);
+        REQUIRE(store->builds().recover(orderly, "w").size() == 1);
+        REQUIRE(store->builds().find("b1")->state == BuildState::queued);
+        CHECK(store->builds().find("b1")->attempt == 0);
+    }
+    // Another worker's lease that ran out meanwhile is another matter.
+    REQUIRE(store->builds().claim("dead", 0ms));
+    REQUIRE(store->builds().recover(orderly, "w").size() == 1);
+    CHECK(store->builds().find("b1")->attempt == 1);
+}
+
 TEST_CASE("eight workers on two servers take 200 builds of ten owners, each once, one an app") {
     CONTRACT_PLACE(place);
     const auto first = place.open(), second = place.open();

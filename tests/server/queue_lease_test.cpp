@@ -54,6 +54,28 @@ TEST_CASE("a durable build that lost its worker's lease begins again, its log go
     CHECK(site.row(*build).attempt == 2);
 }
 
+TEST_CASE("a server that is stopped and started often makes no build lost") {
+    Site site(1);
+    site.settings.most_attempts = 2;
+    site.restart();
+    site.make_gate("shop", ".hold");
+    const auto build = site.queue->submit(Site::durable("shop"));
+    base::StopSource now;
+    now.request();
+    for (int stop = 0; stop < 3; ++stop) {
+        auto gate = site.meet_at("shop", ".hold"); // it runs
+        site.queue->drain(now.stop());
+        gate.reset();
+        CHECK(site.row(*build).state == BuildState::queued);
+        CHECK(site.row(*build).attempt == 0);
+        site.restart();
+    }
+    site.meet_at("shop", ".hold").reset();
+    if (const auto again = site.queue->find(build->id())) follow(*again);
+    CHECK(site.row(*build).state == BuildState::published);
+    CHECK(site.row(*build).attempt == 1);
+}
+
 TEST_CASE("a lease is renewed for as long as the build runs") {
     Site site(1);
     site.settings.lease = std::chrono::milliseconds(300);

@@ -40,6 +40,8 @@ struct RecoverSettings {
     int most_attempts = 3;
     std::string lost_reason;   // of a build whose source died with its server
     std::string poison_reason; // of one that took its worker down each time
+    // The worker itself gives its builds back, in good order: that attempt does not count.
+    bool orderly = false;
 };
 
 // How long a webhook's build waits before it counts as a person's.
