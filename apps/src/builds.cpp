@@ -47,8 +47,14 @@ void Builds::add(const Build& build, std::int64_t most_queued, std::int64_t most
 }
 
 std::string Builds::add_once(const Build& build, std::string_view once, std::int64_t most_queued,
-                             std::int64_t most_of_owner) {
+                             std::int64_t most_of_owner, const std::optional<RequestKey>& request) {
     std::string id = build.id;
+    const auto note_request = [&](soci::session& sql) {
+        if (!request) return;
+        Query(sql, "UPDATE answers SET build = ? WHERE caller = ? AND key = ? AND status = 0", id,
+              request->caller, request->key)
+            .execute();
+    };
     database_.write([&](soci::session& sql) {
         const bool limited = most_queued > 0 || most_of_owner > 0;
         if (limited || !once.empty()) database_.take_turns(sql);
@@ -60,11 +66,12 @@ std::string Builds::add_once(const Build& build, std::string_view once, std::int
                       build.app, once)
                     .first_text();
             id = there.value_or(build.id);
-            if (there) return;
+            if (there) return note_request(sql);
         }
         const Build owned = with_owner(sql, build);
         refuse_more(sql, owned, most_queued, most_of_owner);
         insert_build(sql, owned, once);
+        note_request(sql);
     });
     return id;
 }

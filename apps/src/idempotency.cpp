@@ -7,23 +7,25 @@
 namespace apps {
 
 std::optional<Remembered> Idempotency::begin(std::string_view caller, std::string_view key,
-                                             std::string_view request_hash, std::int64_t now) {
+                                             std::string_view request_hash, std::int64_t now,
+                                             std::string_view server) {
     std::optional<Remembered> known;
     database_.write([&](soci::session& sql) {
         known.reset();
         if (Query(sql,
-                  "INSERT INTO answers (caller, key, request_hash, status, body, created)"
-                  " VALUES (?, ?, ?, 0, '', ?) ON CONFLICT DO NOTHING",
-                  caller, key, request_hash, now)
+                  "INSERT INTO answers (caller, key, request_hash, status, body, created, server)"
+                  " VALUES (?, ?, ?, 0, '', ?, ?) ON CONFLICT DO NOTHING",
+                  caller, key, request_hash, now, server)
                 .changes())
             return;
-        known =
-            Query(sql,
-                  "SELECT request_hash, status, body FROM answers WHERE caller = ? AND key = ?",
-                  caller, key)
-                .first([](const soci::row& row) {
-                    return Remembered{text(row, 0), static_cast<int>(number(row, 1)), text(row, 2)};
-                });
+        known = Query(sql,
+                      "SELECT request_hash, status, body, build FROM answers WHERE caller = ?"
+                      " AND key = ?",
+                      caller, key)
+                    .first([](const soci::row& row) {
+                        return Remembered{text(row, 0), static_cast<int>(number(row, 1)),
+                                          text(row, 2), text(row, 3)};
+                    });
     });
     return known;
 }
@@ -39,8 +41,19 @@ void Idempotency::finish(std::string_view caller, std::string_view key, int stat
 
 void Idempotency::forget(std::string_view caller, std::string_view key) {
     database_.write([&](soci::session& sql) {
-        Query(sql, "DELETE FROM answers WHERE caller = ? AND key = ?", caller, key).execute();
+        Query(sql, "DELETE FROM answers WHERE caller = ? AND key = ? AND build = ''", caller, key)
+            .execute();
     });
+}
+
+int Idempotency::forget_unanswered(std::string_view server) {
+    std::int64_t removed = 0;
+    database_.write([&](soci::session& sql) {
+        removed =
+            Query(sql, "DELETE FROM answers WHERE status = 0 AND build = '' AND server = ?", server)
+                .execute();
+    });
+    return static_cast<int>(removed);
 }
 
 int Idempotency::remove_before(std::int64_t time) {

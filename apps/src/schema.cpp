@@ -131,6 +131,11 @@ const std::vector<std::vector<const char*>> steps{
         // Open deliveries are read webhook by webhook.
         "DROP INDEX deliveries_by_state",
         "CREATE INDEX deliveries_by_state ON deliveries (state, hook, number)",
+        // Which server answers, and the build that the request has started. Who was to answer
+        // before this schema is no more.
+        "DELETE FROM answers WHERE status = 0",
+        "ALTER TABLE answers ADD COLUMN server TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE answers ADD COLUMN build TEXT NOT NULL DEFAULT ''",
     },
 };
 

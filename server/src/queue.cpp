@@ -94,7 +94,8 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     auto id = row.id;
     try {
         id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
-                              static_cast<std::int64_t>(settings_.longest_of_owner));
+                              static_cast<std::int64_t>(settings_.longest_of_owner),
+                              submission.request);
     } catch (...) {
         forget(row.id, Log::remove);
         end_submission();

@@ -313,7 +313,9 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     uploads,
                     build_events,
                     [&](DryRun dry_run) { return prune(pruned, dry_run); },
-                    &webhooks};
+                    &webhooks,
+                    name_of_server(state)};
+    store->idempotency().forget_unanswered(site.name); // nobody answers them any more
     api::Api api(site, metrics);
     SshListener* ssh_listener = nullptr;
     Door door(site,

@@ -53,6 +53,7 @@ struct Site {
     BuildEvents& build_events;
     std::function<PruneReport(DryRun)> prune;
     Webhooks* webhooks = nullptr; // null: deliveries are not taken
+    std::string name = {};        // of this server in the store: the same one after its restart
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };

@@ -117,6 +117,51 @@ TEST_CASE("the same request sent twice is answered from memory") {
     CHECK_FALSE(answers.begin("ann", "k", "r1", 105));
 }
 
+TEST_CASE("a request's key knows the build that it has started from the moment of its row on") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& answers = store->idempotency();
+    store->add_app({"shop", 1});
+    const apps::RequestKey request{"ann", "k"};
+    CHECK_FALSE(answers.begin("ann", "k", "r", 100, "here"));
+    CHECK(answers.begin("ann", "k", "r", 100, "here")->build.empty());
+    const auto build = queued("shop");
+    store->builds().add_once(build, "", 0, 0, request);
+    CHECK(answers.begin("ann", "k", "r", 100, "here")->build == build.id);
+    // One that is refused changes nothing.
+    CHECK_FALSE(answers.begin("ann", "full", "r", 100, "here"));
+    CHECK(kind_of([&] {
+              store->builds().add_once(queued("shop"), "", 1, 0, apps::RequestKey{"ann", "full"});
+          }) == ErrorKind::limit_exceeded);
+    CHECK(answers.begin("ann", "full", "r", 100, "here")->build.empty());
+    // The same tree asked for twice is one build, for both keys.
+    CHECK_FALSE(answers.begin("ann", "k2", "r", 100, "here"));
+    const auto once = queued("shop");
+    store->builds().add_once(once, "tree");
+    store->builds().add_once(queued("shop"), "tree", 0, 0, apps::RequestKey{"ann", "k2"});
+    CHECK(answers.begin("ann", "k2", "r", 100, "here")->build == once.id);
+}
+
+TEST_CASE("what a dead server left unanswered is free again, unless its build was started") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& answers = store->idempotency();
+    store->add_app({"shop", 1});
+    for (const char* key : {"answered", "started", "nothing"})
+        CHECK_FALSE(answers.begin("ann", key, "r", 100, "here"));
+    CHECK_FALSE(answers.begin("ann", "elsewhere", "r", 100, "there"));
+    answers.finish("ann", "answered", 201, "{}");
+    const auto build = queued("shop");
+    store->builds().add_once(build, "", 0, 0, apps::RequestKey{"ann", "started"});
+    CHECK(answers.forget_unanswered("here") == 1);
+    CHECK(answers.begin("ann", "answered", "r", 101)->status == 201);
+    CHECK(answers.begin("ann", "started", "r", 101)->build == build.id);
+    CHECK(answers.begin("ann", "elsewhere", "r", 101));
+    CHECK_FALSE(answers.begin("ann", "nothing", "r", 101));
+    answers.forget("ann", "started"); // as one whose answer failed after its build was there
+    CHECK(answers.begin("ann", "started", "r", 102)->build == build.id);
+}
+
 TEST_CASE("of eight equal requests at once one does the work") {
     CONTRACT_PLACE(place);
     const auto first = place.open(), second = place.open();

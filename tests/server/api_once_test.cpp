@@ -66,6 +66,59 @@ TEST_CASE("while the first is being answered the second hears so") {
     CHECK_FALSE(site.store->find_app("blog"));
 }
 
+TEST_CASE("a request whose answer was cut off after its build was started is told of that build") {
+    OnceSite site;
+    site.store->add_app({"shop", 1});
+    const auto owner = site.store->tokens().list().at(0).id;
+    struct Route {
+        std::string path;
+        json body;
+    };
+    const std::vector<Route> routes{
+        {"/v1/apps/shop/builds", {{"build", {{"source_url", "https://example.com/a.tgz"}}}}},
+        {"/v1/apps/shop/deployments",
+         {{"deployment", {{"source_url", "https://example.com/a.tgz"}}}}},
+        {"/apps/shop/builds", {{"source_blob", {{"url", "https://example.com/a.tgz"}}}}}};
+    for (const auto& route : routes) {
+        CAPTURE(route.path);
+        // As a server that was killed before it kept its answer has it in the table.
+        const auto key = "key of " + route.path;
+        const auto hash =
+            base::sha256_hex("POST\n" + route.path + "\n" + base::sha256_hex(route.body.dump()));
+        CHECK_FALSE(site.store->idempotency().begin(owner, key, hash, apps::now_milliseconds()));
+        apps::Build build;
+        build.id = apps::new_build_id();
+        build.app = "shop";
+        build.state = apps::BuildState::received;
+        site.store->builds().add_once(build, "", 0, 0, apps::RequestKey{owner, key});
+        const auto before = site.store->builds().count({});
+        const auto ask = [&] {
+            return site.ask("POST", route.path, site.root, route.body,
+                            {"Content-Type: application/json", "Idempotency-Key: " + key});
+        };
+        const auto reply = ask();
+        CHECK(reply.status == 201);
+        CHECK(reply.header("idempotent-replayed") == "true");
+        CHECK_THAT(reply.text, Contains(build.id));
+        CHECK(site.store->builds().count({}) == before);
+        site.store->builds().remove(build.id);
+        CHECK(ask().status == 409); // it was there, and is never built again by this key
+    }
+}
+
+TEST_CASE("the build that a request starts is noted with its key") {
+    OnceSite site;
+    site.store->add_app({"shop", 1});
+    const auto owner = site.store->tokens().list().at(0).id;
+    const json body{{"build", {{"source_url", "https://example.com/a.tgz"}}}};
+    const auto reply = site.ask("POST", "/v1/apps/shop/builds", site.root, body,
+                                {"Content-Type: application/json", "Idempotency-Key: k"});
+    REQUIRE(reply.status == 201);
+    const auto known = site.store->idempotency().begin(owner, "k", "", 1);
+    REQUIRE(known);
+    CHECK(known->build == reply.json["build"]["id"]);
+}
+
 TEST_CASE("a kept answer that shows a token is sealed, and lost with its key") {
     OnceSite site;
     const json wanted{{"token", {{"name", "ci"}, {"scopes", {"server"}}}}};

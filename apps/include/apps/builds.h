@@ -23,6 +23,12 @@ struct Claim {
     std::int64_t fence = 0; // grows with each claim of the row
 };
 
+// The request that asks for a build, by its Idempotency-Key (apps/tokens.h).
+struct RequestKey {
+    std::string caller;
+    std::string key;
+};
+
 struct QueuePlace {
     std::int64_t ahead = 0;  // builds that would start or end before it: running ones included
     std::int64_t queued = 0; // all that wait
@@ -58,9 +64,11 @@ class Builds {
     bool enqueue(std::string_view id);
     // The same tree asked twice by a door that may not build twice: adds the build unless one with
     // this `once` key exists; returns the id of the one that is there.
-    // `once` is the app's: another app's key is another.
+    // `once` is the app's: another app's key is another. An unanswered `request` knows the id from
+    // the same moment on.
     std::string add_once(const Build& build, std::string_view once, std::int64_t most_queued = 0,
-                         std::int64_t most_of_owner = 0);
+                         std::int64_t most_of_owner = 0,
+                         const std::optional<RequestKey>& request = std::nullopt);
 
     // Queued builds of the same app and ref that are older than `by` become superseded. Their ids.
     std::vector<std::string> supersede(const Build& by, std::string_view reason);

@@ -51,15 +51,21 @@ struct Remembered {
     std::string request_hash;
     int status = 0; // 0: still being answered
     std::string body;
+    std::string build; // id of the build that the request has started; empty: none so far
 };
 class Idempotency {
   public:
     explicit Idempotency(Database& database) : database_(database) {}
     // Empty: the key is ours now, answer and call finish (or forget). Otherwise what is known.
+    // server: who answers, the same name after its restart.
     std::optional<Remembered> begin(std::string_view caller, std::string_view key,
-                                    std::string_view request_hash, std::int64_t now);
+                                    std::string_view request_hash, std::int64_t now,
+                                    std::string_view server = {});
     void finish(std::string_view caller, std::string_view key, int status, std::string_view body);
+    // Nothing came of it: the key is free again. One whose build was started stays.
     void forget(std::string_view caller, std::string_view key);
+    // What this server's last life left unanswered, as forget() does.
+    int forget_unanswered(std::string_view server);
     // Unanswered ones too: their server is no more.
     int remove_before(std::int64_t time);
 

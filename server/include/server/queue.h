@@ -43,7 +43,8 @@ struct Submission {
     builder::BuildOptions options = {};
     std::string hook = {}; // id of the webhook that it came from
     std::string once = {}; // asked again with the same key: the build that is there
-    bool hold = false;     // received only, until accept()
+    std::optional<apps::RequestKey> request = {}; // whose answer this build is
+    bool hold = false;                            // received only, until accept()
 };
 
 struct QueueSettings {

@@ -70,15 +70,18 @@ class Api {
     // Makes the answer of a POST that starts or makes something. With an Idempotency-Key the first
     // answer is kept for a day and given again; another body under the same key, or the first one
     // still being made, is Error{already_exists}. What `make` throws is not kept: a retry may
-    // succeed. body_hash: of everything that the body says (SHA-256, hex).
+    // succeed. body_hash: of everything that the body says (SHA-256, hex). show: of a request that
+    // starts a build (submit() tells the key of it), the same answer from the build that it has
+    // started: for one whose own answer was cut off.
     struct Made {
         http::Reply reply;
         bool replayed = false;
     };
-    Made make_once(Call& call, std::string_view body_hash,
-                   const std::function<http::Reply()>& make);
+    using Show = std::function<http::Reply(const apps::Build&)>;
+    Made make_once(Call& call, std::string_view body_hash, const std::function<http::Reply()>& make,
+                   const Show& show = {});
     // The same for a body that read_json read, answer sent.
-    void send_once(Call& call, const std::function<http::Reply()>& make);
+    void send_once(Call& call, const std::function<http::Reply()>& make, const Show& show = {});
     // The log of a build from its first byte until its end, as text, on an answer that was started.
     void write_log(Call& call, const std::string& build);
     // Removes what builds of the call's app keep for one another. Throws Error{already_exists}
@@ -91,6 +94,8 @@ class Api {
     void find_named(Access access, Call& call, const std::string& pattern);
     void fail(Call& call, const base::Error& error);
     void forget_old_answers();
+    http::Reply give_again(const apps::Remembered& known, const std::string& context,
+                           const Show& show) const;
     http::Reply unseal_answer(const apps::Remembered& known, const std::string& context) const;
 
     const Site& site_;

@@ -19,13 +19,17 @@ using base::Error;
 using base::ErrorKind;
 using base::json::Value;
 
+http::Reply created(const Api& api, const apps::Build& build) {
+    return envelope(201, "deployment", shape_deployment(api.site(), build));
+}
+
 http::Reply make_deployment(Api& api, Call& call, const Value& body) {
     const auto wanted = open_envelope(body, "deployment");
     const auto ref = find_text(wanted, "git_ref").value_or("");
     if (ref.starts_with('-')) throw FieldError("git_ref", "git_ref may not start with a dash");
     auto wish = wish_of_url(api, get_text(wanted, "source_url"), "");
     wish.version = ref;
-    return envelope(201, "deployment", shape_deployment(api.site(), submit(api, call, wish)));
+    return created(api, submit(api, call, wish));
 }
 
 void list_deployments(Api& api, Call& call) {
@@ -61,7 +65,9 @@ void send_output(Api& api, Call& call) {
 void add_deployment_routes(http::Router& router, Api& api) {
     api.add(router, Access::deploy, "POST", "/v1/apps/{app}/deployments", [&](Call& call) {
         const auto body = call.read_json();
-        api.send_once(call, [&] { return make_deployment(api, call, body); });
+        api.send_once(
+            call, [&] { return make_deployment(api, call, body); },
+            [&](const apps::Build& build) { return created(api, build); });
     });
     api.add(router, Access::read, "GET", "/v1/apps/{app}/deployments",
             [&](Call& call) { list_deployments(api, call); });

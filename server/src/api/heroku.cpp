@@ -45,6 +45,10 @@ Value shape_heroku_build(const Site& site, const apps::Build& build) {
             {"digest", text_or_null(build.digest)}};
 }
 
+http::Reply created(const Api& api, const apps::Build& build) {
+    return json_reply(201, shape_heroku_build(api.site(), build));
+}
+
 http::Reply make_build(Api& api, Call& call, const Value& body) {
     const auto blob = open_envelope(body, "source_blob");
     auto wish = wish_of_url(api, get_text(blob, "url"), find_text(blob, "checksum").value_or(""));
@@ -55,7 +59,7 @@ http::Reply make_build(Api& api, Call& call, const Value& body) {
             if (!url && !name) throw FieldError("buildpacks", "a buildpack has a url or a name");
             wish.options.buildpacks.push_back(url ? *url : *name);
         }
-    return json_reply(201, shape_heroku_build(api.site(), submit(api, call, std::move(wish))));
+    return created(api, submit(api, call, std::move(wish)));
 }
 
 // Heroku lists in an array of its own, the page in headers.
@@ -90,7 +94,9 @@ void clear_cache(Api& api, Call& call) {
 void add_heroku_routes(http::Router& router, Api& api) {
     api.add(router, Access::deploy, "POST", "/apps/{app}/builds", [&](Call& call) {
         const auto body = call.read_json();
-        api.send_once(call, [&] { return make_build(api, call, body); });
+        api.send_once(
+            call, [&] { return make_build(api, call, body); },
+            [&](const apps::Build& build) { return created(api, build); });
     });
     api.add(router, Access::read, "GET", "/apps/{app}/builds",
             [&](Call& call) { list_builds(api, call); });

@@ -100,8 +100,8 @@ void follow(Api& api, Call& call, const std::string& build) {
 
 void answer(Api& api, Call& call, const std::string& body_hash,
             const std::function<Wish()>& make_wish) {
-    const auto made =
-        api.make_once(call, body_hash, [&] { return created(submit(api, call, make_wish())); });
+    const auto made = api.make_once(
+        call, body_hash, [&] { return created(submit(api, call, make_wish())); }, created);
     if (!wants_log(call)) return call.send(made.reply);
     const auto body = base::json::parse(made.reply.body, "an answer");
     follow(api, call, base::json::get_string(body.at("build"), "id"));

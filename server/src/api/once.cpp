@@ -18,6 +18,7 @@ using base::ErrorKind;
 using base::json::Value;
 
 constexpr std::size_t longest_key = 255;
+const std::pair<std::string, std::string> replayed{"Idempotent-Replayed", "true"};
 constexpr std::int64_t an_hour = 3'600'000;
 constexpr std::int64_t a_day = 24 * an_hour;
 
@@ -39,14 +40,14 @@ http::Reply parse_kept(int status, const std::string& text) {
     http::Reply reply{status, {}, base::json::get_string(kept, "body")};
     for (const auto& [name, value] : kept.at("headers").items())
         reply.headers.emplace_back(name, value.get<std::string>());
-    reply.headers.emplace_back("Idempotent-Replayed", "true");
+    reply.headers.push_back(replayed);
     return reply;
 }
 
 } // namespace
 
 Api::Made Api::make_once(Call& call, std::string_view body_hash,
-                         const std::function<http::Reply()>& make) {
+                         const std::function<http::Reply()>& make, const Show& show) {
     const auto key = call.head().header("idempotency-key");
     if (!key) return {make(), false};
     if (key->empty() || key->size() > longest_key || base::printable(*key) != *key)
@@ -57,16 +58,13 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
     const auto request = base::sha256_hex(call.head().method + "\n" + call.head().target + "\n" +
                                           std::string(body_hash));
     forget_old_answers();
-    if (const auto known = answers.begin(caller, *key, request, apps::now_milliseconds())) {
+    if (const auto known =
+            answers.begin(caller, *key, request, apps::now_milliseconds(), site_.name)) {
         if (known->request_hash != request)
             throw Error(ErrorKind::already_exists,
                         "this Idempotency-Key was used for another request",
                         "A new request needs a new key.");
-        if (known->status == 0)
-            throw Error(ErrorKind::already_exists,
-                        "the first request with this Idempotency-Key is still being answered",
-                        "Ask again in a moment.");
-        return {unseal_answer(*known, context_of(caller, *key)), true};
+        return {give_again(*known, context_of(caller, *key), show), true};
     }
     http::Reply reply;
     try {
@@ -84,6 +82,25 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
     return {std::move(reply), false};
 }
 
+// Without an answer of its own the build is the truth, whether its request is under way or was cut
+// off with the server.
+http::Reply Api::give_again(const apps::Remembered& known, const std::string& context,
+                            const Show& show) const {
+    if (known.status != 0) return unseal_answer(known, context);
+    if (known.build.empty() || !show)
+        throw Error(ErrorKind::already_exists,
+                    "the first request with this Idempotency-Key is still being answered",
+                    "Ask again in a moment.");
+    const auto build = site_.store.find_build(known.build);
+    if (!build)
+        throw Error(ErrorKind::already_exists,
+                    "the build of this Idempotency-Key, " + known.build + ", is kept no longer",
+                    "A new build needs a new key.");
+    auto reply = show(*build);
+    reply.headers.push_back(replayed);
+    return reply;
+}
+
 http::Reply Api::unseal_answer(const apps::Remembered& known, const std::string& context) const {
     try {
         return parse_kept(known.status, site_.keys.unseal(known.body, context).reveal());
@@ -95,8 +112,8 @@ http::Reply Api::unseal_answer(const apps::Remembered& known, const std::string&
     }
 }
 
-void Api::send_once(Call& call, const std::function<http::Reply()>& make) {
-    call.send(make_once(call, base::sha256_hex(call.body()), make).reply);
+void Api::send_once(Call& call, const std::function<http::Reply()>& make, const Show& show) {
+    call.send(make_once(call, base::sha256_hex(call.body()), make, show).reply);
 }
 
 // Once an hour is enough for what is kept a day.

@@ -121,6 +121,8 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.door = "api";
     submission.durable = wish.durable;
     submission.options = std::move(wish.options);
+    if (auto key = call.head().header("idempotency-key"))
+        submission.request = apps::RequestKey{call.principal().id, std::move(*key)};
     try {
         const auto live = site.queue.submit(std::move(submission));
         base::log::info(
