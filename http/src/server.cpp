@@ -126,7 +126,8 @@ void Server::State::accept_one(const base::Stop& stop) {
         guest.address = peer_address(socket.get());
         if (guest.address.empty()) return; // gone already
     }
-    auto place = admission.admit(guest.address);
+    const bool many = settings.proxies.addresses.contains(guest.address);
+    auto place = admission.admit(many ? std::string() : guest.address);
     if (!place) return refuse(std::move(socket), guest.address);
     guest.connection =
         tls ? tls->accept(std::move(socket), std::move(place))
@@ -199,6 +200,7 @@ bool Server::State::answer_one(Stream& stream, RequestReader& reader, const Gues
         answer_bad_request(stream, error, head);
         return false;
     }
+    head.peer = client_of(head, settings.proxies);
     ServedExchange exchange(stream, reader, head, !stop.requested());
     const auto began = Clock::now();
     const bool goes_on = answer(exchange, stream, end);

@@ -1,5 +1,7 @@
 #include "config_key_kinds.h"
 
+#include "http/forwarded.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -89,6 +91,20 @@ std::vector<Key> http_keys() {
         number(
             "http.max_failed_logins", [](Config & c) -> auto& { return c.http.max_failed_logins; },
             "Wrong tokens from one address in a minute, at most; then it waits. 0: no limit."),
+        {"http.trusted_proxies", "list",
+         "Addresses and networks (`10.0.0.0/8`) of the proxies before us: what they say of a "
+         "client's address counts in limits and logs.",
+         [](Config& c, std::string_view text, const path&) {
+             const auto networks = parse_list(text);
+             http::AddressRanges{networks};
+             c.http.trusted_proxies = networks;
+         },
+         [](const Config& c) { return join(c.http.trusted_proxies, ","); }},
+        choice(
+            "http.proxy_header", [](Config & c) -> auto& { return c.http.proxy_header; },
+            {"X-Forwarded-For", "Forwarded"},
+            "The header in which they say it, that they set themselves; the other one is not "
+            "read."),
         optional_address(
             "metrics.listen", [](Config & c) -> auto& { return c.metrics.listen; },
             "Address and port where Prometheus reads `/metrics`, without a token: of a network "

@@ -53,6 +53,12 @@ std::string public_url(const Config& config, const std::optional<Listener>& web)
     return (config.http.tls_certificate.empty() ? "http://" : "https://") + address.render();
 }
 
+http::TrustedProxies trusted_proxies(const Config& config) {
+    return {http::AddressRanges(config.http.trusted_proxies),
+            config.http.proxy_header == "Forwarded" ? http::ProxyHeader::forwarded
+                                                    : http::ProxyHeader::x_forwarded_for};
+}
+
 HttpListeners::HttpListeners(const Config& config, api::Api& api, HttpSockets sockets,
                              base::UniqueFd local)
     : config_(config), api_(api) {
@@ -78,6 +84,7 @@ void HttpListeners::add(base::UniqueFd listener, const http::Router& router,
     http::Server::Settings settings;
     settings.limits = choose_limits(config_);
     settings.tls = std::move(tls);
+    settings.proxies = trusted_proxies(config_);
     settings.handler = [this, &router](http::Exchange& exchange, const base::Stop& stop) {
         api_.answer(router, exchange, stop);
     };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "http_listeners.h"
 #include "repositories.h"
 #include "tcp.h"
 
@@ -79,6 +80,7 @@ class ApiSite {
         auto listener = server::listen_on({"127.0.0.1", 0});
         url = "http://" + listener.address.render();
         http::Server::Settings answers;
+        answers.proxies = server::trusted_proxies(config);
         answers.handler = [this](http::Exchange& exchange, const base::Stop& stop) {
             api->answer(router, exchange, stop);
         };

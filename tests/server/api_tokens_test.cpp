@@ -131,6 +131,34 @@ TEST_CASE("an address that guesses tokens is made to wait") {
     CHECK(site.ask("GET", "/livez", token).status == 200);
 }
 
+TEST_CASE("behind a trusted proxy the one who guesses is made to wait, not everybody") {
+    ApiSite site([](server::Config& config) {
+        config.http.max_failed_logins = 5;
+        config.http.trusted_proxies = {"127.0.0.0/8"};
+    });
+    const auto guess_from = [&](const std::string& header) {
+        return site.ask("GET", "/v1/apps", server::api::make_token_text(), nullptr, {header})
+            .status;
+    };
+    for (int i = 0; i < 5; ++i) CHECK(guess_from("X-Forwarded-For: 203.0.113.7") == 401);
+    CHECK(guess_from("X-Forwarded-For: 203.0.113.7") == 429);
+    // What it says of itself to the proxy does not help.
+    CHECK(guess_from("X-Forwarded-For: 198.51.100.1, 203.0.113.7") == 429);
+    CHECK(guess_from("X-Forwarded-For: 203.0.113.8") == 401);
+    CHECK(guess_from("Forwarded: for=203.0.113.7") == 401); // not the proxy's header
+}
+
+TEST_CASE("a header that names an address is nothing from one who is no trusted proxy") {
+    ApiSite site([](server::Config& config) { config.http.max_failed_logins = 2; });
+    for (int i = 0; i < 2; ++i)
+        CHECK(site.ask("GET", "/v1/apps", server::api::make_token_text(), nullptr,
+                       {"X-Forwarded-For: 203.0.113." + std::to_string(i)})
+                  .status == 401);
+    CHECK(site.ask("GET", "/v1/apps", server::api::make_token_text(), nullptr,
+                   {"X-Forwarded-For: 203.0.113.9"})
+              .status == 429);
+}
+
 TEST_CASE("every answer has its request's id and is not for a cache") {
     ApiSite site;
     for (const char* path : {"/livez", "/v1/apps", "/nothing"}) {

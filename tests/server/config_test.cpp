@@ -100,6 +100,15 @@ TEST_CASE("a file that is not TOML is refused with its line") {
     CHECK_THAT(refused("a = 1\nb = [\n").message(), Contains("slipway.toml:"));
 }
 
+TEST_CASE("a trusted proxy is an address or a network") {
+    const auto config = load("http.trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n");
+    CHECK(config.http.trusted_proxies == std::vector<std::string>{"10.0.0.0/8", "::1"});
+    for (const char* wrong : {"10.0.0.0/33", "proxy.example.com", "10.0.0.0/", "::1/129"})
+        CHECK_THAT(refused("http.trusted_proxies = [\"" + std::string(wrong) + "\"]\n").message(),
+                   Contains(wrong));
+    CHECK_THAT(refused("http.proxy_header = \"X-Real-IP\"\n").message(), Contains("X-Real-IP"));
+}
+
 TEST_CASE("docs/configuration.md has a line for each key, as it is") {
     const auto text = base::read_file(SLIPWAY_SOURCE_DIR "/docs/configuration.md");
     std::size_t documented = 0;

@@ -4,6 +4,8 @@
 // headers, slow bodies, both Content-Length and Transfer-Encoding, oversized headers.
 #pragma once
 
+#include "http/forwarded.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/stop.h"
@@ -32,8 +34,9 @@ struct RequestHead {
     std::map<std::string, std::string> query; // decoded; the last of equal names
     std::multimap<std::string, std::string> headers; // names in lower case
     std::optional<std::uint64_t> content_length;
-    std::string id;                // of this request, ours, for logs and errors
-    std::string peer;              // numeric address; empty on a local socket
+    std::string id; // of this request, ours, for logs and errors
+    // Numeric address of the client, also of one behind a trusted proxy; empty on a local socket.
+    std::string peer;
     std::optional<uid_t> peer_uid; // of a local socket
     bool tls = false;
 
@@ -143,6 +146,8 @@ class Server {
     struct Settings {
         ServerLimits limits;
         std::optional<ServerTls> tls;
+        // Their word on who the client is counts; they may have any number of connections.
+        TrustedProxies proxies = {};
         Handler handler;
         // The answer for what the handler threw and for what was no request; must not throw. For
         // the latter, and for a body that came too slowly, the server sets the status.

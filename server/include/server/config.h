@@ -43,6 +43,8 @@ struct Config {
         std::uint64_t max_per_address = 500;
         std::uint64_t max_requests = 1200;
         std::uint64_t max_failed_logins = 30;
+        std::vector<std::string> trusted_proxies;
+        std::string proxy_header = "X-Forwarded-For";
     } http;
     struct MetricsListener {
         std::string listen;
