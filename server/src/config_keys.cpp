@@ -1,5 +1,6 @@
 #include "config_key_kinds.h"
 
+#include "base/error.h"
 #include "http/forwarded.h"
 
 #include <algorithm>
@@ -105,6 +106,16 @@ std::vector<Key> http_keys() {
             {"X-Forwarded-For", "Forwarded"},
             "The header in which they say it, that they set themselves; the other one is not "
             "read."),
+        {"http.least_rate", "size",
+         "Bytes a second at which a client sends its request's body and takes the answer, at "
+         "least, while it is waited for (looked at every 30 s); not 0.",
+         [](Config& c, std::string_view text, const path&) {
+             c.http.least_rate = parse_size(text);
+             if (c.http.least_rate == 0)
+                 throw base::Error(base::ErrorKind::invalid_input,
+                                   "with 0 a client that sends nothing would stay for ever");
+         },
+         [](const Config& c) { return show_size(c.http.least_rate); }},
         optional_address(
             "metrics.listen", [](Config & c) -> auto& { return c.metrics.listen; },
             "Address and port where Prometheus reads `/metrics`, without a token: of a network "

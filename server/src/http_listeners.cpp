@@ -29,13 +29,6 @@ std::optional<http::ServerTls> choose_tls(const Config& config) {
     return http::ServerTls{config.http.tls_certificate.string(), config.http.tls_key.string()};
 }
 
-http::ServerLimits choose_limits(const Config& config) {
-    http::ServerLimits limits;
-    limits.connections = config.http.max_connections;
-    limits.connections_of_one_address = config.http.max_per_address;
-    return limits;
-}
-
 } // namespace
 
 HttpSockets open_http_sockets(const Config& config) {
@@ -51,6 +44,14 @@ std::string public_url(const Config& config, const std::optional<Listener>& web)
     auto address = web->address;
     if (is_everywhere(address.host)) address.host = own_name();
     return (config.http.tls_certificate.empty() ? "http://" : "https://") + address.render();
+}
+
+http::ServerLimits http_limits(const Config& config) {
+    http::ServerLimits limits;
+    limits.connections = config.http.max_connections;
+    limits.connections_of_one_address = config.http.max_per_address;
+    limits.least_body_rate = config.http.least_rate;
+    return limits;
 }
 
 http::TrustedProxies trusted_proxies(const Config& config) {
@@ -82,7 +83,7 @@ HttpListeners::HttpListeners(const Config& config, api::Api& api, HttpSockets so
 void HttpListeners::add(base::UniqueFd listener, const http::Router& router,
                         std::optional<http::ServerTls> tls) {
     http::Server::Settings settings;
-    settings.limits = choose_limits(config_);
+    settings.limits = http_limits(config_);
     settings.tls = std::move(tls);
     settings.proxies = trusted_proxies(config_);
     settings.handler = [this, &router](http::Exchange& exchange, const base::Stop& stop) {

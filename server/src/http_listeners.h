@@ -25,6 +25,7 @@ struct HttpSockets {
 HttpSockets open_http_sockets(const Config& config);
 // http.url, or what can be told from the listener; empty when nothing listens.
 std::string public_url(const Config& config, const std::optional<Listener>& web);
+http::ServerLimits http_limits(const Config& config);
 http::TrustedProxies trusted_proxies(const Config& config);
 
 class HttpListeners {

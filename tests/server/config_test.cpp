@@ -1,5 +1,7 @@
 #include "server/config.h"
 
+#include "http_listeners.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/temp_dir.h"
@@ -107,6 +109,12 @@ TEST_CASE("a trusted proxy is an address or a network") {
         CHECK_THAT(refused("http.trusted_proxies = [\"" + std::string(wrong) + "\"]\n").message(),
                    Contains(wrong));
     CHECK_THAT(refused("http.proxy_header = \"X-Real-IP\"\n").message(), Contains("X-Real-IP"));
+}
+
+TEST_CASE("the least rate of a request is the operator's to set, in bytes a second") {
+    CHECK(server::http_limits(load("")).least_body_rate == 1024);
+    CHECK(server::http_limits(load("http.least_rate = \"64K\"\n")).least_body_rate == 64u << 10);
+    CHECK_THAT(refused("http.least_rate = 0\n").message(), Contains("stay for ever"));
 }
 
 TEST_CASE("docs/configuration.md has a line for each key, as it is") {

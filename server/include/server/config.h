@@ -45,6 +45,7 @@ struct Config {
         std::uint64_t max_failed_logins = 30;
         std::vector<std::string> trusted_proxies;
         std::string proxy_header = "X-Forwarded-For";
+        std::uint64_t least_rate = 1024; // bytes a second
     } http;
     struct MetricsListener {
         std::string listen;
