@@ -56,6 +56,14 @@ int Idempotency::forget_unanswered(std::string_view server) {
     return static_cast<int>(removed);
 }
 
+int Idempotency::count_before(std::int64_t time) {
+    std::int64_t count = 0;
+    database_.read([&](soci::session& sql) {
+        count = *Query(sql, "SELECT COUNT(*) FROM answers WHERE created < ?", time).first_number();
+    });
+    return static_cast<int>(count);
+}
+
 int Idempotency::remove_before(std::int64_t time) {
     std::int64_t removed = 0;
     database_.write([&](soci::session& sql) {

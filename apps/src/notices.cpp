@@ -26,6 +26,8 @@ const std::string first_of_its_subject =
     " earlier.target = notices.target AND earlier.subject = notices.subject AND"
     " earlier.number < notices.number)";
 
+const std::string old_ones = " FROM notices WHERE created < ? AND state <> 'open'";
+
 Notice read_notice(const soci::row& row) {
     return {number(row, 0), text(row, 1),   text(row, 2),
             text(row, 3),   text(row, 4),   text(row, 5),
@@ -123,11 +125,17 @@ std::vector<Notice> Notices::list_of(std::string_view target, std::string_view s
 
 int Notices::remove_before(std::int64_t time) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
-        removed =
-            Query(sql, "DELETE FROM notices WHERE created < ? AND state <> 'open'", time).execute();
-    });
+    database_.write(
+        [&](soci::session& sql) { removed = Query(sql, "DELETE" + old_ones, time).execute(); });
     return static_cast<int>(removed);
+}
+
+int Notices::count_before(std::int64_t time) {
+    std::int64_t count = 0;
+    database_.read([&](soci::session& sql) {
+        count = *Query(sql, "SELECT COUNT(*)" + old_ones, time).first_number();
+    });
+    return static_cast<int>(count);
 }
 
 void Notices::add(const Subscription& subscription) {

@@ -22,9 +22,10 @@ enum class DryRun { no, yes }; // yes: only say what would go
 
 struct PruneItem {
     std::string kind; // "build", "log", "cache", "buildpack", "layer", "upload", ...
-    std::string name; // of this one; of ledgers: how many rows
+    std::string name; // of this one; of a ledger: how many rows
     std::uint64_t bytes = 0;
-    std::string reason; // "older than 90 days"
+    std::string reason;      // "older than 90 days"
+    std::uint64_t count = 1; // of a ledger: its rows
 };
 
 struct PruneReport {

@@ -51,6 +51,11 @@ void remove(const Files& files) {
     }
 }
 
+std::vector<apps::Build> list_expired(const PruneSettings& settings) {
+    return settings.store.builds().list_expired(before(settings.config.builds),
+                                                static_cast<int>(settings.config.builds_kept));
+}
+
 // Why the log of a build that is over goes; empty: it stays.
 std::string reason_to_go(const PruneSettings& settings, const apps::Build& build,
                          std::uint64_t kept) {
@@ -74,13 +79,18 @@ std::string older_than(std::chrono::seconds age) {
     return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
 }
 
+std::set<std::string> builds_that_leave(const PruneSettings& settings) {
+    std::set<std::string> ids;
+    for (const auto& build : list_expired(settings)) ids.insert(build.id);
+    return ids;
+}
+
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run) {
     std::vector<PruneItem> items;
     const auto& config = settings.config;
     auto files = files_of_builds(settings.state);
     auto& builds = settings.store.builds();
-    for (const auto& build :
-         builds.list_expired(before(config.builds), static_cast<int>(config.builds_kept))) {
+    for (const auto& build : list_expired(settings)) {
         items.push_back({"build", build.id, files[build.id].bytes, older_than(config.builds)});
         if (dry_run == DryRun::yes) continue;
         remove(files[build.id]);
@@ -92,7 +102,9 @@ std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_ru
 // The oldest first. What belongs to no build was left by one that was never added.
 std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run) {
     std::vector<PruneItem> items;
-    const auto files = files_of_builds(settings.state);
+    auto files = files_of_builds(settings.state);
+    if (dry_run == DryRun::yes)
+        for (const auto& id : builds_that_leave(settings)) files.erase(id);
     std::uint64_t kept = 0;
     for (const auto& [id, build] : files) kept += build.bytes;
     for (const auto& [id, found] : files) {
@@ -112,17 +124,19 @@ std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run)
     return items;
 }
 
-// How many rows leave is known once they have left. Deliveries are the webhooks' own to forget.
+// Deliveries are the webhooks' own to forget.
 std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run) {
     std::vector<PruneItem> items;
-    if (dry_run == DryRun::yes) return items;
-    const auto& config = settings.config;
-    const auto note = [&](const char* kind, int rows, std::chrono::seconds age) {
-        if (rows > 0) items.push_back({kind, std::to_string(rows), 0, older_than(age)});
+    const auto leave = [&](const char* kind, auto& ledger, std::chrono::seconds age) {
+        const int rows = dry_run == DryRun::yes ? ledger.count_before(before(age))
+                                                : ledger.remove_before(before(age));
+        if (rows > 0)
+            items.push_back(
+                {kind, std::to_string(rows), 0, older_than(age), static_cast<std::uint64_t>(rows)});
     };
-    note("notice", settings.store.notices().remove_before(before(config.notices)), config.notices);
+    leave("notice", settings.store.notices(), settings.config.notices);
     constexpr auto day = std::chrono::hours(24); // what the API promises
-    note("idempotency key", settings.store.idempotency().remove_before(before(day)), day);
+    leave("idempotency key", settings.store.idempotency(), day);
     return items;
 }
 

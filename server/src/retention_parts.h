@@ -4,6 +4,7 @@
 #include "retention.h"
 
 #include <chrono>
+#include <set>
 
 namespace server {
 
@@ -13,6 +14,9 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
 std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run);
+
+// What prune_builds removes: the parts after it must not see it, in a dry run neither.
+std::set<std::string> builds_that_leave(const PruneSettings& settings);
 
 std::int64_t before(std::chrono::seconds age);    // now, in milliseconds, less the age
 std::string older_than(std::chrono::seconds age); // "older than 90 days"

@@ -104,6 +104,49 @@ TEST_CASE("a dry run says the same and removes nothing") {
     CHECK(years.prune().items.empty());
 }
 
+TEST_CASE("a dry run counts the rows of ledgers, and says of all kinds just what then leaves") {
+    Years years;
+    years.config.builds_kept = 0;
+    years.config.logs_size = 250; // of what the builds' own leaving leaves
+    years.store->hooks().add({.id = "h1", .app = "shop", .kind = "github"});
+    for (int i = 0; i < 7; ++i)
+        years.store->notices().add({.kind = "status",
+                                    .app = "shop",
+                                    .target = "h1",
+                                    .subject = "b" + std::to_string(i),
+                                    .payload = "{}",
+                                    .state = i < 2 ? "open" : "sent",
+                                    .created = 1});
+    for (const char* key : {"one", "two", "three"})
+        years.store->idempotency().begin("t1", key, "request", 1);
+    // Its cache leaves because no build of it is left.
+    years.add_build("blog", BuildState::refused, 200 * day);
+    years.add_file(years.state_directory.caches() / "blog" / "layer", 1h);
+    years.config.caches = 300 * day;
+    for (int i = 0; i < 3; ++i) years.add_build("shop", BuildState::refused, 200 * day);
+    for (int i = 0; i < 3; ++i) years.add_build("shop", BuildState::published, 10 * day);
+
+    const auto said = years.prune(DryRun::yes), done = years.prune();
+    REQUIRE(said.items.size() == done.items.size());
+    for (std::size_t i = 0; i < said.items.size(); ++i) {
+        CHECK(said.items[i].kind == done.items[i].kind);
+        CHECK(said.items[i].name == done.items[i].name);
+        CHECK(said.items[i].bytes == done.items[i].bytes);
+        CHECK(said.items[i].count == done.items[i].count);
+    }
+    const auto rows = [&](const std::string& kind) {
+        for (const auto& item : said.items)
+            if (item.kind == kind) return item.count;
+        return std::uint64_t{0};
+    };
+    CHECK(rows("notice") == 5);
+    CHECK(rows("idempotency key") == 3);
+    CHECK(Years::count(said, "build") == 4);
+    CHECK(Years::count(said, "log") == 1);
+    CHECK(Years::count(said, "cache") == 1);
+    CHECK(years.prune(DryRun::yes).items.empty());
+}
+
 TEST_CASE("builds that wait or run keep their rows and logs, whatever their age") {
     Years years;
     years.config.builds_kept = 0;

@@ -115,7 +115,8 @@ class Notices {
     void update(const Notice& notice); // payload, state, reason, attempts, due
     std::vector<Notice> list(std::string_view target, int limit);                   // newest first
     std::vector<Notice> list_of(std::string_view target, std::string_view subject); // oldest first
-    int remove_before(std::int64_t time);
+    int remove_before(std::int64_t time); // but for open ones
+    int count_before(std::int64_t time);  // those that would leave
     std::optional<std::int64_t> next_due();
 
     void add(const Subscription& subscription);

@@ -68,6 +68,7 @@ class Idempotency {
     int forget_unanswered(std::string_view server);
     // Unanswered ones too: their server is no more.
     int remove_before(std::int64_t time);
+    int count_before(std::int64_t time); // those that would leave
 
   private:
     Database& database_;

@@ -15,7 +15,7 @@ using base::json::Value;
 namespace {
 
 struct Sum {
-    std::size_t count = 0;
+    std::uint64_t count = 0;
     std::uint64_t bytes = 0;
 };
 
@@ -25,7 +25,7 @@ http::Reply answer_prune(Api& api, const Call& call, DryRun dry_run) {
     Value items = Value::array();
     for (const auto& item : report.items) {
         auto& sum = sums[item.kind];
-        ++sum.count;
+        sum.count += item.count;
         sum.bytes += item.bytes;
         items.push_back({{"kind", item.kind},
                          {"name", item.name},
