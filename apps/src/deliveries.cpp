@@ -140,6 +140,19 @@ std::vector<Delivery> Hooks::list_waiting(std::string_view hook, std::string_vie
     return found;
 }
 
+std::vector<Delivery> Hooks::list_ignored(std::string_view hook, std::string_view commit,
+                                          int limit) {
+    std::vector<Delivery> found;
+    database_.read([&](soci::session& sql) {
+        Query query(sql,
+                    select_deliveries + " WHERE state = 'ignored' AND hook = ? AND commit_id = ?"
+                                        " ORDER BY number DESC LIMIT ?",
+                    hook, commit, limit);
+        found = read_all(query);
+    });
+    return found;
+}
+
 // One that is still to be acted upon stays, however old.
 int Hooks::remove_deliveries_before(std::int64_t time) {
     std::int64_t removed = 0;

@@ -131,6 +131,8 @@ const std::vector<std::vector<const char*>> steps{
         // Open deliveries are read webhook by webhook.
         "DROP INDEX deliveries_by_state",
         "CREATE INDEX deliveries_by_state ON deliveries (state, hook, number)",
+        "CREATE INDEX deliveries_ignored ON deliveries (hook, commit_id, number)"
+        " WHERE state = 'ignored'",
         // Which server answers, and the build that the request has started. Who was to answer
         // before this schema is no more.
         "DELETE FROM answers WHERE status = 0",

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 
 namespace receiver {
 namespace {
 
 constexpr std::string_view heads = "refs/heads/";
+constexpr std::string_view own_statuses = "slipway/"; // with an app's name: told to the forge by us
 
 std::string lower(std::string_view text) {
     std::string small(text);
@@ -72,7 +74,7 @@ WebhookDecision decide_pull_request(const WebhookEvent& event, const WebhookSett
 
 WebhookDecision decide_ci(const WebhookEvent& event, const WebhookSettings& settings) {
     if (!settings.wait_for_ci) return ignore("builds do not wait for CI here");
-    if (event.verdict == CiVerdict::none) return ignore("CI has not come to an end");
+    if (event.ci_name.starts_with(own_statuses)) return ignore("the status is Slipway's own");
     if (!settings.ci_name.empty() && event.ci_name != settings.ci_name)
         return ignore("builds wait for " + base::printable(settings.ci_name) + " alone");
     if (!is_commit(event.after)) return ignore("the payload names no commit");
@@ -85,6 +87,32 @@ bool concerns(const WebhookEvent& event, const WebhookSettings& settings) {
     if (!settings.repository_id.empty() && !event.repository_id.empty())
         return event.repository_id == settings.repository_id;
     return lower(event.repository) == lower(settings.repository);
+}
+
+CiVerdict combine(const std::vector<WebhookEvent>& results) {
+    struct Last {
+        std::uint64_t number;
+        CiVerdict verdict;
+    };
+    std::map<std::string, Last> sources;
+    for (const auto& result : results) {
+        const Last found{result.ci_number, result.verdict};
+        auto [it, fresh] = sources.try_emplace(
+            result.ci_source.empty() ? result.name + " " + result.ci_name : result.ci_source,
+            found);
+        auto& last = it->second;
+        // Deliveries may overtake each other: the end of a run is not undone by its beginning.
+        const bool ended = last.verdict == CiVerdict::pending && found.verdict != last.verdict;
+        if (!fresh && (found.number > last.number || (found.number == last.number && ended)))
+            last = found;
+    }
+    const auto has = [&](CiVerdict verdict) {
+        return std::any_of(sources.begin(), sources.end(),
+                           [&](const auto& source) { return source.second.verdict == verdict; });
+    };
+    for (const auto verdict : {CiVerdict::failure, CiVerdict::pending, CiVerdict::success})
+        if (has(verdict)) return verdict;
+    return CiVerdict::none;
 }
 
 WebhookDecision decide(const WebhookEvent& event, const WebhookSettings& settings) {

@@ -161,7 +161,9 @@ std::string render_event(const WebhookEvent& event) {
                                {"from_fork", event.from_fork},
                                {"base_branch", event.base_branch},
                                {"verdict", static_cast<int>(event.verdict)},
-                               {"ci_name", event.ci_name}});
+                               {"ci_name", event.ci_name},
+                               {"ci_source", event.ci_source},
+                               {"ci_number", event.ci_number}});
 }
 
 WebhookEvent read_event(std::string_view json) {
@@ -189,8 +191,12 @@ WebhookEvent read_event(std::string_view json) {
     const auto verdict = base::json::find_integer(value, "verdict").value_or(0);
     event.verdict = verdict == 1   ? CiVerdict::success
                     : verdict == 2 ? CiVerdict::failure
+                    : verdict == 3 ? CiVerdict::pending
                                    : CiVerdict::none;
     event.ci_name = text("ci_name");
+    event.ci_source = text("ci_source");
+    event.ci_number = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(0, base::json::find_integer(value, "ci_number").value_or(0)));
     return event;
 }
 

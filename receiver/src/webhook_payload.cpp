@@ -77,7 +77,18 @@ CiVerdict verdict_of(std::string_view word) {
     if (is_one_of(word, {"failure", "failed", "error", "timed_out", "cancelled", "canceled",
                          "startup_failure", "action_required"}))
         return CiVerdict::failure;
+    if (is_one_of(word, {"pending", "requested", "rerequested", "in_progress", "queued", "created",
+                         "waiting_for_resource", "preparing", "running", "scheduled", "manual"}))
+        return CiVerdict::pending;
     return CiVerdict::none;
+}
+
+// 0 for what is no number of a run.
+std::uint64_t number_at(const Value& object, std::initializer_list<const char*> path) {
+    constexpr std::uint64_t most = 1ull << 50; // an attempt's three digits fit behind it
+    const auto& value = at(object, path);
+    const auto number = value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+    return number < most ? number : 0;
 }
 
 void read_push(const Value& payload, WebhookEvent& event) {
@@ -106,8 +117,16 @@ void read_github_ci(const Value& payload, const Value& run, WebhookEvent& event)
     event.kind = EventKind::ci_result;
     event.after = text_at(run, {"head_sha"});
     const auto action = text_at(payload, {"action"});
-    if (action.empty() || action == "completed")
-        event.verdict = verdict_of(text_at(run, {"conclusion"}));
+    event.verdict =
+        verdict_of(action.empty() || action == "completed" ? text_at(run, {"conclusion"}) : action);
+    // A suite is a run of its own; a workflow has many, for each kind of event that starts it.
+    if (event.name == "check_suite") {
+        event.ci_source = "check_suite " + id_at(run, {"id"});
+    } else {
+        event.ci_source =
+            "workflow_run " + id_at(run, {"workflow_id"}) + " " + text_at(run, {"event"});
+        event.ci_number = number_at(run, {"id"}) * 1000 + number_at(run, {"run_attempt"}) % 1000;
+    }
     event.ci_name = text_at(run, {"name"});
     if (event.ci_name.empty()) event.ci_name = text_at(run, {"app", "name"});
 }
@@ -129,6 +148,8 @@ void read_github(const Value& payload, WebhookEvent& event) {
         event.after = text_at(payload, {"sha"});
         event.verdict = verdict_of(text_at(payload, {"state"}));
         event.ci_name = text_at(payload, {"context"});
+        event.ci_source = "status " + event.ci_name;
+        event.ci_number = number_at(payload, {"id"});
     } else if (event.name == "ping") {
         event.kind = EventKind::ping;
     }
@@ -163,6 +184,8 @@ void read_gitlab(const Value& payload, WebhookEvent& event) {
         event.after = text_at(attributes, {"sha"});
         event.verdict = verdict_of(text_at(attributes, {"status"}));
         event.ci_name = text_at(attributes, {"name"});
+        event.ci_source = "pipeline " + text_at(attributes, {"source"});
+        event.ci_number = number_at(attributes, {"id"});
     }
 }
 

@@ -16,7 +16,8 @@ using receiver::WebhookEvent;
 using Fate = Webhooks::Receipt::Fate;
 
 constexpr int most_open = 50'000; // accepted deliveries that nobody has looked at
-constexpr int looked_back = 200;  // deliveries among which a result of CI is looked for
+constexpr int looked_back = 1000; // results of CI of one commit
+constexpr const char* released = "CI is content: what waited for that is built";
 
 template <class... F>
 struct Overloaded : F... {
@@ -24,6 +25,20 @@ struct Overloaded : F... {
 };
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
+
+const char* words_of(receiver::CiVerdict verdict) {
+    switch (verdict) {
+    case receiver::CiVerdict::success:
+        return "CI is content; no push waits for that";
+    case receiver::CiVerdict::failure:
+        return "CI is not content";
+    case receiver::CiVerdict::pending:
+        return "CI has not come to an end";
+    case receiver::CiVerdict::none:
+        break;
+    }
+    return "this part of CI was left out";
+}
 
 base::UniqueFd make_eventfd() {
     base::UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -142,25 +157,23 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
                           },
                           [&](const receiver::CiResult& result) {
                               delivery.state = "ignored";
-                              delivery.reason = result.verdict == receiver::CiVerdict::success
-                                                    ? "CI is content; no push waits for that"
-                                                    : "CI is not content";
+                              delivery.reason = words_of(result.verdict);
                           }},
                decision);
     if (delivery.state != "ignored") delivery.reason.clear();
     if (!keep()) return {Fate::duplicate, delivery.delivery, ""};
     if (delivery.state == "accepted") ++open_;
     const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
-    if (waits && ci_succeeded(hook, waits->commit)) {
+    if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
         delivery.state = "accepted";
         hooks_.update(delivery);
         ++open_;
     }
     if (const auto* result = std::get_if<receiver::CiResult>(&decision))
-        if (release_waiting(hook.id, *result)) {
-            delivery.reason = "CI is content: what waited for that is built";
+        if (const auto came = release_waiting(hook, *result); !came.empty()) {
+            delivery.reason = came;
             hooks_.update(delivery);
-            return {Fate::accepted, delivery.delivery, ""};
+            if (came == released) return {Fate::accepted, delivery.delivery, ""};
         }
     // One that must not be built must not be found again as missed, either.
     if (delivery.state != "accepted" && event.kind == receiver::EventKind::push && !event.deleted &&
@@ -170,27 +183,37 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
             delivery.reason};
 }
 
-// Results of CI may overtake the push.
-bool Webhooks::ci_succeeded(const apps::Hook& hook, const std::string& commit) {
-    for (const auto& earlier : hooks_.list_deliveries(hook.id, looked_back)) {
-        if (earlier.commit != commit) continue;
-        const auto decision = decide(receiver::read_event(earlier.content), settings_of(hook));
-        const auto* result = std::get_if<receiver::CiResult>(&decision);
-        if (result) return result->verdict == receiver::CiVerdict::success; // the newest one counts
+// Results of CI may overtake the push; and the word of one is not that of all.
+receiver::CiVerdict Webhooks::ci_of(const apps::Hook& hook, const std::string& commit) {
+    const auto settings = settings_of(hook);
+    std::vector<WebhookEvent> results;
+    for (const auto& earlier : hooks_.list_ignored(hook.id, commit, looked_back)) {
+        auto event = receiver::read_event(earlier.content);
+        if (std::holds_alternative<receiver::CiResult>(receiver::decide(event, settings)))
+            results.push_back(std::move(event));
     }
-    return false;
+    return receiver::combine(results);
 }
 
-bool Webhooks::release_waiting(const std::string& hook, const receiver::CiResult& result) {
-    const bool good = result.verdict == receiver::CiVerdict::success;
-    const auto waiting = hooks_.list_waiting(hook, result.commit);
+std::string Webhooks::release_waiting(const apps::Hook& hook, const receiver::CiResult& result) {
+    const auto waiting = hooks_.list_waiting(hook.id, result.commit);
+    if (waiting.empty()) return {};
+    const auto all = ci_of(hook, result.commit);
+    const bool good = all == receiver::CiVerdict::success;
     for (auto delivery : waiting) {
         if (good) delivery.state = "accepted";
-        delivery.reason = good ? "" : "CI is not content: " + base::printable(result.name);
+        // Another one's failure stays the reason.
+        if (result.verdict == receiver::CiVerdict::failure)
+            delivery.reason = "CI is not content: " + base::printable(result.name);
+        else if (all != receiver::CiVerdict::failure)
+            delivery.reason.clear();
         hooks_.update(delivery);
         if (good) ++open_;
     }
-    return good && !waiting.empty();
+    if (good) return released;
+    return result.verdict == receiver::CiVerdict::success
+               ? "this part of CI is content, another one is not or goes on"
+               : words_of(result.verdict);
 }
 
 } // namespace server

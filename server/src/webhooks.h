@@ -59,8 +59,9 @@ class Webhooks {
     // Fills in the state, and lets pushes go on that wait for this very result of CI.
     Receipt note(apps::Delivery& delivery, const receiver::WebhookEvent& event,
                  const apps::Hook& hook, const std::function<bool()>& keep);
-    bool release_waiting(const std::string& hook, const receiver::CiResult& result);
-    bool ci_succeeded(const apps::Hook& hook, const std::string& commit);
+    // What came of it, for the result's own delivery; empty: nothing waits.
+    std::string release_waiting(const apps::Hook& hook, const receiver::CiResult& result);
+    receiver::CiVerdict ci_of(const apps::Hook& hook, const std::string& commit);
     void change(const std::string& hook, const std::function<void(apps::Hook&)>& edit);
     void note_head(const apps::Hook& hook, const std::string& commit);
 

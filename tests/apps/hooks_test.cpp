@@ -88,6 +88,30 @@ TEST_CASE("a webhook keeps every field, changes, and goes with its app and deliv
     CHECK(kind_of([&] { hooks.record(came); }) == ErrorKind::not_found);
 }
 
+TEST_CASE("what was ignored is found by its commit, the newest first") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1});
+    for (const char* id : {"h1", "h2"}) hooks.add(hook(id, "shop"));
+    const auto record = [&](const char* of, const char* id, const char* state, char commit) {
+        auto one = delivery(of, id);
+        one.state = state;
+        one.commit = std::string(40, commit);
+        REQUIRE(hooks.record(one));
+    };
+    record("h1", "first", "ignored", 'b');
+    record("h1", "built", "built", 'b');
+    record("h1", "other", "ignored", 'c');
+    record("h2", "theirs", "ignored", 'b');
+    record("h1", "second", "ignored", 'b');
+    const auto found = hooks.list_ignored("h1", std::string(40, 'b'), 10);
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].delivery == "second");
+    CHECK(found[1].delivery == "first");
+    CHECK(hooks.list_ignored("h1", std::string(40, 'b'), 1).size() == 1);
+}
+
 TEST_CASE("open deliveries are told by webhook, the oldest first, with whose share they are") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

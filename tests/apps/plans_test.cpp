@@ -111,6 +111,7 @@ std::map<std::string, Cost> measure(int rows) {
     take("finish", [&] { end(*store, *claim); });
     take("list_open_hooks", [&] { store->hooks().list_open_hooks(); });
     take("list_open", [&] { store->hooks().list_open("h1", 10); });
+    take("list_ignored", [&] { store->hooks().list_ignored("h1", "c", 10); });
     take("list_waiting", [&] { store->hooks().list_waiting("h1", "c"); });
     take("list_due", [&] { store->notices().list_due(10, 10); });
     take("next_due", [&] { store->notices().next_due(); });

@@ -139,9 +139,39 @@ TEST_CASE("with the option a push waits for the word of CI") {
     with.ci_name = "test";
     result.verdict = CiVerdict::failure;
     CHECK(decided(result, with) == "bad " + commit);
-    result.verdict = CiVerdict::none;
-    CHECK_THAT(decided(result, with), Catch::Contains("not come to an end"));
     CHECK_THAT(decided(result), Catch::Contains("do not wait"));
+    with.ci_name = "";
+    result.ci_name = "slipway/shop"; // what this server told the forge
+    CHECK_THAT(decided(result, with), Catch::Contains("Slipway's own"));
+}
+
+TEST_CASE("CI is content when all that have reported are, each with its last run") {
+    using enum CiVerdict;
+    const auto run = [](const std::string& source, CiVerdict verdict, std::uint64_t number = 0) {
+        return WebhookEvent{.verdict = verdict, .ci_source = source, .ci_number = number};
+    };
+    CHECK(combine({}) == none);
+    CHECK(combine({run("test", success)}) == success);
+    CHECK(combine({run("test", none)}) == none);
+    CHECK(combine({run("test", success), run("lint", pending)}) == pending);
+    CHECK(combine({run("test", success), run("lint", none)}) == success);
+    CHECK(combine({run("test", success), run("lint", failure), run("slow", pending)}) == failure);
+    // The newest delivery first: what came later of the same source replaces what was before.
+    CHECK(combine({run("test", success), run("test", failure)}) == success);
+    CHECK(combine({run("test", failure), run("test", success)}) == failure);
+    CHECK(combine({run("test", none), run("test", pending), run("lint", success)}) == success);
+    // Deliveries that overtook each other: the number of the run tells, and its end its beginning.
+    CHECK(combine({run("test", failure, 1), run("test", success, 2)}) == success);
+    CHECK(combine({run("test", pending, 2), run("test", success, 2)}) == success);
+    CHECK(combine({run("test", pending, 2), run("test", success, 1)}) == pending);
+}
+
+TEST_CASE("results that say no source are told apart by their events and names") {
+    const WebhookEvent good{.name = "status", .verdict = CiVerdict::success, .ci_name = "a"};
+    auto bad = good;
+    bad.ci_name = "b";
+    bad.verdict = CiVerdict::failure;
+    CHECK(combine({good, bad}) == CiVerdict::failure);
 }
 
 TEST_CASE("pings and what else there is start nothing") {

@@ -213,6 +213,35 @@ TEST_CASE("a message is cut between characters") {
     CHECK(read_event(render_event(event)).message == event.message);
 }
 
+TEST_CASE("each result of CI says whose it is, of which run, and how that stands") {
+    const auto result = [](const std::string& name, const std::string& body) {
+        return parse_webhook(Forge::github, {{"x-github-event", name}}, body);
+    };
+    const auto run = result("workflow_run", R"({"action": "in_progress", "workflow_run": {
+        "id": 30433642, "workflow_id": 159038, "run_attempt": 2, "event": "push", "name": "Build",
+        "conclusion": null}})");
+    CHECK(run.ci_source == "workflow_run 159038 push");
+    CHECK(run.ci_number == 30433642002);
+    CHECK(run.verdict == CiVerdict::pending);
+    const auto suite = result("check_suite", R"({"action": "completed", "check_suite": {
+        "id": 118578147, "conclusion": "skipped", "app": {"name": "Octocoders"}}})");
+    CHECK(suite.ci_source == "check_suite 118578147");
+    CHECK(suite.ci_name == "Octocoders");
+    CHECK(suite.verdict == CiVerdict::none);
+    const auto status = result("status", R"({"id": 6805126730, "state": "pending",
+        "context": "ci/test"})");
+    CHECK(status.ci_source == "status ci/test");
+    CHECK(status.ci_number == 6805126730);
+    CHECK(status.verdict == CiVerdict::pending);
+    CHECK(result("status", R"({"id": -1, "state": "success"})").ci_number == 0);
+    CHECK(result("status", R"({"id": 18446744073709551615})").ci_number == 0);
+    const auto pipeline = gitlab(R"({"object_kind": "pipeline", "object_attributes": {
+        "id": 31, "source": "push", "status": "running"}})");
+    CHECK(pipeline.ci_source == "pipeline push");
+    CHECK(pipeline.ci_number == 31);
+    CHECK(pipeline.verdict == CiVerdict::pending);
+}
+
 TEST_CASE("what the ledger keeps of an event is the whole event") {
     WebhookEvent event{.kind = EventKind::pull_request,
                        .name = "pull_request",
@@ -229,9 +258,16 @@ TEST_CASE("what the ledger keeps of an event is the whole event") {
                        .from_fork = true,
                        .base_branch = "main",
                        .verdict = CiVerdict::failure,
-                       .ci_name = "c"};
+                       .ci_name = "c",
+                       .ci_source = "status c",
+                       .ci_number = 1ull << 45};
     CHECK(render_event(read_event(render_event(event))) == render_event(event));
     CHECK(read_event(render_event(event)).from_fork);
+    for (const auto verdict :
+         {CiVerdict::none, CiVerdict::success, CiVerdict::failure, CiVerdict::pending}) {
+        event.verdict = verdict;
+        CHECK(read_event(render_event(event)).verdict == verdict);
+    }
 }
 
 // ---------------------------------------------------------------- every recorded event of GitHub

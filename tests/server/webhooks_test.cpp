@@ -1,153 +1,9 @@
-#include "webhooks.h"
-
-#include "apps/store.h"
+#include "webhook_site.h"
 
 #include "base/error.h"
-#include "base/json.h"
-#include "base/temp_dir.h"
 #include "skip.h"
 
-#include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
-
-using namespace server;
-using Fate = Webhooks::Receipt::Fate;
-
-namespace {
-
-const std::string commit(40, 'a');
-
-// A server's store and keys, and a queue that builds a key once and remembers who asked.
-class Place {
-  public:
-    Place() {
-        for (const char* app : {"hello", "blog"}) store_->add_app({.name = app});
-    }
-
-    void start() {
-        webhooks_.emplace(
-            store_->hooks(), keys_,
-            [this](Submission submission) {
-                auto asked = asked_.lock();
-                if (asked->full || asked->full_of == submission.app || asked->room == 0)
-                    throw base::Error(base::ErrorKind::limit_exceeded, "full");
-                auto [it, fresh] = asked->ids.try_emplace(submission.once, "");
-                if (fresh) {
-                    --asked->room;
-                    it->second = apps::new_build_id();
-                    asked->builds.push_back(submission);
-                }
-                return it->second;
-            },
-            Webhooks::Settings{.check_interval = std::chrono::seconds(0),
-                               .remotes = {.scratch = directory_.path()}});
-    }
-    void end() { webhooks_.reset(); }
-
-    apps::Hook add(const std::string& options = {}, const std::string& kind = "github",
-                   const std::string& app = "hello") {
-        if (!webhooks_) start();
-        auto made = webhooks_->add({.app = app,
-                                    .kind = kind,
-                                    .repository = "https://git.example.com/owner/repo",
-                                    .options = options},
-                                   {});
-        secret_ = made.secret.reveal();
-        return made.hook;
-    }
-
-    Webhooks::Receipt deliver(const apps::Hook& hook, const std::string& body,
-                              const std::string& id, const std::string& event = "push") {
-        const receiver::WebhookHeaders headers{
-            {"x-github-event", event},
-            {"x-github-delivery", id},
-            {"x-hub-signature-256", "sha256=" + base::hmac_sha256_hex(secret_, body)}};
-        const auto receipt = webhooks_->receive(hook, headers, body);
-        webhooks_->look();
-        return receipt;
-    }
-
-    // Once nobody works on it any more.
-    apps::Delivery settled(const apps::Hook& hook, const std::string& id,
-                           const std::string& state = "built") {
-        const auto limit = base::Stop().within(std::chrono::seconds(20));
-        for (;;) {
-            auto delivery = hooks().find_delivery(hook.id, id);
-            if ((delivery && delivery->state == state) || limit.wait(std::chrono::milliseconds(5)))
-                return delivery.value_or(apps::Delivery{});
-        }
-    }
-
-    apps::Hooks& hooks() { return store_->hooks(); }
-    Webhooks& webhooks() { return *webhooks_; }
-    const base::KeyRing& keys() const { return keys_; }
-    std::vector<Submission> builds() { return asked_.lock()->builds; }
-    void fill(bool full) { asked_.lock()->full = full; }
-    void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
-    // So many more builds; then it is full.
-    void make_room(int builds) {
-        asked_.lock()->room = builds;
-        webhooks_->look();
-    }
-    // As a push that was accepted left it, of a commit of its own.
-    void record(const apps::Hook& hook, int number) {
-        const auto id = std::to_string(number);
-        apps::Delivery delivery{.hook = hook.id,
-                                .delivery = "open-" + id,
-                                .event = "push",
-                                .ref = "refs/heads/main",
-                                .commit = std::string(40 - id.size(), 'c') + id,
-                                .state = "accepted",
-                                .content = "{}",
-                                .received = apps::now_milliseconds()};
-        REQUIRE(hooks().record(delivery));
-    }
-    // Returns once so many builds were made.
-    std::vector<Submission> wait_for_builds(std::size_t count) {
-        const auto limit = base::Stop().within(std::chrono::seconds(20));
-        while (builds().size() < count && !limit.wait(std::chrono::milliseconds(5))) {
-        }
-        return builds();
-    }
-    apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
-
-  private:
-    struct Asked {
-        std::map<std::string, std::string> ids;
-        std::vector<Submission> builds;
-        bool full = false;
-        std::string full_of; // an app
-        int room = -1;       // negative: as many as come
-    };
-    base::TempDir directory_{"slipway-test"};
-    base::KeyRing keys_ = base::KeyRing::open(directory_.path() / "keys");
-    std::unique_ptr<apps::Store> store_ = apps::open_sqlite_store(directory_.path() / "slipway.db");
-    base::Guarded<Asked> asked_;
-    std::string secret_;
-    std::optional<Webhooks> webhooks_;
-};
-
-std::string push(const std::string& id = commit, const std::string& message = "m",
-                 int repository = 7) {
-    return base::json::render({{"ref", "refs/heads/main"},
-                               {"before", std::string(40, '0')},
-                               {"after", id},
-                               {"head_commit", {{"message", message}}},
-                               {"sender", {{"login", "ada"}}},
-                               {"repository",
-                                {{"id", repository},
-                                 {"full_name", "owner/repo"},
-                                 {"clone_url", "https://evil.example/x.git"}}}});
-}
-
-std::string ci(const std::string& conclusion) {
-    return base::json::render(
-        {{"action", "completed"},
-         {"workflow_run", {{"head_sha", commit}, {"conclusion", conclusion}, {"name", "test"}}},
-         {"repository", {{"id", 7}, {"full_name", "owner/repo"}}}});
-}
-
-} // namespace
+using namespace webhook_site;
 
 TEST_CASE("a push is in the ledger when it is acknowledged, and becomes one build of the "
           "configured repository") {
@@ -205,55 +61,6 @@ TEST_CASE("the repository's number is learnt once; another one of that name is i
     CHECK(place.deliver(known, push(), "d2").fate == Fate::accepted);
 }
 
-TEST_CASE("what the server's last life acknowledged is built by the next one") {
-    Place place;
-    auto hook = place.add();
-    place.fill(true);
-    place.deliver(hook, push(), "d1");
-    place.end();
-    CHECK(place.hooks().find_delivery(hook.id, "d1")->state == "accepted");
-    place.fill(false);
-    place.start();
-    CHECK(place.settled(hook, "d1").state == "built");
-    CHECK(place.builds().size() == 1);
-}
-
-TEST_CASE("the deliveries of an app whose queue is full hide nobody else's") {
-    Place place;
-    const auto greedy = place.add({}, "github", "blog");
-    place.fill_of("blog");
-    for (int i = 0; i < 1100; ++i) place.record(greedy, i);
-    place.webhooks().look();
-    const auto hook = place.add();
-    CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
-    CHECK(place.settled(hook, "d1").state == "built");
-    CHECK(place.hooks().list_open_hooks().at(0).count == 1100); // all of them wait
-    place.fill_of("");
-    place.webhooks().look();
-    CHECK(place.settled(greedy, "open-1099").state == "built");
-    CHECK(place.builds().size() == 1101);
-}
-
-TEST_CASE("places that become free in a full queue go round between apps") {
-    Place place;
-    const auto older = place.add({}, "github", "blog");
-    const auto newer = place.add();
-    place.fill(true);
-    for (int i = 0; i < 3; ++i) place.record(older, i);
-    for (int i = 0; i < 3; ++i) place.record(newer, i);
-    place.make_room(1);
-    place.fill(false);
-    place.webhooks().look();
-    CHECK(place.wait_for_builds(1).size() == 1);
-    place.make_room(1);
-    place.wait_for_builds(2);
-    place.make_room(1);
-    const auto builds = place.wait_for_builds(3);
-    REQUIRE(builds.size() == 3);
-    CHECK(builds[0].app != builds[1].app);
-    CHECK(builds[1].app != builds[2].app);
-}
-
 TEST_CASE("with the option a push waits until CI is content") {
     Place place;
     const auto hook = place.add(R"({"wait_for_ci": true})");
@@ -264,6 +71,52 @@ TEST_CASE("with the option a push waits until CI is content") {
     CHECK(place.deliver(hook, ci("success"), "c2", "workflow_run").fate == Fate::accepted);
     CHECK(place.settled(hook, "d1").state == "built");
     CHECK(place.builds().size() == 1);
+}
+
+TEST_CASE("a push waits until all of CI that has reported is content") {
+    Place place;
+    const auto hook = place.add(R"({"wait_for_ci": true})");
+    const auto report = [&](const char* conclusion, const char* name, int run, const char* id) {
+        return place.deliver(hook, ci(conclusion, name, run), id, "workflow_run").fate;
+    };
+    const auto push_is = [&] { return *place.hooks().find_delivery(hook.id, "d1"); };
+    place.deliver(hook, push(), "d1");
+    report("in_progress", "lint", 1, "c1");
+    report("in_progress", "test", 2, "c2");
+    CHECK(report("success", "lint", 1, "c3") == Fate::ignored);
+    CHECK(push_is().state == "waiting");
+    CHECK_THAT(place.hooks().find_delivery(hook.id, "c3")->reason, Catch::Contains("another one"));
+    report("failure", "test", 2, "c4");
+    CHECK(push_is().state == "waiting");
+    CHECK_THAT(push_is().reason, Catch::Contains("test"));
+    report("success", "lint", 3, "c5"); // once more, which mends nothing
+    CHECK(push_is().state == "waiting");
+    CHECK_THAT(push_is().reason, Catch::Contains("test"));
+    CHECK(report("success", "test", 4, "c6") == Fate::accepted); // somebody ran it again
+    CHECK(place.settled(hook, "d1").state == "built");
+    CHECK(place.builds().size() == 1);
+}
+
+TEST_CASE("with a name the word of that part of CI alone counts") {
+    Place place;
+    const auto hook = place.add(R"({"wait_for_ci": true, "ci_name": "test"})");
+    place.deliver(hook, push(), "d1");
+    place.deliver(hook, ci("failure", "lint", 1), "c1", "workflow_run");
+    CHECK(place.deliver(hook, ci("success", "test", 2), "c2", "workflow_run").fate ==
+          Fate::accepted);
+    CHECK(place.settled(hook, "d1").state == "built");
+}
+
+TEST_CASE("a part of CI that ends without a word lets the others' word count") {
+    Place place;
+    const auto hook = place.add(R"({"wait_for_ci": true})");
+    place.deliver(hook, ci("in_progress", "docs", 1), "c1", "workflow_run");
+    place.deliver(hook, ci("success", "test", 2), "c2", "workflow_run");
+    place.deliver(hook, push(), "d1");
+    CHECK(place.hooks().find_delivery(hook.id, "d1")->state == "waiting");
+    CHECK(place.deliver(hook, ci("skipped", "docs", 1), "c3", "workflow_run").fate ==
+          Fate::accepted);
+    CHECK(place.settled(hook, "d1").state == "built");
 }
 
 TEST_CASE("the word of CI may come before the push") {

@@ -75,6 +75,8 @@ class Hooks {
     std::vector<OpenHook> list_open_hooks(); // the one with the oldest delivery first
     std::vector<Delivery> list_open(std::string_view hook, int limit); // accepted, oldest first
     std::vector<Delivery> list_waiting(std::string_view hook, std::string_view commit);
+    // Of this commit, the newest first: among them what CI said of it.
+    std::vector<Delivery> list_ignored(std::string_view hook, std::string_view commit, int limit);
     int remove_deliveries_before(std::int64_t time);
 
   private:

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace receiver {
 
@@ -36,7 +37,7 @@ std::optional<Forge> detect_forge(const WebhookHeaders& headers);
 enum class EventKind { push, pull_request, ci_result, ping, other };
 std::string_view to_string(EventKind kind) noexcept;
 
-enum class CiVerdict { none, success, failure }; // none: it goes on, or was left out
+enum class CiVerdict { none, success, failure, pending }; // none: left out (skipped, neutral)
 
 struct WebhookEvent {
     EventKind kind = EventKind::other;
@@ -56,7 +57,9 @@ struct WebhookEvent {
     std::string base_branch;
     // Of a CI result.
     CiVerdict verdict = CiVerdict::none;
-    std::string ci_name; // of the workflow, the application or the context
+    std::string ci_name;         // of the workflow, the application or the context
+    std::string ci_source;       // whose results follow each other: "workflow_run 42 push"
+    std::uint64_t ci_number = 0; // of its run: grows with each
 };
 
 // The body is JSON, or a form whose field "payload" is (application/x-www-form-urlencoded). Throws
@@ -75,7 +78,7 @@ struct WebhookSettings {
     bool pull_requests = false; // those against `branch`
     bool forks = false;         // pull requests of strangers: their code would run here
     bool wait_for_ci = false;   // build a push once the forge's CI said that it is good
-    std::string ci_name;        // the one whose word counts; empty: the first
+    std::string ci_name;        // the one whose word counts; empty: all that have reported
     bool skip_marks = true;     // "[skip ci]" in the message
 };
 
@@ -90,7 +93,8 @@ struct WaitForCi {
     std::string ref;
     std::string commit;
 };
-// A commit was tested: what waits for it may go on, or not.
+// A part of CI reported on a commit: what waits for it may go on once all of them are content
+// (combine).
 struct CiResult {
     std::string commit;
     CiVerdict verdict;
@@ -100,6 +104,10 @@ using WebhookDecision = std::variant<BuildCommit, IgnoreEvent, WaitForCi, CiResu
 
 // Whether the payload is about the repository that the settings name.
 bool concerns(const WebhookEvent& event, const WebhookSettings& settings);
+// Of all results that were decided as such for one commit, the newest first. As forges combine
+// them: of each source its last run counts; one failure is a failure, else one that goes on is
+// pending, else one success is a success.
+CiVerdict combine(const std::vector<WebhookEvent>& results);
 WebhookDecision decide(const WebhookEvent& event, const WebhookSettings& settings);
 
 } // namespace receiver
