@@ -22,6 +22,7 @@ struct Wish {
     bool durable = false; // the source outlives the server
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
+    std::string hook = {}; // whose credentials open it
     builder::BuildOptions options = {};
 };
 
