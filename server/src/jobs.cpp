@@ -102,7 +102,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.cache_directory = settings.state.caches() / build.app;
     job.work_directory = settings.state.builds() / build.id;
     job.environment = settings.variables.for_build(build.app);
-    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
+    for (const auto& [name, value] : config.build.environment)
+        if (job.environment.emplace(name, value).second) job.operator_variables.insert(name);
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;
