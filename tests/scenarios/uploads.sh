@@ -344,7 +344,7 @@ check 'the same request finds the build that it started before SIGKILL took its 
     same "$(state_of "$id")" published
 '
 before=$(builds)
-killed_at upload_stored send_with_key_of_new
+killed_at request_begun send_with_key_of_new
 check 'and starts it when SIGKILL came before there was one' '
     send_with_key_of_new
     same "$(status)" 201
