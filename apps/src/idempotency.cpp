@@ -9,7 +9,7 @@ namespace apps {
 std::optional<Remembered> Idempotency::begin(std::string_view caller, std::string_view key,
                                              std::string_view request_hash, std::int64_t now) {
     std::optional<Remembered> known;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         known.reset();
         if (Query(sql,
                   "INSERT INTO answers (caller, key, request_hash, status, body, created)"
@@ -30,7 +30,7 @@ std::optional<Remembered> Idempotency::begin(std::string_view caller, std::strin
 
 void Idempotency::finish(std::string_view caller, std::string_view key, int status,
                          std::string_view body) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql, "UPDATE answers SET status = ?, body = ? WHERE caller = ? AND key = ?", status,
               body, caller, key)
             .execute();
@@ -38,14 +38,14 @@ void Idempotency::finish(std::string_view caller, std::string_view key, int stat
 }
 
 void Idempotency::forget(std::string_view caller, std::string_view key) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql, "DELETE FROM answers WHERE caller = ? AND key = ?", caller, key).execute();
     });
 }
 
 int Idempotency::remove_before(std::int64_t time) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         removed = Query(sql, "DELETE FROM answers WHERE created < ?", time).execute();
     });
     return static_cast<int>(removed);
