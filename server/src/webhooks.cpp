@@ -35,7 +35,7 @@ base::UniqueFd make_eventfd() {
 
 Webhooks::Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit, Settings settings)
     : hooks_(hooks), keys_(keys), submit_(std::move(submit)), settings_(std::move(settings)),
-      accepted_(make_eventfd()), added_(make_eventfd()) {
+      opened_(keys), accepted_(make_eventfd()), added_(make_eventfd()) {
     look(); // at what the server's last life left
     threads_.start([this](const base::Stop& stop) { build(stop); });
     if (settings_.check_interval.count() > 0)
@@ -45,11 +45,12 @@ Webhooks::Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit,
 Webhooks::~Webhooks() = default;
 
 void Webhooks::look() noexcept {
-    ::eventfd_write(accepted_.get(), 1);
+    if (!called_.exchange(true)) ::eventfd_write(accepted_.get(), 1);
 }
 
 apps::Hook Webhooks::find(std::string_view id) {
     auto hook = hooks_.find(id);
+    if (!hook) opened_.forget(id);
     if (!hook)
         throw Error(ErrorKind::not_found, "there is no webhook " + base::quoted(id.substr(0, 40)));
     return std::move(*hook);
@@ -84,7 +85,7 @@ void Webhooks::note_head(const apps::Hook& hook, const std::string& commit) {
 // A name can be given up and taken by another: from the first delivery on the number counts.
 void Webhooks::learn_repository(apps::Hook& hook, const WebhookEvent& event) {
     if (!hook.repository_id.empty() || event.repository_id.empty() ||
-        !receiver::concerns(event, settings_of(hook)))
+        !receiver::concerns(event, opened_.open(hook)->settings))
         return;
     change(hook.id, [&](apps::Hook& row) {
         if (row.repository_id.empty()) row.repository_id = event.repository_id;
@@ -97,7 +98,7 @@ Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
                                     std::string_view body) {
     auto hook = found;
     const auto forge = receiver::parse_forge(hook.kind);
-    if (!receiver::verify(forge, headers, body, secret_of(hook, keys_).reveal()))
+    if (!receiver::verify(forge, headers, body, opened_.open(hook)->secret.reveal()))
         throw Error(ErrorKind::unauthenticated, "the webhook's signature is missing or wrong",
                     "The secret in the forge's settings must be the one that was shown when the "
                     "webhook was added.");
@@ -133,7 +134,7 @@ apps::Delivery Webhooks::replay(const apps::Hook& hook, const std::string& id) {
 
 Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& event,
                                  const apps::Hook& hook, const std::function<bool()>& keep) {
-    const auto decision = receiver::decide(event, settings_of(hook));
+    const auto decision = receiver::decide(event, opened_.open(hook)->settings);
     std::visit(Overloaded{[&](const receiver::BuildCommit&) { delivery.state = "accepted"; },
                           [&](const receiver::WaitForCi&) { delivery.state = "waiting"; },
                           [&](const receiver::IgnoreEvent& ignored) {
@@ -172,9 +173,10 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
 
 // Results of CI may overtake the push.
 bool Webhooks::ci_succeeded(const apps::Hook& hook, const std::string& commit) {
+    const auto opened = opened_.open(hook);
     for (const auto& earlier : hooks_.list_deliveries(hook.id, looked_back)) {
         if (earlier.commit != commit) continue;
-        const auto decision = decide(receiver::read_event(earlier.content), settings_of(hook));
+        const auto decision = decide(receiver::read_event(earlier.content), opened->settings);
         const auto* result = std::get_if<receiver::CiResult>(&decision);
         if (result) return result->verdict == receiver::CiVerdict::success; // the newest one counts
     }

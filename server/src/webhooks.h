@@ -6,6 +6,7 @@
 
 #include "server/queue.h"
 
+#include "opened_hooks.h"
 #include "webhook_hook.h"
 
 #include "base/fd.h"
@@ -41,9 +42,10 @@ class Webhooks {
         std::string delivery;
         std::string reason; // of one that was ignored
     };
-    // The delivery is in the ledger when this returns; what comes of it begins with look(). Throws
-    // Error{unauthenticated} for a signature that does not hold, Error{invalid_input} for a body
-    // that the forge does not send, Error{limit_exceeded} while too much is still to be looked at.
+    // `hook` as find() gave it. The delivery is in the ledger when this returns; what comes of it
+    // begins with look(). Throws Error{unauthenticated} for a signature that does not hold,
+    // Error{invalid_input} for a body that the forge does not send, Error{limit_exceeded} while too
+    // much is still to be looked at.
     Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
@@ -66,6 +68,9 @@ class Webhooks {
 
     void build(const base::Stop& stop);
     bool build_open(const base::Stop& stop);
+    struct Round;
+    bool build_round(std::vector<apps::Delivery> deliveries, const base::Stop& stop);
+    void build_delivery(Round& round, apps::Delivery& delivery);
     enum class Built { yes, no, later };
     Built build_one(apps::Delivery& delivery, const apps::Hook& hook);
 
@@ -77,9 +82,11 @@ class Webhooks {
     const base::KeyRing& keys_;
     const Submit submit_;
     const Settings settings_;
-    base::Guarded<State> state_;      // also held while a webhook's row is changed
-    std::atomic<int> open_ = 0;       // accepted since the builder's thread last saw none
-    base::UniqueFd accepted_, added_; // eventfds
+    OpenedHooks opened_;
+    base::Guarded<State> state_;       // also held while a webhook's row is changed
+    std::atomic<int> open_ = 0;        // accepted since the builder's thread last saw none
+    std::atomic<bool> called_ = false; // look() since the builder's thread last woke
+    base::UniqueFd accepted_, added_;  // eventfds
     base::TaskGroup threads_;
 };
 
