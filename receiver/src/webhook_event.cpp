@@ -123,8 +123,9 @@ WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::stri
                         std::string(to_string(*caller)) + " calls it",
                     "Add another one: slipway webhooks add APP --" +
                         std::string(to_string(*caller)) + " OWNER/REPO");
-    const auto payload = is_form(headers) ? base::json::parse(payload_field(body), "the payload")
-                                          : base::json::parse(body, "the body");
+    const auto& members = members_of(forge);
+    const auto payload = is_form(headers) ? members.read(payload_field(body), "the payload")
+                                          : members.read(body, "the body");
     if (!payload.is_object())
         throw Error(ErrorKind::invalid_input, "the payload is not a JSON object");
     WebhookEvent event;

@@ -196,6 +196,79 @@ TEST_CASE("a delivery is recorded once for each webhook, in the order they came"
     CHECK(newer.number > last.number); // a number is never used again
 }
 
+TEST_CASE("deliveries are settled together, and those that changed meanwhile stay as they are") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1});
+    hooks.add(hook("h1", "shop"));
+    std::vector<apps::Delivery> seen;
+    for (const char* id : {"d1", "d2", "d3"}) {
+        seen.push_back(delivery("h1", id));
+        REQUIRE(hooks.record(seen.back()));
+    }
+    auto replayed = seen[0], failed = seen[1];
+    replayed.replays = 1;
+    hooks.update(replayed);
+    failed.state = "failed";
+    hooks.update(failed);
+    for (auto& one : seen) {
+        one.state = "built";
+        one.build = "b1";
+    }
+    hooks.settle(seen);
+    CHECK(hooks.find_delivery("h1", "d1")->state == "built");
+    CHECK(hooks.find_delivery("h1", "d1")->replays == 1);
+    CHECK(hooks.find_delivery("h1", "d2")->state == "failed");
+    CHECK(hooks.find_delivery("h1", "d3")->build == "b1");
+    CHECK(hooks.list_open("h1", 10).empty());
+    hooks.settle({});
+}
+
+TEST_CASE("a delivery is recorded once for each webhook, in the order they came") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1});
+    for (const char* id : {"h1", "h2"}) hooks.add(hook(id, "shop"));
+    auto first = delivery("h1", "d1"), again = delivery("h1", "d1"), other = delivery("h2", "d1"),
+         last = delivery("h1", "d2");
+    again.event = "ping";
+    REQUIRE(hooks.record(first));
+    CHECK_FALSE(hooks.record(again));
+    CHECK(again.number == 0);
+    REQUIRE(hooks.record(other));
+    REQUIRE(hooks.record(last));
+    CHECK(first.number < other.number);
+    CHECK(other.number < last.number);
+    CHECK(hooks.find_delivery("h1", "d1")->event == "push");
+    CHECK(hooks.find_delivery("h1", "d1")->number == first.number);
+    CHECK(hooks.list_deliveries("h1", 10).front().delivery == "d2");
+    CHECK(hooks.list_deliveries("h1", 1, 1).front().delivery == "d1");
+    CHECK(hooks.list_open("h1", 2).back().number == last.number);
+    CHECK(hooks.list_open("h2", 2).size() == 1);
+    REQUIRE(hooks.list_open_hooks().size() == 2);
+
+    first.state = "waiting";
+    first.reason = "CI runs";
+    first.replays = 2;
+    hooks.update(first);
+    last.state = "built";
+    last.build = "b1";
+    hooks.update(last);
+    CHECK(hooks.list_open("h1", 10).empty());
+    REQUIRE(hooks.list_waiting("h1", first.commit).size() == 1);
+    CHECK(hooks.list_waiting("h1", first.commit)[0].replays == 2);
+    CHECK(hooks.list_waiting("h2", first.commit).empty());
+    CHECK(hooks.find_delivery("h1", "d2")->build == "b1");
+    CHECK(hooks.remove_deliveries_before(5'000'000'000) == 0);
+    CHECK(hooks.remove_deliveries_before(5'000'000'001) == 2); // not the one still to be done
+    CHECK(hooks.find_delivery("h2", "d1"));
+    auto newer = delivery("h1", "d3");
+    REQUIRE(hooks.record(newer));
+    CHECK(newer.number > last.number); // a number is never used again
+}
+
 TEST_CASE("the same delivery from eight connections at once is recorded once") {
     CONTRACT_PLACE(place);
     const auto first = place.open(), second = place.open();

@@ -3,6 +3,7 @@
 
 #include "webhooks.h"
 
+#include "apps/sealed_texts.h"
 #include "apps/store.h"
 
 #include "base/json.h"
@@ -80,7 +81,16 @@ class Place {
 
     apps::Hooks& hooks() { return store_->hooks(); }
     Webhooks& webhooks() { return *webhooks_; }
-    const base::KeyRing& keys() const { return keys_; }
+    base::KeyRing& keys() { return keys_; }
+    void sign_with(const std::string& secret) { secret_ = secret; }
+    apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
+    // As a rotation of keys replaces it.
+    void seal_secret(const apps::Hook& hook, const std::string& secret) {
+        apps::SealedTexts texts(store_->database());
+        for (const auto& text : texts.list())
+            if (text.text == hook.sealed_secret)
+                texts.replace(text, keys_.seal(secret, context_of_hook(hook.id)));
+    }
     std::vector<Submission> builds() { return asked_.lock()->builds; }
     void fill(bool full) { asked_.lock()->full = full; }
     void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
