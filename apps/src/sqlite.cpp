@@ -3,6 +3,7 @@
 // for nobody.
 #include "apps/database.h"
 
+#include "database_fault.h"
 #include "schema.h"
 #include "sessions.h"
 
@@ -32,17 +33,17 @@ using base::ErrorKind;
         throw Error(ErrorKind::already_exists, "it is there already: " + why);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        throw Error(ErrorKind::unavailable, "the database is locked by another program",
-                    "Try again in a moment.");
+        throw DatabaseFault(ErrorKind::unavailable, "the database is locked by another program",
+                            "Try again in a moment.");
     case SQLITE_FULL:
-        throw Error(ErrorKind::limit_exceeded, "no space is left for the database",
-                    "Free some space on the disk of the state directory and try again.");
+        throw DatabaseFault(ErrorKind::limit_exceeded, "no space is left for the database",
+                            "Free some space on the disk of the state directory and try again.");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        throw Error(ErrorKind::internal, "the database is damaged: " + why,
-                    "Restore the state directory's slipway.db from a backup.");
+        throw DatabaseFault(ErrorKind::internal, "the database is damaged: " + why,
+                            "Restore the state directory's slipway.db from a backup.");
     default:
-        throw Error(ErrorKind::unavailable, "the database failed: " + why);
+        throw DatabaseFault(ErrorKind::unavailable, "the database failed: " + why);
     }
 }
 
@@ -54,7 +55,8 @@ auto with_errors(F&& f) -> decltype(f()) {
     } catch (const soci::sqlite3_soci_error& error) {
         rethrow(error);
     } catch (const soci::soci_error& error) {
-        throw Error(ErrorKind::internal, std::string("the database failed: ") + error.what());
+        throw DatabaseFault(ErrorKind::internal,
+                            std::string("the database failed: ") + error.what());
     }
 }
 
@@ -83,8 +85,29 @@ class SqliteDatabase : public Database {
         });
     }
 
+    void take_turns(soci::session&) override {} // writers do, always
+
+    std::string now() const override {
+        return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
+    }
+    std::string kind() const override { return "sqlite"; }
+    void check() override {
+        read([](soci::session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
+    }
+
+  private:
+    struct Write {
+        const Work& work;
+        std::exception_ptr error;
+        bool done = false; // the line's lock
+    };
+    struct Line {
+        std::deque<Write*> waiting;
+        bool led = false;
+    };
+
     // In a transaction, so that nothing changes between its statements.
-    void read(const Work& work) override {
+    void run_read(const Work& work) override {
         with_errors([&] {
             Sessions::Borrowed session(readers_);
             soci::transaction snapshot(*session);
@@ -93,7 +116,7 @@ class SqliteDatabase : public Database {
     }
 
     // Whoever finds nobody writing writes for all who wait.
-    void write(const Work& work) override {
+    void run_write(const Work& work) override {
         Write mine{work};
         std::deque<Write*> batch;
         {
@@ -116,27 +139,6 @@ class SqliteDatabase : public Database {
         }
         if (mine.error) std::rethrow_exception(mine.error);
     }
-
-    void take_turns(soci::session&) override {} // writers do, always
-
-    std::string now() const override {
-        return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
-    }
-    std::string kind() const override { return "sqlite"; }
-    void check() override {
-        read([](soci::session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
-    }
-
-  private:
-    struct Write {
-        const Work& work;
-        std::exception_ptr error;
-        bool done = false; // the line's lock
-    };
-    struct Line {
-        std::deque<Write*> waiting;
-        bool led = false;
-    };
 
     void run(const std::deque<Write*>& batch) noexcept {
         try {

@@ -25,7 +25,7 @@ bool is_json(const Call& call) {
 // The same source again: the commit in the repository, the stored archive, the URL.
 Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
     const auto& site = api.site();
-    const auto earlier = site.store.find_build(id);
+    const auto earlier = site.store.builds().find(id);
     if (!earlier || earlier->app != call.app().name)
         throw FieldError("rebuild", "there is no build " + base::quoted(id) + " of this app");
     if (earlier->source.empty())
