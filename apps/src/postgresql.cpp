@@ -38,11 +38,6 @@ class PostgresqlDatabase : public Database {
         }
     }
 
-    void read(const Work& work) override {
-        transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
-    }
-    void write(const Work& work) override { transact("BEGIN", work); }
-
     void take_turns(Session& sql) override { sql << lock_turns; }
 
     std::string now() const override {
@@ -54,6 +49,11 @@ class PostgresqlDatabase : public Database {
     }
 
   private:
+    void run_read(const Work& work) override {
+        transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
+    }
+    void run_write(const Work& work) override { transact("BEGIN", work); }
+
     enum class Ended { done, broken_by_others, connection_lost };
 
     void transact(const char* begin, const Work& work) {

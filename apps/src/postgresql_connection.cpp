@@ -1,5 +1,7 @@
 #include "postgresql_connection.h"
 
+#include "database_fault.h"
+
 #include "base/error.h"
 
 #include <libpq-fe.h>
@@ -85,9 +87,10 @@ std::unique_ptr<Session> connect(const std::string& settings) {
         *session << "SET default_transaction_isolation = 'read committed'";
         return session;
     } catch (const soci::soci_error& error) {
-        throw Error(ErrorKind::unavailable,
-                    "the database cannot be reached: " + first_line(error.get_error_message()),
-                    "Try again in a moment.");
+        throw DatabaseFault(ErrorKind::unavailable,
+                            "the database cannot be reached: " +
+                                first_line(error.get_error_message()),
+                            "Try again in a moment.");
     }
 }
 
@@ -106,17 +109,17 @@ void throw_error(const soci::soci_error& error) {
     if (state == "23503")
         throw Error(ErrorKind::not_found, "what it belongs to is not there: " + why);
     if (state == "53100")
-        throw Error(ErrorKind::limit_exceeded, "no space is left for the database",
-                    "Free some space on the disk of the database's server and try again.");
+        throw DatabaseFault(ErrorKind::limit_exceeded, "no space is left for the database",
+                            "Free some space on the disk of the database's server and try again.");
     if (state == "55P03")
-        throw Error(ErrorKind::unavailable, "the database is locked by another program",
-                    "Try again in a moment.");
+        throw DatabaseFault(ErrorKind::unavailable, "the database is locked by another program",
+                            "Try again in a moment.");
     if (state.starts_with("22"))
         throw Error(ErrorKind::invalid_input, "the database cannot keep this: " + why);
     if (state.starts_with("42") || state.starts_with("XX"))
-        throw Error(ErrorKind::internal, "the database failed: " + why);
-    throw Error(ErrorKind::unavailable, "the database does not answer: " + why,
-                "Try again in a moment.");
+        throw DatabaseFault(ErrorKind::internal, "the database failed: " + why);
+    throw DatabaseFault(ErrorKind::unavailable, "the database does not answer: " + why,
+                        "Try again in a moment.");
 }
 
 } // namespace apps

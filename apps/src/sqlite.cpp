@@ -3,6 +3,7 @@
 // for nobody.
 #include "apps/database.h"
 
+#include "database_fault.h"
 #include "query.h"
 #include "schema.h"
 #include "sessions.h"
@@ -35,17 +36,17 @@ using base::ErrorKind;
         throw Error(ErrorKind::already_exists, "it is there already: " + why);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        throw Error(ErrorKind::unavailable, "the database is locked by another program",
-                    "Try again in a moment.");
+        throw DatabaseFault(ErrorKind::unavailable, "the database is locked by another program",
+                            "Try again in a moment.");
     case SQLITE_FULL:
-        throw Error(ErrorKind::limit_exceeded, "no space is left for the database",
-                    "Free some space on the disk of the state directory and try again.");
+        throw DatabaseFault(ErrorKind::limit_exceeded, "no space is left for the database",
+                            "Free some space on the disk of the state directory and try again.");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        throw Error(ErrorKind::internal, "the database is damaged: " + why,
-                    "Restore the state directory's slipway.db from a backup.");
+        throw DatabaseFault(ErrorKind::internal, "the database is damaged: " + why,
+                            "Restore the state directory's slipway.db from a backup.");
     default:
-        throw Error(ErrorKind::unavailable, "the database failed: " + why);
+        throw DatabaseFault(ErrorKind::unavailable, "the database failed: " + why);
     }
 }
 
@@ -57,7 +58,8 @@ auto with_errors(F&& f) -> decltype(f()) {
     } catch (const soci::sqlite3_soci_error& error) {
         rethrow(error);
     } catch (const soci::soci_error& error) {
-        throw Error(ErrorKind::internal, std::string("the database failed: ") + error.what());
+        throw DatabaseFault(ErrorKind::internal,
+                            std::string("the database failed: ") + error.what());
     }
 }
 
@@ -86,40 +88,6 @@ class SqliteDatabase : public Database {
         });
     }
 
-    // In a transaction, so that nothing changes between its statements.
-    void read(const Work& work) override {
-        with_errors([&] {
-            Sessions::Borrowed session(readers_);
-            say(*session, "BEGIN");
-            try {
-                work(*session);
-                say(*session, "COMMIT");
-            } catch (...) {
-                roll_back(*session);
-                throw;
-            }
-        });
-    }
-
-    // Whoever finds nobody writing writes for all who wait, then calls the next who came meanwhile
-    // to do so. Each waits for a call of its own: the others sleep on.
-    void write(const Work& work) override {
-        const auto mine = std::make_shared<Write>(work);
-        bool leads = false;
-        {
-            auto line = line_.lock();
-            line->waiting.push_back(mine);
-            leads = !std::exchange(line->led, true);
-        }
-        if (!leads) {
-            auto call = mine->call.lock();
-            call.wait([](Call now) { return now != Call::none; });
-            leads = *call == Call::lead;
-        }
-        if (leads) lead();
-        if (mine->error) std::rethrow_exception(mine->error);
-    }
-
     void take_turns(Session&) override {} // writers do, always
 
     std::string now() const override {
@@ -143,6 +111,40 @@ class SqliteDatabase : public Database {
         Writes waiting;
         bool led = false;
     };
+
+    // In a transaction, so that nothing changes between its statements.
+    void run_read(const Work& work) override {
+        with_errors([&] {
+            Sessions::Borrowed session(readers_);
+            say(*session, "BEGIN");
+            try {
+                work(*session);
+                say(*session, "COMMIT");
+            } catch (...) {
+                roll_back(*session);
+                throw;
+            }
+        });
+    }
+
+    // Whoever finds nobody writing writes for all who wait, then calls the next who came meanwhile
+    // to do so. Each waits for a call of its own: the others sleep on.
+    void run_write(const Work& work) override {
+        const auto mine = std::make_shared<Write>(work);
+        bool leads = false;
+        {
+            auto line = line_.lock();
+            line->waiting.push_back(mine);
+            leads = !std::exchange(line->led, true);
+        }
+        if (!leads) {
+            auto call = mine->call.lock();
+            call.wait([](Call now) { return now != Call::none; });
+            leads = *call == Call::lead;
+        }
+        if (leads) lead();
+        if (mine->error) std::rethrow_exception(mine->error);
+    }
 
     void lead() {
         Writes batch;

@@ -142,28 +142,6 @@ bool Store::may_push(std::string_view fingerprint, std::string_view app) {
     return allowed;
 }
 
-void Store::update_build(const Build& build) {
-    database_->write([&](Session& sql) {
-        if (!apps::update_build(sql, build))
-            throw Error(ErrorKind::not_found, "there is no build \"" + build.id + "\"");
-    });
-}
-
-std::vector<std::string> Store::close_abandoned_builds(std::string_view reason) {
-    std::vector<std::string> ids;
-    database_->write([&](Session& sql) {
-        ids.clear();
-        Query(sql, "SELECT id FROM builds WHERE state IN ('queued', 'running') ORDER BY id")
-            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
-        Query(sql,
-              "UPDATE builds SET state = 'broken', reason = ?, finished = " + database_->now() +
-                  " WHERE state IN ('queued', 'running')",
-              reason)
-            .execute();
-    });
-    return ids;
-}
-
 void Store::use_stack(const Stack& stack) {
     database_->write([&](Session& sql) {
         Query(sql,

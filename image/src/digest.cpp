@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/sha256.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -40,9 +39,9 @@ Digest Digest::parse(std::string_view text) {
 }
 
 Digest Digest::of(std::string_view bytes) {
-    Sha256 hash;
+    base::Sha256 hash;
     hash.update(bytes);
-    return hash.finish();
+    return Digest(hash.finish());
 }
 
 std::string Digest::hex() const {
@@ -53,31 +52,13 @@ std::string Digest::render() const {
     return std::string(prefix) + hex();
 }
 
-struct Sha256::Context {
-    base::Sha256 hash;
-};
-
-Sha256::Sha256() : context_(std::make_unique<Context>()) {}
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-
-void Sha256::update(std::string_view bytes) {
-    context_->hash.update(bytes);
-}
-
-Digest Sha256::finish() {
-    Digest digest;
-    digest.bytes_ = context_->hash.finish();
-    return digest;
-}
-
 Digest digest_of_file(const std::filesystem::path& path) {
     const base::UniqueFd file = base::open_file(path, O_RDONLY);
-    Sha256 hash;
+    base::Sha256 hash;
     std::vector<char> buffer(1u << 20);
     while (const std::size_t n = base::read_some(file.get(), buffer.data(), buffer.size()))
         hash.update({buffer.data(), n});
-    return hash.finish();
+    return Digest(hash.finish());
 }
 
 } // namespace image

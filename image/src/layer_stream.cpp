@@ -154,10 +154,11 @@ WrittenLayer LayerStream::finish() {
     if (::close(file_.release()) != 0) base::throw_errno("could not write " + path_.string());
     finished_ = true;
     WrittenLayer written;
-    written.layer.diff_id = diff_id_.finish();
-    written.layer.descriptor = {
-        std::string(layer_media_type(compression_)),
-        compression_ == Compression::none ? written.layer.diff_id : digest_.finish(), compressed_};
+    written.layer.diff_id = Digest(diff_id_.finish());
+    written.layer.descriptor = {std::string(layer_media_type(compression_)),
+                                compression_ == Compression::none ? written.layer.diff_id
+                                                                  : Digest(digest_.finish()),
+                                compressed_};
     written.path = path_;
     written.uncompressed = uncompressed_;
     return written;

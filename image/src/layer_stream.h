@@ -49,8 +49,8 @@ class LayerStream {
     Compression compression_;
     base::UniqueFd file_;
     Block block_;
-    Sha256 diff_id_;
-    Sha256 digest_; // of the other thread until it has ended
+    base::Sha256 diff_id_;
+    base::Sha256 digest_; // of the other thread until it has ended
     std::uint64_t uncompressed_ = 0;
     std::uint64_t compressed_ = 0;
     bool finished_ = false;

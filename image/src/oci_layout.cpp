@@ -55,7 +55,7 @@ class OciLayout : public BlobStore {
         if (!file)
             throw base::Error(base::ErrorKind::not_found,
                               "the image layout has no blob " + blob.digest.render());
-        Sha256 hash;
+        base::Sha256 hash;
         std::uint64_t size = 0;
         std::vector<char> buffer(256u << 10);
         while (const auto n = base::read_some(file.get(), buffer.data(), buffer.size())) {
@@ -65,7 +65,7 @@ class OciLayout : public BlobStore {
             hash.update({buffer.data(), n});
             sink({buffer.data(), n});
         }
-        if (size != blob.size || hash.finish() != blob.digest) damaged(blob.digest);
+        if (size != blob.size || Digest(hash.finish()) != blob.digest) damaged(blob.digest);
     }
 
     // A blob that is there already is hashed, too: a damaged one is replaced.
@@ -162,14 +162,14 @@ class OciLayout : public BlobStore {
         try {
             const base::UniqueFd file =
                 base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-            Sha256 hash;
+            base::Sha256 hash;
             std::uint64_t written = 0;
             for (std::string_view bytes; !(bytes = next()).empty();) {
                 base::write_all(file.get(), bytes);
                 hash.update(bytes);
                 written += bytes.size();
             }
-            if (written != size || hash.finish() != digest)
+            if (written != size || Digest(hash.finish()) != digest)
                 throw base::Error(base::ErrorKind::invalid_input,
                                   "the bytes given for the blob " + digest.render() +
                                       " are not those of its digest");

@@ -42,13 +42,13 @@ class LayerBytes {
     Digest finish(const base::Stop& stop) {
         std::vector<char> rest(64u << 10);
         while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
-        return hash_.finish();
+        return Digest(hash_.finish());
     }
 
   private:
     const UnpackLimits limits_;
     std::uint64_t in_ = 0, out_ = 0;
-    Sha256 hash_;
+    base::Sha256 hash_;
     std::unique_ptr<Decompressor> input_; // last: it reads at once
 };
 

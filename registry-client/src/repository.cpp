@@ -108,7 +108,7 @@ bool Repository::has_blob(const Descriptor& blob, const base::Stop& stop) {
 // Bytes that were handed out cannot be taken back, so a broken transfer goes on where it ended.
 void Repository::read_blob(const Descriptor& blob, const image::ByteSink& sink,
                            const base::Stop& stop) {
-    image::Sha256 hash;
+    base::Sha256 hash;
     std::uint64_t received = 0, skip = 0;
     const auto wrong = [&] {
         throw base::Error(base::ErrorKind::invalid_input,
@@ -148,7 +148,7 @@ void Repository::read_blob(const Descriptor& blob, const image::ByteSink& sink,
                                   blob.digest.render());
         session_.back_off(attempt, {}, stop);
     }
-    if (hash.finish() != blob.digest) wrong();
+    if (Digest(hash.finish()) != blob.digest) wrong();
 }
 
 bool Repository::mount_blob(const Descriptor& blob, std::string_view from, const base::Stop& stop) {
@@ -191,7 +191,7 @@ bool Repository::upload(const image::BlobFile& blob, const base::Stop& stop) {
     const Descriptor& wanted = blob.descriptor;
     const std::string location = start_upload(wanted.digest, stop);
     const base::UniqueFd file = base::open_file(blob.path, O_RDONLY);
-    std::optional<image::Sha256> hash(std::in_place);
+    std::optional<base::Sha256> hash(std::in_place);
     Call call{.method = "PUT",
               .url = location + (location.find('?') == location.npos ? "?" : "&") +
                      "digest=" + http::percent_encode(wanted.digest.render()),
@@ -215,7 +215,7 @@ bool Repository::upload(const image::BlobFile& blob, const base::Stop& stop) {
     const auto response = session_.send(call, stop);
     if (response.status == 404 || response.status == 416) return false;
     if (response.status != 201) fail(response, place(), call.doing);
-    if (hash->finish() != wanted.digest)
+    if (Digest(hash->finish()) != wanted.digest)
         throw base::Error(base::ErrorKind::invalid_input,
                           blob.path.string() + " does not have the digest of its descriptor");
     const auto told = response.header("docker-content-digest");

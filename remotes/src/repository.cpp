@@ -1,5 +1,6 @@
 #include "remotes/repository.h"
 
+#include "remotes/git.h"
 #include "session.h"
 
 #include "base/error.h"
@@ -41,13 +42,14 @@ class Fetch {
 
     void make() const {
         const auto made = session_.git(
-            {}, {"init", "--bare", "--quiet", "--template=", directory_.string()}, Reach::local);
-        if (!made.status.ok()) session_.fail(made.error);
+            {"init", "--bare", "--quiet", "--template=", directory_.string()}, Reach::local);
+        if (!made.status.ok()) session_.fail(made);
     }
 
     // Whether the commit is here now. What the server answers about the commit is no failure.
     bool bring(const std::string& wanted, int depth) const {
-        std::vector<std::string> arguments{"fetch",
+        std::vector<std::string> arguments{"--git-dir=" + directory_.string(),
+                                           "fetch",
                                            "--quiet",
                                            "--no-tags",
                                            "--no-write-fetch-head",
@@ -56,20 +58,16 @@ class Fetch {
         arguments.push_back("--depth=" + std::to_string(depth));
         arguments.push_back(url_);
         arguments.push_back("+" + wanted + ":refs/slipway/wanted");
-        const auto result = session_.git(directory_, std::move(arguments), Reach::network);
-        if (result.status.signal != 0) session_.fail("File size limit exceeded");
-        if (!result.status.ok() && !is_about_commit(result.error)) session_.fail(result.error);
+        const auto result = session_.git(std::move(arguments), Reach::network);
+        if (!result.status.ok() && fault_of(result) != GitFault::no_such_ref) session_.fail(result);
         return result.status.ok() && has_commit();
     }
 
   private:
-    static bool is_about_commit(const std::string& error) {
-        return error.find("not our ref") != error.npos ||
-               error.find("unadvertised object") != error.npos ||
-               error.find("couldn't find remote ref") != error.npos;
-    }
     bool has_commit() const {
-        return session_.git(directory_, {"cat-file", "-e", commit_ + "^{commit}"}, Reach::local)
+        return session_
+            .git({"--git-dir=" + directory_.string(), "cat-file", "-e", commit_ + "^{commit}"},
+                 Reach::local)
             .status.ok();
     }
 
@@ -89,8 +87,8 @@ std::map<std::string, std::string> list_refs(const Repository& repository,
     const Session session(repository, settings, bounded);
     std::vector<std::string> arguments{"ls-remote", "--quiet", repository.url};
     arguments.insert(arguments.end(), refs.begin(), refs.end());
-    const auto result = session.git({}, std::move(arguments), Reach::network);
-    if (!result.status.ok()) session.fail(result.error);
+    const auto result = session.git(std::move(arguments), Reach::network);
+    if (!result.status.ok()) session.fail(result);
     std::map<std::string, std::string> heads;
     std::istringstream lines(result.output);
     std::string commit, ref; // a pattern also matches the end of longer names

@@ -1,15 +1,12 @@
 #include "session.h"
 
 #include "address.h"
+#include "remotes/git.h"
 
 #include "base/crypto.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
-
-#include <algorithm>
-#include <cstdlib>
-#include <sstream>
 
 namespace remotes {
 namespace {
@@ -17,26 +14,10 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-bool says(const std::string& error, std::initializer_list<const char*> words) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](const char* word) { return error.find(word) != error.npos; });
-}
-
-// git's own sentence among what it, ssh and the remote printed.
-std::string reason_in(const std::string& error) {
-    std::istringstream lines(error);
-    std::string reason, line;
-    while (std::getline(lines, line))
-        if (line.starts_with("fatal: ") || (reason.empty() && line.starts_with("error: ")))
-            reason = line.substr(7);
-    if (reason.empty()) reason = base::trim(error.substr(0, 300));
-    return base::printable(reason.substr(0, 500));
-}
-
 // Forges take any user name beside a token; GitHub asks for one.
 std::string authorization(const std::string& token) {
     const auto pair = token.find(':') == token.npos ? "x-access-token:" + token : token;
-    return "Authorization: Basic " + base::base64_encode(pair);
+    return "Basic " + base::base64_encode(pair);
 }
 
 std::string in_shell_quotes(const std::string& word) {
@@ -85,100 +66,54 @@ std::string Session::ssh_command() const {
     return command;
 }
 
-std::vector<std::string> Session::environment(Reach reach) const {
-    std::vector<std::pair<std::string, std::string>> settings{
-        {"core.hooksPath", "/dev/null"},
-        {"core.fsmonitor", "false"},
-        {"credential.helper", ""},
-        {"gc.auto", "0"},
-        {"submodule.recurse", "false"},
-        {"safe.directory", "*"},
-        {"fetch.unpackLimit", "1"},
-        // As a push is checked on its way in.
-        {"fetch.fsckObjects", "true"},
-        {"fetch.fsck.badTimezone", "warn"},
-        {"fetch.fsck.missingSpaceBeforeDate", "warn"},
-        {"fetch.fsck.zeroPaddedFilemode", "warn"},
-        {"http.followRedirects", "false"},
-        {"http.lowSpeedLimit", "1"},
-        {"http.lowSpeedTime", "60"},
-    };
-    const char* path = std::getenv("PATH");
-    std::vector<std::string> extra{std::string("PATH=") + (path ? path : "/usr/bin:/bin"),
-                                   "HOME=/nonexistent",
-                                   "LC_ALL=C",
-                                   "GIT_CONFIG_NOSYSTEM=1",
-                                   "GIT_CONFIG_GLOBAL=/dev/null",
-                                   "GIT_TERMINAL_PROMPT=0",
-                                   "GIT_ALLOW_PROTOCOL=" +
-                                       std::string(is_ssh(repository_.url) ? "ssh" : "http:https")};
-    if (reach == Reach::network && is_ssh(repository_.url)) {
-        extra.push_back("GIT_SSH_COMMAND=" + ssh_command());
-        extra.push_back("GIT_SSH_VARIANT=ssh");
-    } else if (reach == Reach::network) {
-        const auto host = host_of(repository_.url);
-        if (!addresses_.empty())
-            settings.emplace_back("http.curloptResolve", http::pin_of(host, addresses_));
-        if (!settings_.ca_file.empty()) {
-            settings.emplace_back("http.sslCAInfo", settings_.ca_file);
-            settings.emplace_back("http.sslCAPath", "/etc/ssl/certs");
-        }
-        // Not in argv, which everybody on the machine may read; and for this host alone.
-        if (!repository_.token.empty())
-            settings.emplace_back("http." + host.origin() + "/.extraHeader",
-                                  authorization(repository_.token.reveal()));
-    }
-    extra.push_back("GIT_CONFIG_COUNT=" + std::to_string(settings.size()));
-    for (std::size_t i = 0; i < settings.size(); ++i) {
-        extra.push_back("GIT_CONFIG_KEY_" + std::to_string(i) + "=" + settings[i].first);
-        extra.push_back("GIT_CONFIG_VALUE_" + std::to_string(i) + "=" + settings[i].second);
-    }
-    return extra;
+base::Captured Session::git(std::vector<std::string> arguments, Reach reach) const {
+    const bool ssh = is_ssh(repository_.url);
+    Git git(ssh ? "ssh" : "http:https", settings_.most_bytes);
+    // As a push is checked on its way in.
+    git.configure("fetch.fsckObjects", "true");
+    for (const char* lenient : {"badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode"})
+        git.configure(std::string("fetch.fsck.") + lenient, "warn");
+    if (reach == Reach::network && ssh)
+        git.set_variable("GIT_SSH_COMMAND", ssh_command()).set_variable("GIT_SSH_VARIANT", "ssh");
+    else if (reach == Reach::network)
+        git.call(host_of(repository_.url), addresses_, settings_.ca_file,
+                 repository_.token.empty() ? "" : authorization(repository_.token.reveal()));
+    return git.run(std::move(arguments), stop_);
 }
 
-base::Captured Session::git(const std::filesystem::path& directory,
-                            std::vector<std::string> arguments, Reach reach) const {
-    // No file of the repository, and so no pack, may grow past the limit.
-    base::Command command{
-        .argv = {"prlimit", "--fsize=" + std::to_string(settings_.most_bytes), "git"},
-        .environment = environment(reach)};
-    if (!directory.empty()) command.argv.push_back("--git-dir=" + directory.string());
-    for (auto& argument : arguments) command.argv.push_back(std::move(argument));
-    return base::run(std::move(command), stop_);
-}
-
-void Session::fail(const std::string& error) const {
+void Session::fail(const base::Captured& result) const {
     const auto& url = repository_.url;
-    // index-pack that prlimit ended says nothing itself.
-    if (says(error, {"File size limit exceeded", "died of signal 25"}) ||
-        base::trim(error) == "fatal: fetch-pack: invalid index-pack output")
+    switch (fault_of(result)) {
+    case GitFault::too_large:
         throw Error(ErrorKind::limit_exceeded,
                     url + " brings more than " + base::human_bytes(settings_.most_bytes),
                     "Leave large files out of the repository.");
-    if (says(error, {"Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED",
-                     "no matching host key type"}))
+    case GitFault::host_key:
         throw Error(ErrorKind::denied,
                     "the host of " + url + " shows another key than when the webhook was added",
                     "If that is right, add the webhook again.");
-    if (says(error, {"Permission denied", "publickey"}))
+    case GitFault::key_refused:
         throw Error(ErrorKind::not_found, url + " does not take the webhook's deploy key",
                     "Add its public half to the repository: slipway webhooks info shows it.");
-    if (says(error, {"error: 301", "error: 302", "error: 303", "error: 307", "error: 308"}))
+    case GitFault::redirected:
         throw Error(ErrorKind::not_found, url + " has moved, and redirects are not followed",
                     "Add the webhook again with the repository's new address.");
-    if (says(error, {"could not read Username", "could not read Password", "Authentication failed",
-                     "error: 401", "error: 403", "error: 404", "error: 410", "not found",
-                     "not valid: is this a git repository", "does not appear to be a git"}))
+    case GitFault::no_repository:
         throw Error(ErrorKind::not_found,
-                    repository_.token.empty()
-                        ? "there is no git repository at " + url + " that is open to everybody"
-                        : "there is no git repository at " + url + " that the token may read",
+                    "there is no git repository at " + url +
+                        (repository_.token.empty() ? " that is open to everybody"
+                                                   : " that the token may read"),
                     "Give the webhook a token that may read the repository's contents, or use an "
                     "SSH address with a deploy key.");
-    if (says(error, {"fsck error"}))
-        throw Error(ErrorKind::invalid_input, url + " holds what git refuses: " + reason_in(error),
+    case GitFault::damaged:
+        throw Error(ErrorKind::invalid_input, url + " holds what git refuses: " + reason_of(result),
                     "git fsck in a clone of it says more.");
-    throw Error(ErrorKind::unavailable, "could not read " + url + ": " + reason_in(error));
+    case GitFault::no_such_ref:
+    case GitFault::unreachable:
+    case GitFault::other:
+        break;
+    }
+    throw Error(ErrorKind::unavailable, "could not read " + url + ": " + reason_of(result));
 }
 
 } // namespace remotes

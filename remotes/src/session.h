@@ -14,14 +14,11 @@ class Session {
     Session(const Repository& repository, const Settings& settings, const base::Stop& stop);
 
     enum class Reach { local, network };
-    // git with these arguments in the bare repository `directory` (may be empty for ls-remote).
-    base::Captured git(const std::filesystem::path& directory, std::vector<std::string> arguments,
-                       Reach reach) const;
+    base::Captured git(std::vector<std::string> arguments, Reach reach) const;
     // What git said, as an error.
-    [[noreturn]] void fail(const std::string& error) const;
+    [[noreturn]] void fail(const base::Captured& result) const;
 
   private:
-    std::vector<std::string> environment(Reach reach) const;
     std::string ssh_command() const;
 
     const Repository& repository_;

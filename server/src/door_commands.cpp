@@ -88,7 +88,7 @@ apps::Key DoorCommands::key_of(const Value& request) {
 apps::Build DoorCommands::build_of(const Value& request) {
     const auto key = key_of(request);
     const auto id = get_string(request, "subject");
-    auto build = site_.store.find_build(id);
+    auto build = site_.store.builds().find(id);
     if (!build || !site_.store.may_push(key.fingerprint, build->app)) throw no_build(id);
     return std::move(*build);
 }
@@ -97,7 +97,7 @@ Value DoorCommands::list_apps(const Value& request, wire::Exchange& exchange) {
     const auto key = key_of(request);
     for (const auto& app : site_.store.list_apps()) {
         if (!site_.store.may_push(key.fingerprint, app.name)) continue;
-        const auto builds = site_.store.list_builds({.app = app.name, .limit = 1});
+        const auto builds = site_.store.builds().list({.app = app.name, .limit = 1});
         say(exchange, padded(app.name, 24) +
                           (builds.empty() ? "no build yet"
                                           : builds[0].id + "  " +
@@ -112,7 +112,7 @@ Value DoorCommands::list_builds(const Value& request, wire::Exchange& exchange) 
     if (!site_.store.may_push(key.fingerprint, app))
         throw Error(ErrorKind::not_found,
                     "there is no app " + base::quoted(app) + " that your key may use");
-    for (const auto& build : site_.store.list_builds({.app = app, .limit = shown_builds}))
+    for (const auto& build : site_.store.builds().list({.app = app, .limit = shown_builds}))
         say(exchange, build.id + "  " + padded(std::string(apps::to_string(build.state)), 12) +
                           time_of(build.created) + "  " + build.commit.substr(0, 12) + "  " +
                           build.digest);
@@ -163,7 +163,7 @@ Value DoorCommands::follow(const Value& request, wire::Exchange& exchange, const
     }
     if (!piece.text.empty()) exchange.send_event({{"text", piece.text}}, stop);
     if (!piece.over || stop.requested()) return {{"offset", piece.next}, {"over", false}};
-    const auto ended = site_.store.find_build(build.id);
+    const auto ended = site_.store.builds().find(build.id);
     return {{"offset", piece.next},
             {"over", true},
             {"exit_code", ended ? exit_code_of(ended->state) : 0}};

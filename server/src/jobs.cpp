@@ -87,7 +87,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.source = source;
     job.stack = {stack.name, stack.build, stack.run};
     add_registry(job, settings.registry, build.ref);
-    if (const auto previous = settings.store.last_published(build.app))
+    if (const auto previous = settings.store.builds().last_published(build.app))
         job.previous = previous->digest;
     job.buildpack_directories = settings.buildpacks;
     job.launcher_directory = settings.launcher;

@@ -167,6 +167,7 @@ TEST_CASE("a full queue takes no more, and an owner no more than a share") {
     CHECK(kind_of([&] { store->builds().add(queued("shop"), 3, 2); }) == ErrorKind::limit_exceeded);
     store->builds().add(queued("wiki"), 3, 2);
     CHECK(kind_of([&] { store->builds().add(queued("wiki"), 3, 2); }) == ErrorKind::limit_exceeded);
+    CHECK(store->database().faults() == 0);
     store->builds().add(queued("wiki"));
     CHECK(store->builds().count({.state = BuildState::queued}) == 4);
 }

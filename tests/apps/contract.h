@@ -2,6 +2,7 @@
 // and opens as many connections as it likes.
 #pragma once
 
+#include "errors.h"
 #include "postgresql_process.h"
 
 #include "apps/store.h"
@@ -55,17 +56,6 @@ inline std::optional<Place> make_place(const std::string& database) {
     const auto opened_place = contract::make_place(database_of_contract);                          \
     if (!opened_place) return;                                                                     \
     const contract::Place& place = *opened_place
-
-inline ErrorKind kind_of(const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const base::Error& error) {
-        CHECK_FALSE(error.message().empty());
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return ErrorKind::internal;
-}
 
 inline Build queued(const std::string& app, const std::string& id = apps::new_build_id()) {
     Build build;

@@ -26,6 +26,7 @@ TEST_CASE("while PostgreSQL is gone the store is unavailable, and serves again w
     CHECK(kind_of([&] { store->add_app({"blog", 1}); }) == ErrorKind::unavailable);
     CHECK(kind_of([&] { store->find_app("shop"); }) == ErrorKind::unavailable);
     CHECK(kind_of([&] { store->database().check(); }) == ErrorKind::unavailable);
+    CHECK(store->database().faults() == 3);
     server.start();
     store->database().check();
     CHECK(store->find_app("shop"));

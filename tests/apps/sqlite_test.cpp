@@ -1,6 +1,8 @@
 // What SQLite alone has: a file, its mode, its lock, its older schemas.
 #include "apps/store.h"
 
+#include "errors.h"
+
 #include "base/error.h"
 #include "base/temp_dir.h"
 
@@ -25,16 +27,6 @@ struct Opened {
         store = apps::open_sqlite_store(file);
     }
 };
-
-ErrorKind kind_of(const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const base::Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return ErrorKind::internal;
-}
 
 // What the program of the second schema wrote.
 constexpr const char* old_database = R"(
@@ -116,9 +108,11 @@ TEST_CASE("a locked database is unavailable, and serves again when the lock is g
     {
         WriteLock lock(opened.file);
         CHECK(kind_of([&] { opened.store->add_app({"shop", 1}); }) == ErrorKind::unavailable);
+        CHECK(opened.store->database().faults() == 1);
     }
     opened.store->add_app({"shop", 1});
     CHECK(opened.store->find_app("shop"));
+    CHECK(opened.store->database().faults() == 1);
 }
 
 TEST_CASE("a database of the first two schemas keeps what it holds") {
@@ -135,19 +129,19 @@ TEST_CASE("a database of the first two schemas keeps what it holds") {
         CHECK(store->may_push("SHA256:abc", "shop"));
         CHECK(store->find_app_setting("shop", "stack") == std::string("debian-12"));
         CHECK(store->find_setting("a") == std::string("1"));
-        const auto done = store->find_build("b1");
+        const auto done = store->builds().find("b1");
         REQUIRE(done);
         CHECK(done->state == apps::BuildState::published);
         CHECK(done->digest == "sha256:abc");
         CHECK(done->phases.at(0).second == 12);
         CHECK(done->door == "git");
         CHECK(done->attempt == 0);
-        CHECK(store->last_published("shop")->id == "b1");
+        CHECK(store->builds().last_published("shop")->id == "b1");
         for (const char* id : {"b2", "b3"}) {
-            CHECK(store->find_build(id)->state == apps::BuildState::lost);
-            CHECK(store->find_build(id)->finished > 0);
+            CHECK(store->builds().find(id)->state == apps::BuildState::lost);
+            CHECK(store->builds().find(id)->finished > 0);
         }
-        CHECK(store->find_build("b4")->state == apps::BuildState::refused);
+        CHECK(store->builds().find("b4")->state == apps::BuildState::refused);
         if (start > 0) continue;
         apps::Build next = *done;
         next.id = "b5";

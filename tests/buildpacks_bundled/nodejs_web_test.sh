@@ -64,11 +64,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 PORT=$port "$node" "$bundled_dir/nodejs/lib/serve.mjs" "$site" >"$work_dir/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$work_dir"' EXIT
-for _ in $(seq 100); do
-    if curl -s -o /dev/null "http://127.0.0.1:$port/"; then break; fi
-    kill -0 "$server"
-    sleep 0.1
-done
+come_true curl -s -o /dev/null "http://127.0.0.1:$port/"
 # asked PATH [CURL'S OPTIONS]: status, and body.
 asked() {
     local path=$1

@@ -30,13 +30,9 @@ python3 -I -u -m http.server --bind 127.0.0.1 --directory "$work_dir/index" 0 \
     >"$work_dir/index.log" 2>&1 &
 index_server=$!
 trap 'kill "$index_server" 2>/dev/null || true; rm -rf "$work_dir"' EXIT
-index_port() {
-    for _ in $(seq 100); do
-        port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$work_dir/index.log")
-        if [[ -n $port ]]; then return 0; fi
-        sleep 0.1
-    done
-    return 1
+find_index_port() {
+    port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$work_dir/index.log")
+    [[ -n $port ]]
 }
 
 # locked_app NAME: builds that fixture as it must always be built.
@@ -103,7 +99,7 @@ holds "UV_VERSION chooses" "$output" "Installing uv ==0.13.7"
 keep_only_cached
 
 # A mirror. The tools were fetched before; only packages are asked for.
-index_port || not_ok "the index of this test starts"
+come_true find_index_port || not_ok "the index of this test starts"
 mirror=http://127.0.0.1:$port/simple
 wheel=blinker-1.9.0-py3-none-any.whl
 hash=$(sha256sum "$work_dir/index/simple/blinker/$wheel" | cut -d ' ' -f 1)

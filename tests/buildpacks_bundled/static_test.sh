@@ -58,10 +58,7 @@ equal "but for .well-known" 200 "$(answer /.well-known/token.txt | cut -c 1-3)"
 equal "nothing outside of the root is served" 404 "$(answer /../README.txt | cut -c 1-3)"
 stop_server
 # The log goes through a cat of its own, which ends a moment after the server.
-for _ in $(seq 100); do
-    if grep -q "GET /nothing" "$work_dir/out.log"; then break; fi
-    sleep 0.1
-done
+come_true grep -q "GET /nothing" "$work_dir/out.log" || true
 holds "requests are logged on standard output" "$(cat "$work_dir/out.log")" \
     "GET /nothing HTTP/1.1 404"
 

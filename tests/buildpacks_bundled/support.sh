@@ -56,6 +56,15 @@ lacks() {
     if [[ $2 != *"$3"* ]]; then ok "$1"; else not_ok "$1" "there: $3" "in:    $2"; fi
 }
 
+# come_true COMMAND...: waits for what another process brings about, ten seconds at the most.
+come_true() {
+    local start=$SECONDS
+    until "$@"; do
+        if ((SECONDS - start >= 10)); then return 1; fi
+        sleep 0.1
+    done
+}
+
 need_npm_registry() {
     local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}}
     curl --silent --fail --max-time 30 --output /dev/null "${registry%/}/ms" ||

@@ -1,5 +1,6 @@
 #include "api_client.h"
 
+#include "errors.h"
 #include "fake_server.h"
 
 #include "base/fd.h"
@@ -24,17 +25,6 @@ ApiClient client_of(const FakeServer& server, const std::string& token = "slw_se
     cli::Endpoint endpoint{.url = "http://" + server.host()};
     endpoint.token = base::Secret(token);
     return {endpoint, "test", stop, at_once};
-}
-
-template <class Call>
-base::Error error_of(Call&& call) {
-    try {
-        call();
-    } catch (const base::Error& error) {
-        return error;
-    }
-    FAIL("nothing was thrown");
-    throw std::logic_error("unreachable");
 }
 
 std::string json(int status, const Value& value, std::vector<std::string> headers = {}) {

@@ -1,5 +1,7 @@
 #include "credentials.h"
 
+#include "errors.h"
+
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
@@ -12,17 +14,6 @@ using cli::Credentials;
 using cli::EndpointWish;
 
 namespace {
-
-template <class Call>
-ErrorKind kind_of(Call&& call) {
-    try {
-        call();
-    } catch (const base::Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return {};
-}
 
 Credentials two_logins() {
     Credentials credentials;

@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include "errors.h"
 #include "fake_server.h"
 
 #include "base/error.h"
@@ -9,17 +10,6 @@
 #include <cstring>
 
 namespace {
-
-template <class Call>
-base::ErrorKind kind_of(Call&& call) {
-    try {
-        call();
-    } catch (const base::Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return {};
-}
 
 http::Request upload(const std::string& url, const std::string& bytes, std::size_t& at) {
     http::Request request{.method = "PUT", .url = url};

@@ -16,11 +16,11 @@ const std::string abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9c
 
 TEST_CASE("a digest is that of the standard's example, however the bytes come") {
     CHECK(Digest::of("abc").render() == abc);
-    image::Sha256 hash;
+    base::Sha256 hash;
     hash.update("a");
     hash.update("");
     hash.update("bc");
-    CHECK(hash.finish() == Digest::parse(abc));
+    CHECK(Digest(hash.finish()) == Digest::parse(abc));
     const base::TempDir directory("digest");
     base::write_file(directory.path() / "file", "abc");
     CHECK(image::digest_of_file(directory.path() / "file").render() == abc);

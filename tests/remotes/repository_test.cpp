@@ -1,6 +1,8 @@
 #include "remotes/keys.h"
 #include "remotes/repository.h"
 
+#include "errors.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -79,16 +81,6 @@ class Forge {
     std::optional<base::Process> process_;
 };
 
-ErrorKind kind_of_failure(const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return ErrorKind::internal;
-}
-
 std::size_t commits_in(const fs::path& repository) {
     const auto list = Forge::git({"-C", repository.string(), "rev-list", "--all"});
     return static_cast<std::size_t>(std::count(list.begin(), list.end(), '\n')) + 1;
@@ -126,11 +118,11 @@ TEST_CASE("a server that hands out no bare commits is asked for the ref, however
 TEST_CASE("a commit that is not there is said to be so") {
     const Forge forge;
     forge.commit("one");
-    CHECK(kind_of_failure([&] {
+    CHECK(kind_of([&] {
               remotes::fetch_commit(forge.repository(), std::string(40, 'a'), "refs/heads/main",
                                     forge.target(), forge.settings(), {});
           }) == ErrorKind::not_found);
-    CHECK(kind_of_failure([&] {
+    CHECK(kind_of([&] {
               remotes::fetch_commit(forge.repository(), "main", "refs/heads/main", forge.target(),
                                     forge.settings(), {});
           }) == ErrorKind::invalid_input);
@@ -154,7 +146,7 @@ TEST_CASE("a private repository opens with its token, and the way out is said wi
     };
     CHECK(list("s3cret").size() == 1);
     CHECK(list("somebody:s3cret").size() == 1);
-    CHECK(kind_of_failure([&] { list(""); }) == ErrorKind::not_found);
+    CHECK(kind_of([&] { list(""); }) == ErrorKind::not_found);
     CHECK_THROWS_WITH(list("wrong"), Catch::Contains("that the token may read"));
     CHECK_THROWS_WITH(list("wrong"), !Catch::Contains("wrong"));
     remotes::fetch_commit(forge.repository("s3cret"), commit, "", forge.target(), forge.settings(),
@@ -170,7 +162,7 @@ TEST_CASE("an address that is not public is not called, unless the operator allo
          {forge.url(), std::string("https://127.0.0.1/x"), std::string("https://localhost/x"),
           std::string("ssh://git@127.0.0.1:22/x"), std::string("https://[::1]/x"),
           std::string("https://[64:ff9b::a9fe:a9fe]/x"), std::string("https://169.254.169.254/x")})
-        CHECK(kind_of_failure([&] {
+        CHECK(kind_of([&] {
                   remotes::list_refs({.url = remotes::normal_url(url),
                                       .ssh_key = base::Secret("k"),
                                       .known_hosts = "h"},
@@ -185,7 +177,7 @@ TEST_CASE("a pack over the limit is not kept") {
     const auto commit = forge.commit(noise);
     auto settings = forge.settings();
     settings.most_bytes = 10'000;
-    CHECK(kind_of_failure([&] {
+    CHECK(kind_of([&] {
               remotes::fetch_commit(forge.repository(), commit, "", forge.target(), settings, {});
           }) == ErrorKind::limit_exceeded);
 }
@@ -195,7 +187,7 @@ TEST_CASE("a ref that git would read as something else is refused") {
     forge.commit("one");
     for (const char* ref : {"main", "--upload-pack=x", "refs/heads/a:refs/heads/b", "refs/heads/*",
                             "refs/heads/a..b", "refs/heads/a\nb", "refs/heads/a b"})
-        CHECK(kind_of_failure([&] {
+        CHECK(kind_of([&] {
                   remotes::list_refs(forge.repository(), {ref}, forge.settings(), {});
               }) == ErrorKind::invalid_input);
 }

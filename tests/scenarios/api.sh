@@ -148,7 +148,7 @@ check 'a token is nowhere on the disk' '
     must_fail grep -rqF -- "$root" "$state/slipway.db" "$state/slipway.db-wal" "$work/server.log"
 '
 check 'a log is followed as events while it grows, and resumed where it was' '
-    printf "echo one\nuntil [ -e /workspace/never ]; do sleep 0.1; done\n" >"$work/blue/build.sh"
+    printf "echo one\nhold blue\n" >"$work/blue/build.sh"
     commit blue slow
     push blue >/dev/null 2>&1 &
     pusher=$!

@@ -56,11 +56,12 @@ check 'a second server on the same state says that there is one' '
     expect "another|already|in use" "$work/second.log"
 '
 check 'SIGTERM lets a running build finish' '
-    printf "echo draining\nsleep 4\necho drained\n" >"$work/victim/build.sh"
+    printf "echo draining\nhold victim\necho drained\n" >"$work/victim/build.sh"
     commit victim drain
     PUSH_TIMEOUT=120 push victim >/dev/null 2>&1 & pusher=$!
     wait_until 60 "the build runs" says victim "draining"
     kill -TERM "$server_pid"
+    let_go victim
     wait "$pusher"
     expect "sha256:[0-9a-f]{64}" "$work/victim.push"
     wait_until 30 "the server has ended" has_ended "$server_pid"

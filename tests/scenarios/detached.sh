@@ -23,7 +23,7 @@ push_and_vanish() { # NAME WORDS
 
 script_app long <<'BUILD'
 echo "now it begins"
-sleep 6
+hold long
 echo "now it ends"
 BUILD
 
@@ -31,7 +31,11 @@ check 'a build goes on when its client has gone, and can be followed to its end'
     push_and_vanish long "now it begins"
     build=$(last_build long .build)
     same "$(last_build long .state)" running
-    timeout 60 "$bin/slipway" --state "$state" builds log --follow "$build" >"$work/followed"
+    timeout 60 "$bin/slipway" --state "$state" builds log --follow "$build" >"$work/followed" &
+    follower=$!
+    wait_until 20 "the follower reads" grep -q "now it begins" "$work/followed"
+    let_go long
+    wait "$follower"
     expect "now it begins" "$work/followed"
     expect "now it ends" "$work/followed"
     expect "sha256:[0-9a-f]{64}" "$work/followed"
@@ -45,9 +49,15 @@ check 'its result counts: the branch has moved, the app has the image, pushing a
     [ $((SECONDS - start)) -lt 5 ]
 '
 check 'keep-alives come while a build says nothing' '
-    script_app quiet <<<"sleep 14"
-    GIT_TRACE_PACKET=$work/packets push quiet
-    [ "$(grep -cE "sideband< .1$" "$work/packets")" -ge 2 ]
+    script_app quiet <<<"hold quiet"
+    : >"$work/packets"
+    GIT_TRACE_PACKET=$work/packets push quiet &
+    pusher=$!
+    two_came() { [ "$(grep -cE "sideband< .1$" "$work/packets")" -ge 2 ]; }
+    wait_until 60 "two keep-alives have come" two_came
+    is_held quiet
+    let_go quiet
+    wait "$pusher"
 '
 check 'a build can be cancelled from another terminal, with all it started' '
     script_app stuck <<"BUILD"
@@ -67,23 +77,31 @@ BUILD
 '
 
 check 'two apps are built side by side' '
-    script_app left <<<"echo left; sleep 2"
-    script_app right <<<"echo right; sleep 2"
+    script_app left <<<"hold left"
+    script_app right <<<"hold right"
     push left >/dev/null 2>&1 & one=$!
     push right >/dev/null 2>&1 & two=$!
+    both_are_held() { is_held left && is_held right; }
+    wait_until 60 "both run" both_are_held
+    let_go left
+    let_go right
     wait "$one"
     wait "$two"
     expect "sha256:[0-9a-f]{64}" "$work/left.push"
     expect "sha256:[0-9a-f]{64}" "$work/right.push"
 '
 check 'two pushes to one app: one wins, the other is told, the state is whole' '
-    script_app race <<<"echo racing; sleep 2"
+    script_app race <<<"hold race"
     cp -a "$work/race" "$work/race2"
+    echo "echo racing" >"$work/race2/build.sh"
     commit race one
     commit race2 two
     one=0 two=0
     push race >/dev/null 2>&1 & first=$!
+    wait_until 60 "the first one runs" is_held race
     push race2 >/dev/null 2>&1 & second=$!
+    wait_until 60 "the second one waits" says race2 "before this one"
+    let_go race
     wait "$first" || one=$?
     wait "$second" || two=$?
     cat "$work/race.push" "$work/race2.push"

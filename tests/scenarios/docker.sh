@@ -12,13 +12,10 @@ start_docker() {
         --iptables=false --ip6tables=false --bridge=none --insecure-registry 127.0.0.0/8 \
         >"$work/docker.log" 2>&1 &
     engine=$!
-    for _ in $(seq 150); do
-        kill -0 "$engine" 2>/dev/null || return 1
-        docker_here info >/dev/null 2>&1 && return
-        sleep 0.2
-    done
-    return 1
+    wait_until 30 'dockerd answers or has ended' docker_is_decided
+    docker_here info >/dev/null 2>&1
 }
+docker_is_decided() { has_ended "$engine" || docker_here info >/dev/null 2>&1; }
 stop_docker() {
     [ -n "$engine" ] || return 0
     kill "$engine" 2>/dev/null

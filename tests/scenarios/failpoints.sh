@@ -200,7 +200,7 @@ check 'after all of it a push builds as ever' '
 # ---------------------------------------------------------------- at random, under load
 
 for app in one two three; do
-    script_app "$app" <<<'echo begin; sleep 0.3; echo end' >/dev/null
+    script_app "$app" <<<'echo begin; seq 20000 | md5sum; echo end' >/dev/null
 done
 push_all() {
     local app
@@ -214,7 +214,7 @@ round() { # NUMBER
     push_all "$1"
     delay=$(awk -v n="$RANDOM" 'BEGIN { print n % 3000 / 1000 }')
     echo "killed after $delay s"
-    sleep "$delay"
+    sleep "$delay" # the moment itself, not a wait for something
     kill -KILL "$server_pid"
     wait || true
     restart_after_death

@@ -157,16 +157,11 @@ start_server() {
 stop_server() {
     [ -n "$server_pid" ] || return 0
     kill "-${1:-TERM}" "$server_pid" 2>/dev/null || true
-    local start=$SECONDS
-    while kill -0 "$server_pid" 2>/dev/null; do
-        if [ $((SECONDS - start)) -ge 30 ]; then
-            kill -KILL "$server_pid" 2>/dev/null || true
-            server_pid=
-            fail "slipwayd did not end within 30 s of SIG${1:-TERM}"
-            return 1
-        fi
-        sleep 0.1
-    done
+    if ! wait_until 30 "slipwayd ended after SIG${1:-TERM}" has_ended "$server_pid"; then
+        kill -KILL "$server_pid" 2>/dev/null || true
+        server_pid=
+        return 1
+    fi
     wait "$server_pid" 2>/dev/null || true
     server_pid=
 }
@@ -260,6 +255,20 @@ script_app() { # NAME
     echo "hello from $1" >"$work/$1/public/index.html"
     printf 'exec httpd -f -p "$PORT" -h /workspace/public\n' >"$work/$1/web.sh"
     commit "$1" first
+}
+
+# A build whose build.sh says `hold NAME` (the fixtures' buildpack test/script has it) stands there
+# until let_go NAME; is_held NAME asks whether it stands.
+is_held() { [ -n "$(pipes_of "$1")" ]; }
+let_go() { wait_until 60 "the build holds $1 and is let go" opens "$1"; }
+pipes_of() { find "$state/builds" -maxdepth 4 -type p -name "held-$1" 2>/dev/null || true; }
+opens() {
+    local pipe
+    for pipe in $(pipes_of "$1"); do
+        # Without waiting: a pipe that nobody reads was left by a build that died.
+        if echo | dd of="$pipe" oflag=nonblock conv=nocreat,notrunc status=none; then return; fi
+    done
+    return 1
 }
 
 # push NAME [REFSPEC...]: as key dev (PUSH_AS names another). What the developer sees is in

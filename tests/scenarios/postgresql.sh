@@ -83,13 +83,14 @@ check 'the database is back, and the server serves without a restart' '
 '
 
 check 'a database that is restarted during a build loses no build' '
-    printf "sleep 3\n" >>"$work/hello/build.sh"
+    printf "hold hello\n" >>"$work/hello/build.sh"
     commit hello slow
     push hello >/dev/null 2>&1 &
     pusher=$!
     wait_until 30 "the build runs" eval "[ \"\$(ask \"SELECT COUNT(*) FROM builds WHERE state = '\''running'\''\")\" = 1 ]"
     stop_database
     start_database
+    let_go hello
     wait "$pusher" || { cat "$work/hello.push"; fail "the push was refused"; }
     same "$(ask "SELECT COUNT(*) FROM builds WHERE state = '\''published'\''")" 3
 '

@@ -20,7 +20,7 @@ detached_build() { grep -oE 'Detached: build b[a-z0-9]{12}' "$work/$1.push" | gr
 
 script_app shop <<'BUILD'
 echo "COLOUR is ${COLOUR:-unset}, GIVEN is ${GIVEN:-unset}"
-[ -z "${SLOW:-}" ] || sleep "$SLOW"
+[ -z "${HOLD:-}" ] || hold shop
 [ -z "${FAIL:-}" ] || exit 3
 BUILD
 
@@ -78,12 +78,12 @@ check 'a buildpack of a push option is used instead of every other choice' '
 '
 check 'a detached push is answered before its build ends, and the build publishes alone' '
     new_commit shop
-    start=$SECONDS
-    push_with shop detach env.SLOW=6
-    [ $((SECONDS - start)) -lt 6 ]
+    push_with shop detach env.HOLD=1
     build=$(detached_build shop)
     expect "ssh ssh://git@.* builds follow $build" "$work/shop.push"
     same "$(remote_head shop)" "$(git -C "$work/shop" rev-parse main)"
+    must_fail build_is shop published
+    let_go shop
     wait_until 60 "it is published" build_is shop published
     same "$(last_build shop .build)" "$build"
 '
@@ -95,10 +95,11 @@ check 'the failure of a detached build refuses no push' '
 '
 check 'an acknowledged detached build outlives the server' '
     new_commit shop
-    push_with shop detach env.SLOW=5
+    push_with shop detach env.HOLD=1
     build=$(detached_build shop)
     stop_server KILL
     start_server
+    let_go shop
     wait_until 60 "it is published" build_is shop published
     same "$(last_build shop .build)" "$build"
 '
@@ -158,12 +159,14 @@ check 'other commands are refused' '
 '
 check 'any number of readers follow a build, each from its offset, and end as it does' '
     new_commit shop
-    push_with shop detach env.SLOW=4
+    push_with shop detach env.HOLD=1
     build=$(detached_build shop)
     ssh_as dev builds follow "$build" >"$work/one" &
     one=$!
     ssh_as dev builds follow "$build" >"$work/two" &
     two=$!
+    wait_until 20 "both read" test -s "$work/one" -a -s "$work/two"
+    let_go shop
     wait "$one"
     wait "$two"
     expect "Published shop" "$work/one"
@@ -190,7 +193,7 @@ check 'a build is built again over SSH, as the same commit, by who asked' '
 '
 check 'a build is cancelled over SSH' '
     new_commit shop
-    push_with shop detach env.SLOW=60
+    push_with shop detach env.HOLD=1
     build=$(detached_build shop)
     ssh_as dev builds cancel "$build"
     wait_until 10 "it is cancelled" build_is shop cancelled

@@ -20,7 +20,7 @@ script_app first <<<'echo fine'
 push first >/dev/null 2>&1
 script_app slow <<'BUILD'
 echo "slow begins"
-sleep 5
+hold slow
 BUILD
 
 check 'who waits reads how many builds are before, and how long that takes' '
@@ -29,6 +29,7 @@ check 'who waits reads how many builds are before, and how long that takes' '
     commit first again
     push_beside first
     wait_until 20 "the second pusher reads it" says first "1 build before this one; about"
+    let_go slow
     wait
     same "$(cat "$work/slow.status")" 0
     same "$(cat "$work/first.status")" 0
@@ -44,6 +45,8 @@ check 'the newest push takes the turn of the one that waits, whose pusher reads 
     push_beside first
     wait_until 20 "the older one waits" says first "before this one"
     push_beside newer
+    wait_until 20 "its turn is taken" says first "superseded"
+    let_go slow
     wait
     same "$(cat "$work/newer.status")" 0
     must_fail same "$(cat "$work/first.status")" 0
@@ -86,6 +89,7 @@ check 'a waiting build is cancelled at once and never begins' '
     wait_until 20 "it waits" says newer "before this one"
     slipway builds cancel "$(last_build first .build)"
     wait_until 5 "the row says so" build_is first cancelled
+    let_go slow
     wait
     must_fail same "$(cat "$work/newer.status")" 0
     same "$(last_build first .started_at)" null
@@ -98,6 +102,8 @@ check 'SIGTERM: the running build ends, the pusher of the waiting one is told to
     push_beside newer
     wait_until 20 "it waits" says newer "before this one"
     kill -TERM "$server_pid"
+    wait_until 20 "the waiting one is told" says newer "Push again"
+    let_go slow
     wait_until 30 "the server has ended" has_ended "$server_pid"
     wait
     same "$(cat "$work/slow.status")" 0

@@ -93,12 +93,13 @@ check 'and accepted once it is back' '
     inspect_with_password | jq -e .Digest
 '
 check 'a registry that goes away during a build' '
-    printf "echo now\nsleep 5\n" >"$work/hello/build.sh"
+    printf "echo now\nhold hello\n" >"$work/hello/build.sh"
     dd if=/dev/urandom of="$work/hello/big" bs=1M count=20 status=none
     commit hello slow
     PUSH_TIMEOUT=240 push hello >/dev/null 2>&1 & pusher=$!
     wait_until 60 "the build runs" grep -q "now" "$work/hello.push"
     kill -KILL "$registry_pid"
+    let_go hello
     ! wait "$pusher" || fail "the push was accepted"
     expect "^remote:  !     .*publish phase.*(registry|could not reach)" "$work/hello.push"
     same "$(remote_head hello)" "$(git -C "$work/hello" rev-parse main~1)"

@@ -28,9 +28,9 @@ exits() { # CODE COMMAND...
 new_token() { # NAME OPTION...
     slipway tokens create "$@" 2>/dev/null
 }
-make_source() { # NAME: a directory with a build that takes a while if asked to
+make_source() { # NAME: a directory with a build that holds when there is a file "slow"
     mkdir -p "$work/$1/public"
-    printf 'echo building\n[ ! -f slow ] || for i in $(seq 60); do echo "step $i"; sleep 0.2; done\n' >"$work/$1/build.sh"
+    printf 'echo building\n[ ! -f slow ] || hold hello\n' >"$work/$1/build.sh"
     echo "hello from $1" >"$work/$1/public/index.html"
     printf 'exec httpd -f -p "$PORT" -h /workspace/public\n' >"$work/$1/web.sh"
 }
@@ -160,7 +160,8 @@ check 'a build is cancelled from elsewhere, and its follower ends as it did' '
     status=0
     as "$read_token" builds follow "$id" >"$work/followed" 2>&1 &
     follower=$!
-    wait_until 60 "it builds" grep -q "step 2" "$work/followed"
+    wait_until 60 "it builds" is_held hello
+    wait_until 20 "the follower reads" grep -q "building" "$work/followed"
     exits 3 as "$read_token" builds cancel "$id"
     as "$deploy_token" builds cancel "$id"
     wait "$follower" || status=$?
@@ -182,13 +183,15 @@ check 'a follower is watching when the server is killed' '
         as "$read_token" builds follow "$(cat "$work/id")" >"$work/followed" 2>&1 || status=$?
         echo "$status" >"$work/status"
     } &
-    wait_until 60 "it builds" grep -q "step 2" "$work/followed"
+    wait_until 60 "it builds" is_held hello
+    wait_until 20 "the follower reads" grep -q "building" "$work/followed"
     kill -KILL "$server_pid"
 '
 wait "$server_pid" 2>/dev/null || true
 server_pid=
 start_server
 check 'it goes on with the server that was started again, and ends as the build did' '
+    let_go hello
     wait_until 120 "the follower has ended" test -s "$work/status"
     cat "$work/followed"
     state=$(slipway --json builds info "$(cat "$work/id")" | jq -r .state)

@@ -68,10 +68,9 @@ while [ $i -lt 40 ]; do
     i=$((i + 1))
 done
 printf 'begun %s' "$(printf %s "$TOKEN" | cut -c 1-10)"
-sleep 1
+[ -z "${HOLD:-}" ] || hold shop
 printf '%s ended\n' "$(printf %s "$TOKEN" | cut -c 11-)"
 echo "run-only is ${RUN_ONLY:-not given}"
-sleep "${SLOW:-0}"
 [ -z "${FAIL:-}" ] || { echo "$TOKEN" >&2; exit 4; }
 BUILD
 
@@ -129,11 +128,10 @@ check 'a refused build names no secret in its reason, records or last lines' '
 '
 check 'no process shows the value in its arguments or its environment while a build runs' '
     git -C "$work/shop" commit -q --allow-empty -m slow
-    git -C "$work/shop" -c "core.sshCommand=$(ssh_command dev)" push -o env.SLOW=4 \
+    git -C "$work/shop" -c "core.sshCommand=$(ssh_command dev)" push -o env.HOLD=1 \
         -o "env.TOKEN=$secret" slipway main >"$work/slow.push" 2>&1 &
     pusher=$!
-    ended() { grep -q "run-only is" "$work/slow.push"; }
-    wait_until 60 "the build sleeps" ended
+    wait_until 60 "the build has written half of the value" is_held shop
     for pid in $(pgrep -x "slipwayd|slipway-ssh|slipway-hook|slipway-worker|pre-receive|git" || true); do
         # The client of this scenario was given the value as an argument.
         tr "\0" " " <"/proc/$pid/cmdline" 2>/dev/null | grep -q "core.sshCommand" && continue
@@ -142,7 +140,10 @@ check 'no process shows the value in its arguments or its environment while a bu
     expect "pre-receive" "$work/processes"
     expect "slipway-worker" "$work/processes"
     absent "$work/processes"
+    let_go shop
     wait "$pusher"
+    expect "begun \*\*\* ended" "$work/slow.push"
+    absent "$work/slow.push"
 '
 check 'a rotation keeps every value and forgets the old key' '
     old=$(cat "$state/secrets.key")

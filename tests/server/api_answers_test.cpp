@@ -163,12 +163,14 @@ TEST_CASE("builds are counted by state and door, with their waiting and their ph
     build.phases = {{"build", 6000}, {"export", 500}};
     metrics.count_build(build);
     metrics.count_build(build);
-    const auto text = metrics.render({.builds = {{"queued", 3}, {"running", 1}}, .version = "1"});
+    const auto text = metrics.render(
+        {.builds = {{"queued", 3}, {"running", 1}}, .store_errors = 2, .version = "1"});
     CHECK_THAT(text, Contains("slipway_builds_total{state=\"published\",door=\"api\"} 2\n"));
     CHECK_THAT(text, Contains("slipway_queue_wait_seconds_sum{door=\"api\"} 4\n"));
     CHECK_THAT(text, Contains("slipway_build_duration_seconds_sum{state=\"published\"} 14\n"));
     CHECK_THAT(text, Contains("slipway_build_phase_seconds_sum{phase=\"build\"} 12\n"));
     CHECK_THAT(text, Contains("slipway_queue_length 3\n"));
+    CHECK_THAT(text, Contains("slipway_store_errors_total 2\n"));
     CHECK_THAT(text, Contains("process_resident_memory_bytes "));
 }
 

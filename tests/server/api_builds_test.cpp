@@ -130,7 +130,7 @@ TEST_CASE("a running build is cancelled and the log says by whom") {
     CHECK(reply.status == 202);
     const auto log = site.ask("GET", "/v1/builds/" + live->id() + "/log?follow", site.root).text;
     CHECK_THAT(log, Contains("cancelled by the token ci"));
-    CHECK(site.store->find_build(live->id())->state == apps::BuildState::cancelled);
+    CHECK(site.store->builds().find(live->id())->state == apps::BuildState::cancelled);
 }
 
 TEST_CASE("records of a name that there is not are refused") {

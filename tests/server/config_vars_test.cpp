@@ -1,5 +1,7 @@
 #include "server/config_vars.h"
 
+#include "errors.h"
+
 #include "apps/sealed_texts.h"
 
 #include "base/error.h"
@@ -38,16 +40,6 @@ struct Opened {
         return "not there";
     }
 };
-
-ErrorKind kind_of(const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const base::Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return ErrorKind::internal;
-}
 
 std::string message_of(const std::function<void()>& f) {
     try {

@@ -11,7 +11,7 @@ TEST_CASE("a published build has its row, its log and the lines for the pusher")
     Site site(1);
     const auto build = site.submit("shop");
     const auto log = follow(*build);
-    const auto row = site.store->find_build(build->id());
+    const auto row = site.store->builds().find(build->id());
     REQUIRE(row);
     CHECK(row->state == BuildState::published);
     CHECK(row->phases.size() == 2);
@@ -31,7 +31,7 @@ TEST_CASE("a refusal is the user's, with the phase and the hint") {
     site.set_mode("shop", "refuse");
     const auto build = site.submit("shop");
     const auto log = follow(*build);
-    CHECK(site.store->find_build(build->id())->state == BuildState::refused);
+    CHECK(site.store->builds().find(build->id())->state == BuildState::refused);
     CHECK(has(log, " !     The build failed (in the build phase): npm said no\n"));
     CHECK(has(log, "       Fix package.json.\n"));
 }
@@ -42,7 +42,7 @@ TEST_CASE("a breakage is the server's and carries an incident") {
     site.set_mode("shop", mode);
     const auto build = site.submit("shop");
     const auto log = follow(*build);
-    const auto row = site.store->find_build(build->id());
+    const auto row = site.store->builds().find(build->id());
     CHECK(row->state == BuildState::broken);
     CHECK_FALSE(row->reason.empty());
     CHECK(has(log, "incident " + build->id()));
@@ -57,7 +57,7 @@ TEST_CASE("two pushes of one app build one after the other, in order") {
     auto gate = site.meet_at("shop", ".hold");
     const auto second = site.submit("shop");
     wait_for_words(*second, "-----> 1 build before this one\n");
-    CHECK(site.store->find_build(second->id())->state == BuildState::queued);
+    CHECK(site.store->builds().find(second->id())->state == BuildState::queued);
     gate.reset();
     follow(*first);
     site.meet_at("shop", ".hold").reset();
@@ -73,8 +73,8 @@ TEST_CASE("builds of two apps run beside each other when there are two workers")
     site.make_gate("blog", ".hold");
     const auto shop = site.submit("shop"), blog = site.submit("blog");
     const auto gates = std::pair(site.meet_at("shop", ".hold"), site.meet_at("blog", ".hold"));
-    CHECK(site.store->find_build(shop->id())->state == BuildState::running);
-    CHECK(site.store->find_build(blog->id())->state == BuildState::running);
+    CHECK(site.store->builds().find(shop->id())->state == BuildState::running);
+    CHECK(site.store->builds().find(blog->id())->state == BuildState::running);
 }
 
 TEST_CASE("a reader finds every line from an offset on, while the build runs and after") {
@@ -101,7 +101,7 @@ TEST_CASE("a running build is cancelled, even one that ignores SIGTERM") {
     const auto gate = site.meet_at("shop", ".hold");
     CHECK(site.queue->cancel(build->id(), "because"));
     const auto log = follow(*build);
-    CHECK(site.store->find_build(build->id())->state == BuildState::cancelled);
+    CHECK(site.store->builds().find(build->id())->state == BuildState::cancelled);
     CHECK(has(log, " !     The build was cancelled: because\n"));
     CHECK_FALSE(site.queue->cancel(build->id(), "again"));
 }
@@ -161,7 +161,7 @@ TEST_CASE("a waiting build is cancelled at once and never starts") {
     const auto second = site.submit("blog");
     CHECK(site.queue->cancel(second->id(), "because"));
     follow(*second);
-    CHECK(site.store->find_build(second->id())->state == BuildState::cancelled);
+    CHECK(site.store->builds().find(second->id())->state == BuildState::cancelled);
     gate.reset();
     follow(*first);
     site.queue->drain({});

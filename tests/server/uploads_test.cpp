@@ -2,6 +2,8 @@
 
 #include "retention.h"
 
+#include "errors.h"
+
 #include "base/crypto.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -41,17 +43,6 @@ struct Place {
             std::distance(std::filesystem::directory_iterator(state.sources()), {}));
     }
 };
-
-template <class F>
-ErrorKind kind_of(F&& f) {
-    try {
-        f();
-    } catch (const base::Error& error) {
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return ErrorKind::internal;
-}
 
 } // namespace
 

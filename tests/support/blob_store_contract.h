@@ -2,6 +2,8 @@
 // place, so that nothing may be remembered in the object alone.
 #pragma once
 
+#include "errors.h"
+
 #include "image/blob_store.h"
 #include "image/layer_writer.h"
 
@@ -34,19 +36,6 @@ inline image::Image push_small_image(image::BlobStore& store, const std::string&
     store.write_manifest({std::string(image::media_type::manifest), manifest, made.digest()}, tag,
                          {});
     return made;
-}
-
-template <class Call>
-base::ErrorKind kind_of(Call&& call) {
-    try {
-        call();
-    } catch (const base::Error& error) {
-        INFO(error.describe());
-        CHECK_FALSE(error.message().empty());
-        return error.kind();
-    }
-    FAIL("nothing was thrown");
-    return {};
 }
 
 inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader) {

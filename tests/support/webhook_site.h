@@ -88,7 +88,7 @@ class Place {
     void seal_secret(const apps::Hook& hook, const std::string& secret) {
         apps::SealedTexts texts(store_->database());
         for (const auto& text : texts.list())
-            if (text.text == hook.sealed_secret)
+            if (text.sealed == hook.sealed_secret)
                 texts.replace(text, keys_.seal(secret, context_of_hook(hook.id)));
     }
     std::vector<Submission> builds() { return asked_.lock()->builds; }

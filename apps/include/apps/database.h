@@ -5,6 +5,8 @@
 // its call returns, and one that throws undoes itself alone.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -21,8 +23,8 @@ class Database {
     // It may run on the thread of another write that shares its commit, and again from its start
     // after a fault: it sets what it returns anew, calls no Database and waits for nobody.
     using Work = std::function<void(Session& sql)>;
-    virtual void read(const Work& work) = 0;
-    virtual void write(const Work& work) = 0;
+    void read(const Work& work);
+    void write(const Work& work);
     // Within a write: until it ends no other write is past this line, in any process. For what one
     // statement cannot decide alone.
     virtual void take_turns(Session& sql) = 0;
@@ -32,6 +34,15 @@ class Database {
     virtual std::string kind() const = 0;
     // Throws Error{unavailable} when it does not answer: for /readyz.
     virtual void check() = 0;
+    // Reads and writes so far that failed by the database's own fault: locked, gone, damaged, its
+    // disk full. What a Work throws does not count.
+    std::uint64_t faults() const noexcept { return faults_; }
+
+  private:
+    virtual void run_read(const Work& work) = 0;
+    virtual void run_write(const Work& work) = 0;
+
+    std::atomic<std::uint64_t> faults_{0};
 };
 
 // Opens or makes the database (mode 0600) and brings its schema to this program's version; one of a

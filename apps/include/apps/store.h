@@ -51,16 +51,6 @@ class Store {
     // Whether this key may push to this app; false when either is unknown.
     bool may_push(std::string_view fingerprint, std::string_view app);
 
-    // As builds() has them; for those who do not ask there yet.
-    void add_build(const Build& build) { builds_.add(build); }
-    void update_build(const Build& build); // without a lease
-    std::optional<Build> find_build(std::string_view id) { return builds_.find(id); }
-    std::vector<Build> list_builds(const BuildFilter& filter) { return builds_.list(filter); }
-    std::optional<Build> last_published(std::string_view app) {
-        return builds_.last_published(app);
-    }
-    std::vector<std::string> close_abandoned_builds(std::string_view reason);
-
     // Adds or replaces; one with `current` becomes the only current one, another changes nothing
     // about which is.
     void use_stack(const Stack& stack);

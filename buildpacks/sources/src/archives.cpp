@@ -103,7 +103,7 @@ UnpackedArchive Archives::fetch(const ArchiveUrl& archive, const base::Stop& sto
 }
 
 UnpackedArchive Archives::unpack(int file, const std::string& name, const base::Stop& stop) const {
-    image::Sha256 hash;
+    base::Sha256 hash;
     std::vector<char> buffer(256u << 10);
     std::uint64_t size = 0;
     while (const auto n = base::read_some(file, buffer.data(), buffer.size())) {
@@ -114,7 +114,7 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
                                                        base::human_bytes(access_.most_bytes));
         hash.update({buffer.data(), n});
     }
-    const auto digest = hash.finish().hex();
+    const auto digest = base::to_hex(hash.finish());
     auto directory = store_.obtain(
         tree_name(digest, name),
         [&](const fs::path& tree) {

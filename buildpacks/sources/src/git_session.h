@@ -3,6 +3,8 @@
 
 #include "git.h"
 
+#include "remotes/git.h"
+
 #include <optional>
 #include <vector>
 
@@ -31,17 +33,17 @@ class Git::Session {
     std::vector<Submodule> submodules(const std::string& commit);
 
   private:
-    // network: whether the remote is called.
-    enum class Reach { local, network };
-    base::Captured git(std::vector<std::string> arguments, Reach reach,
-                       std::vector<std::string> environment = {}, std::size_t limit = 1u << 20);
+    remotes::Git command() const;
+    // On the mirror, which calls nobody.
+    base::Captured run(const remotes::Git& git, std::vector<std::string> arguments,
+                       std::size_t limit = 1u << 20);
+    // The remote, which stands for the argument "URL".
     base::Captured call(const std::vector<std::string>& arguments);
     void follow_redirect();
-    std::vector<std::string> environment(Reach reach) const;
     void make_mirror();
     bool has(const std::string& commit);
     void check_size(const std::string& commit);
-    [[noreturn]] void fail(const std::string& error) const;
+    [[noreturn]] void fail(const base::Captured& result) const;
 
     const Store& store_;
     const Access& access_;

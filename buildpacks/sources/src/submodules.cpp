@@ -29,7 +29,7 @@ std::string absolute_url(const std::string& url, std::string base) {
 } // namespace
 
 std::vector<Submodule> Git::Session::submodules(const std::string& commit) {
-    const auto listed = git({"ls-tree", "-r", "-z", commit}, Reach::local, {}, 64u << 20);
+    const auto listed = run(command(), {"ls-tree", "-r", "-z", commit}, 64u << 20);
     std::vector<Submodule> found;
     std::istringstream entries(listed.output);
     for (std::string entry; std::getline(entries, entry, '\0');) {
@@ -38,9 +38,8 @@ std::vector<Submodule> Git::Session::submodules(const std::string& commit) {
         found.push_back({entry.substr(55), {}, entry.substr(14, 40)});
     }
     if (found.empty()) return found;
-    const auto config = git({"config", "--blob", commit + ":.gitmodules", "-z", "--get-regexp",
-                             "^submodule\\..*\\.(path|url)$"},
-                            Reach::local);
+    const auto config = run(command(), {"config", "--blob", commit + ":.gitmodules", "-z",
+                                        "--get-regexp", "^submodule\\..*\\.(path|url)$"});
     std::map<std::string, std::string> path_of, url_of; // by name
     std::istringstream settings(config.output);
     for (std::string setting; std::getline(settings, setting, '\0');) {

@@ -1,12 +1,11 @@
-// Content digests (OCI image-spec descriptor.md#digests). A Digest is always valid: parse is the
-// only way in, render its inverse. Only sha256 is accepted.
+// Content digests (OCI image-spec descriptor.md#digests). A Digest is always valid: it is parsed or
+// comes out of a hash; render is parse's inverse. Only sha256 is accepted.
 #pragma once
 
-#include <array>
+#include "base/sha256.h"
+
 #include <compare>
-#include <cstddef>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,6 +13,8 @@ namespace image {
 
 class Digest {
   public:
+    Digest() = default; // all zeros: of nothing
+    explicit Digest(const base::Sha256::Digest& hash) : bytes_(hash) {}
     // "sha256:<64 lower-case hex>"; throws Error{invalid_input}.
     static Digest parse(std::string_view text);
     static Digest of(std::string_view bytes);
@@ -23,22 +24,7 @@ class Digest {
     auto operator<=>(const Digest&) const = default;
 
   private:
-    friend class Sha256;
-    std::array<unsigned char, 32> bytes_{};
-};
-
-// A running hash (OpenSSL, the CPU's SHA instructions). One thread.
-class Sha256 {
-  public:
-    Sha256();
-    ~Sha256();
-    Sha256(Sha256&&) noexcept;
-    void update(std::string_view bytes);
-    Digest finish(); // once
-
-  private:
-    struct Context;
-    std::unique_ptr<Context> context_;
+    base::Sha256::Digest bytes_{};
 };
 
 Digest digest_of_file(const std::filesystem::path& path);

@@ -143,7 +143,7 @@ void Api::find_named(Access access, Call& call, const std::string& pattern) {
     }
     if (has_part(pattern, "{build}")) {
         const auto& id = call.parameter("build");
-        call.build_ = site_.store.find_build(id);
+        call.build_ = site_.store.builds().find(id);
         if (!call.build_ || !principal.may(call.build_->app, apps::Right::read) ||
             (call.app_ && call.app_->name != call.build_->app))
             no_such_build(id);
@@ -165,7 +165,6 @@ void Api::fail(Call& call, const Error& error) {
     if (status_of(error) >= 500)
         base::log::error("a request failed",
                          {{"request", call.head().id}, {"reason", error.describe()}});
-    if (error.kind() == ErrorKind::unavailable) metrics_.count_store_error();
     call.send(render_error(error, call.head().id));
 }
 

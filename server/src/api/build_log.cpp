@@ -61,7 +61,7 @@ void follow(Api& api, Call& call, const Wanted& wanted) {
     if (live) reader.log = {live, &live->log()};
     if (wanted.events)
         reader.format = event_log_format([&store = api.site().store, build = call.build()] {
-            return base::json::render(shape_build(store.find_build(build.id).value_or(build)));
+            return base::json::render(shape_build(store.builds().find(build.id).value_or(build)));
         });
     else
         reader.format = text_log_format();

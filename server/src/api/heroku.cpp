@@ -81,7 +81,7 @@ void cancel(Api& api, Call& call) {
         throw Error(ErrorKind::already_exists, "build " + id + " has ended");
     call.send(json_reply(
         200,
-        shape_heroku_build(api.site(), api.site().store.find_build(id).value_or(call.build()))));
+        shape_heroku_build(api.site(), api.site().store.builds().find(id).value_or(call.build()))));
 }
 
 void clear_cache(Api& api, Call& call) {

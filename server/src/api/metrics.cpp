@@ -87,10 +87,6 @@ void Metrics::count_build(const apps::Build& ended) {
     }
 }
 
-void Metrics::count_store_error() {
-    ++state_.lock()->store_errors;
-}
-
 void Metrics::render_builds(Exposition& text, const State& state) {
     text.family("slipway_builds_total", "counter", "Builds that ended since the start.");
     for (const auto& [key, count] : state.builds)
@@ -138,11 +134,11 @@ std::string Metrics::render(const Now& now) {
         auto state = state_.lock();
         render_builds(text, *state);
         render_requests(text, *state);
-        text.family(
-            "slipway_store_errors_total", "counter",
-            "Requests that failed because the database, or the disk under it, was not there.");
-        text.sample({}, static_cast<double>(state->store_errors));
     }
+    text.family("slipway_store_errors_total", "counter",
+                "Reads and writes that failed by the database's own fault: locked, gone, damaged, "
+                "its disk full.");
+    text.sample({}, static_cast<double>(now.store_errors));
     text.family("slipway_http_connections", "gauge", "Connections of the HTTP listeners.");
     text.sample({}, static_cast<double>(now.connections));
     text.family("slipway_log_followers", "gauge", "Readers that follow a build's log.");

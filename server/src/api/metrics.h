@@ -21,13 +21,13 @@ class Metrics {
     void count_request(const std::string& method, const std::string& pattern, int status,
                        std::chrono::microseconds time);
     void count_build(const apps::Build& ended);
-    void count_store_error();
 
     // What is asked of others at the moment of reading.
     struct Now {
         std::vector<std::pair<std::string, std::int64_t>> builds; // rows by state
         std::size_t connections = 0;
         std::size_t followers = 0;
+        std::uint64_t store_errors = 0; // since the start
         std::uint64_t free_bytes = 0;
         std::string version;
     };
@@ -45,7 +45,6 @@ class Metrics {
         std::map<std::string, Histogram> build_seconds;                      // by state
         std::map<std::string, Histogram> wait_seconds;                       // by door
         std::map<std::string, Phase> phases;
-        std::uint64_t store_errors = 0;
     };
     static void render_builds(Exposition& text, const State& state);
     static void render_requests(Exposition& text, const State& state);

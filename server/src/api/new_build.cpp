@@ -25,7 +25,7 @@ bool is_json(const Call& call) {
 }
 
 Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
-    const auto earlier = api.site().store.find_build(id);
+    const auto earlier = api.site().store.builds().find(id);
     if (!earlier || earlier->app != call.app().name)
         throw FieldError("rebuild", "there is no build " + base::quoted(id) + " of this app");
     auto again = rebuild_of(api.site(), *earlier);

@@ -93,7 +93,7 @@ http::Reply Api::give_again(const apps::Remembered& known, const std::string& co
         throw Error(ErrorKind::already_exists,
                     "the first request with this Idempotency-Key is still being answered",
                     "Ask again in a moment.");
-    const auto build = site_.store.find_build(known.build);
+    const auto build = site_.store.builds().find(known.build);
     if (!build)
         throw Error(ErrorKind::already_exists,
                     "the build of this Idempotency-Key, " + known.build + ", is kept no longer",

@@ -28,7 +28,7 @@ Value parse_or(const std::optional<std::string>& text, Value otherwise) {
 } // namespace
 
 Value shape_app(const Site& site, const apps::App& app) {
-    const auto published = site.store.last_published(app.name);
+    const auto published = site.store.builds().last_published(app.name);
     const auto own_stack = site.store.find_app_setting(app.name, "stack");
     Value value{
         {"id", app.name},

@@ -129,7 +129,7 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
         base::log::info(
             "a build was asked for",
             {{"build", live->id()}, {"app", call.app().name}, {"by", call.principal().name}});
-        return site.store.find_build(live->id()).value();
+        return site.store.builds().find(live->id()).value();
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::limit_exceeded) throw;
         throw Busy(error.message(), full_queue_pause, error.hint());
@@ -140,7 +140,7 @@ apps::Build write_log_to_its_end(Api& api, Call& call, const std::string& build)
     const auto live = api.site().queue.find(build);
     api.write_log(call, build);
     const auto row = live ? live->ended() : std::nullopt;
-    return row ? *row : api.site().store.find_build(build).value();
+    return row ? *row : api.site().store.builds().find(build).value();
 }
 
 } // namespace server::api
