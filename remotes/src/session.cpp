@@ -168,13 +168,20 @@ void Session::fail(const std::string& error) const {
                     "Add the webhook again with the repository's new address.");
     if (says(error, {"could not read Username", "could not read Password", "Authentication failed",
                      "error: 401", "error: 403", "error: 404", "error: 410", "not found",
-                     "not valid: is this a git repository", "does not appear to be a git"}))
+                     "not valid: is this a git repository", "does not appear to be a git"})) {
+        if (is_ssh(url))
+            throw Error(ErrorKind::not_found,
+                        "there is no git repository at " + url +
+                            " that the webhook's deploy key opens",
+                        "Is the address right, and was the key's public half added to this "
+                        "repository? slipway webhooks info shows it.");
         throw Error(ErrorKind::not_found,
                     repository_.token.empty()
                         ? "there is no git repository at " + url + " that is open to everybody"
                         : "there is no git repository at " + url + " that the token may read",
                     "Give the webhook a token that may read the repository's contents, or use an "
                     "SSH address with a deploy key.");
+    }
     if (says(error, {"fsck error"}))
         throw Error(ErrorKind::invalid_input, url + " holds what git refuses: " + reason_in(error),
                     "git fsck in a clone of it says more.");
