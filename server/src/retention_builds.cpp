@@ -68,10 +68,14 @@ std::int64_t before(std::chrono::seconds age) {
     return apps::now_milliseconds() - std::chrono::milliseconds(age).count();
 }
 
-std::string older_than(std::chrono::seconds age) {
+std::string days_of(std::chrono::seconds age) {
     const auto days = age.count() / 86'400;
-    if (days > 0) return "older than " + std::to_string(days) + (days == 1 ? " day" : " days");
-    return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
+    if (days > 0) return std::to_string(days) + (days == 1 ? " day" : " days");
+    return base::human_duration(std::chrono::milliseconds(age).count());
+}
+
+std::string older_than(std::chrono::seconds age) {
+    return "older than " + days_of(age);
 }
 
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run) {
@@ -90,9 +94,11 @@ std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_ru
 }
 
 // The oldest first. What belongs to no build was left by one that was never added.
-std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run) {
+std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run,
+                                  const std::vector<PruneItem>& builds) {
     std::vector<PruneItem> items;
-    const auto files = files_of_builds(settings.state);
+    auto files = files_of_builds(settings.state);
+    for (const auto& build : builds) files.erase(build.name); // in a dry run they are still there
     std::uint64_t kept = 0;
     for (const auto& [id, build] : files) kept += build.bytes;
     for (const auto& [id, found] : files) {
@@ -112,18 +118,14 @@ std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run)
     return items;
 }
 
-// How many rows leave is known once they have left. Deliveries are the webhooks' own to forget.
-std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run) {
-    std::vector<PruneItem> items;
-    if (dry_run == DryRun::yes) return items;
-    const auto& config = settings.config;
-    const auto note = [&](const char* kind, int rows, std::chrono::seconds age) {
-        if (rows > 0) items.push_back({kind, std::to_string(rows), 0, older_than(age)});
-    };
-    note("notice", settings.store.notices().remove_before(before(config.notices)), config.notices);
+// Deliveries are the webhooks' own to forget.
+void forget_old_rows(const PruneSettings& settings) {
     constexpr auto day = std::chrono::hours(24); // what the API promises
-    note("idempotency key", settings.store.idempotency().remove_before(before(day)), day);
-    return items;
+    const auto notices = settings.store.notices().remove_before(before(settings.config.notices));
+    const auto keys = settings.store.idempotency().remove_before(before(day));
+    if (notices + keys > 0)
+        base::log::info("old rows were removed", {{"notices", std::to_string(notices)},
+                                                  {"idempotency_keys", std::to_string(keys)}});
 }
 
 } // namespace server

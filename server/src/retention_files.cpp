@@ -67,7 +67,7 @@ bool is_building(apps::Store& store, const std::string& app) {
 }
 
 std::string unused_for(std::chrono::seconds age) {
-    return "unused for " + std::to_string(age.count() / 86'400) + " days";
+    return "unused for " + days_of(age);
 }
 
 class Leavers {
