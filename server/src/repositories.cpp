@@ -7,10 +7,18 @@
 #include "base/temp_dir.h"
 #include "base/text.h"
 
+#include <chrono>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace server {
 namespace {
 
 namespace fs = std::filesystem;
+
+// git holds a ref's lock for milliseconds.
+constexpr auto longest_lock = std::chrono::seconds(30);
 
 bool is_litter(const fs::path& name) {
     const auto text = name.string();
@@ -78,6 +86,26 @@ std::string Repositories::head_of(const std::string& app, const std::string& ref
 
 void Repositories::remove(const std::string& app) const {
     base::remove_tree(state_.repository(app));
+}
+
+void Repositories::sweep_lock(const std::string& app, const std::string& ref) const noexcept {
+    try {
+        const auto lock = fs::path(ref + ".lock");
+        const auto directory = base::open_beneath(
+            state_.repository(app), lock.parent_path().string(), O_RDONLY | O_DIRECTORY);
+        struct stat found {};
+        const auto name = lock.filename().string();
+        if (!directory ||
+            ::fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
+            return;
+        if (std::chrono::system_clock::from_time_t(found.st_mtime) + longest_lock >
+            std::chrono::system_clock::now())
+            return;
+        if (::unlinkat(directory.get(), name.c_str(), 0) == 0)
+            base::log::warning("a killed git left a lock", {{"app", app}, {"ref", ref}});
+    } catch (const std::exception& error) {
+        base::log::warning("a lock cannot be looked at", {{"app", app}, {"reason", error.what()}});
+    }
 }
 
 void Repositories::sweep() const {
