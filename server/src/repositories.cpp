@@ -41,6 +41,14 @@ void sweep_directory(const fs::path& directory, bool deep) {
     }
 }
 
+bool remove_old_lock(int directory, const fs::path& name) {
+    struct stat found {};
+    if (::fstatat(directory, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    const auto since = std::chrono::system_clock::from_time_t(found.st_mtime);
+    if (since + longest_lock > std::chrono::system_clock::now()) return false;
+    return ::unlinkat(directory, name.c_str(), 0) == 0;
+}
+
 } // namespace
 
 void Repositories::create(const std::string& app) const {
@@ -89,23 +97,18 @@ void Repositories::remove(const std::string& app) const {
 }
 
 void Repositories::sweep_lock(const std::string& app, const std::string& ref) const noexcept {
-    try {
-        const auto lock = fs::path(ref + ".lock");
-        const auto directory = base::open_beneath(
-            state_.repository(app), lock.parent_path().string(), O_RDONLY | O_DIRECTORY);
-        struct stat found {};
-        const auto name = lock.filename().string();
-        if (!directory ||
-            ::fstatat(directory.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0)
-            return;
-        if (std::chrono::system_clock::from_time_t(found.st_mtime) + longest_lock >
-            std::chrono::system_clock::now())
-            return;
-        if (::unlinkat(directory.get(), name.c_str(), 0) == 0)
-            base::log::warning("a killed git left a lock", {{"app", app}, {"ref", ref}});
-    } catch (const std::exception& error) {
-        base::log::warning("a lock cannot be looked at", {{"app", app}, {"reason", error.what()}});
-    }
+    // A branch that HEAD names is moved under both locks.
+    for (const auto& name : {ref, std::string("HEAD"), std::string("packed-refs")}) try {
+            const fs::path repository = state_.repository(app), file = name + ".lock";
+            const auto parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
+            const auto directory =
+                base::open_beneath(repository, parent.string(), O_RDONLY | O_DIRECTORY);
+            if (directory && remove_old_lock(directory.get(), file.filename()))
+                base::log::warning("a killed git left a lock", {{"app", app}, {"ref", name}});
+        } catch (const std::exception& error) {
+            base::log::warning("a lock cannot be looked at",
+                               {{"app", app}, {"reason", error.what()}});
+        }
 }
 
 void Repositories::sweep() const {

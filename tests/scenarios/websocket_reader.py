@@ -68,7 +68,7 @@ def take(event, told):
 result = {"offset": arguments.offset or 0, "status": None, "types": [], "close": None, "lines": 0}
 try:
     asyncio.run(asyncio.wait_for(follow(result, sys.stdin.readline().strip()), 120))
-except ConnectionError:  # of the one that was cut here
+except (ConnectionError, websockets.ConnectionClosed):  # of the one that was cut here
     if result["lines"] != arguments.leave_after:
         raise
 result["types"] = sorted(set(result["types"]))

@@ -134,7 +134,11 @@ class DeploymentStream {
             const auto piece = live
                                    ? live->log().read(told.offset)
                                    : read_log_file(api_.site().state.log_of(build.id), told.offset);
-            if (piece.text.empty()) break;
+            if (piece.text.empty()) {
+                // The row ends before the log does: its last lines are still being written.
+                if (live && !piece.over) return;
+                break;
+            }
             tell_lines(build.id, piece.text, piece.next);
             told.offset = piece.next;
             if (out_.size() >= enough_waiting) return;
