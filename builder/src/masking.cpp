@@ -34,6 +34,12 @@ bool looks_secret(std::string_view name, std::string_view value) {
            (scheme != value.npos && value.find('@', scheme) != value.npos);
 }
 
+// An address without a user, a token or a signature in it: who reads the log of a fetch that failed
+// needs to know of what.
+bool is_open_address(std::string_view name, std::string_view value) {
+    return name == "BUILDPACK_URL" && value.find_first_of("?@") == value.npos;
+}
+
 void add_source(std::vector<base::Secret>& secrets, const Source& source) {
     if (const auto* commit = std::get_if<RemoteCommit>(&source)) {
         secrets.push_back(commit->token);
@@ -91,7 +97,7 @@ void mask_outcome(const base::SecretMask& mask, Outcome& outcome) {
 base::SecretMask mask_of(const Job& job) {
     std::vector<base::Secret> secrets;
     for (const auto& [name, value] : job.environment)
-        if (!is_public(name) &&
+        if (!is_public(name) && !is_open_address(name, value) &&
             (!job.operator_variables.contains(name) || looks_secret(name, value)))
             secrets.emplace_back(value);
     add_source(secrets, job.source);

@@ -4,6 +4,7 @@
 #include "terminal.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -66,15 +67,20 @@ Value render(const NewWebhook& wanted) {
 }
 
 void print_webhook(const Value& webhook) {
-    print_fields({{"Webhook", text_of(webhook, "id")},
-                  {"Forge", text_of(webhook, "kind")},
-                  {"Repository", text_of(webhook, "repository")},
-                  {"Branch", text_of(webhook, "branch")},
-                  {"Cloned from", text_of(webhook, "clone_url")},
-                  {"Told", text_of(webhook, "api_url")},
-                  {"URL", text_of(webhook, "url")},
-                  {"Secret", text_of(webhook, "secret")},
-                  {"Deploy key", text_of(webhook, "ssh_public_key")}});
+    std::vector<std::pair<std::string, std::string>> fields{
+        {"Webhook", text_of(webhook, "id")},
+        {"Forge", text_of(webhook, "kind")},
+        {"Repository", text_of(webhook, "repository")},
+        {"Branch", text_of(webhook, "branch")},
+        {"Cloned from", text_of(webhook, "clone_url")},
+        {"Told", text_of(webhook, "api_url")},
+        {"URL", text_of(webhook, "url")},
+        {"Secret", text_of(webhook, "secret")},
+        {"Deploy key", text_of(webhook, "ssh_public_key")}};
+    for (const auto& key : webhook.value("host_keys", Value::array()))
+        if (key.is_string())
+            fields.emplace_back("Host key", base::printable(key.get<std::string>()));
+    print_fields(fields);
 }
 
 void add(const Context& context, const NewWebhook& wanted) {
@@ -86,7 +92,8 @@ void add(const Context& context, const NewWebhook& wanted) {
     print_line("\nEnter the URL and the secret at the forge (content type application/json). "
                "The secret is shown once.");
     if (!text_of(webhook, "ssh_public_key").empty())
-        print_line("Add the deploy key to the repository; reading is enough.");
+        print_line("Add the deploy key to the repository; reading is enough. Compare the host keys "
+                   "with those that the host is known for: no other one will be believed.");
 }
 
 void list(const Context& context, const std::string& app) {

@@ -59,7 +59,12 @@ ServedExchange::ServedExchange(Stream& stream, RequestReader& reader, const Requ
 
 std::size_t ServedExchange::read_body(char* buffer, std::size_t size) {
     if (reader_.expects_continue() && !is_started()) stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
-    return reader_.read_body(buffer, size);
+    try {
+        return reader_.read_body(buffer, size);
+    } catch (const BadRequest& bad) {
+        refusal_ = bad.status();
+        throw;
+    }
 }
 
 // Decides about the connection's future while it can still be said.
@@ -71,14 +76,17 @@ void ServedExchange::begin() {
 
 void ServedExchange::send(const Reply& reply) {
     begin();
-    const bool bodiless = has_no_body(reply.status);
-    auto text = render_head({.status = reply.status,
+    // Who answers knows the error's kind alone: a client that was too slow would be a gateway's
+    // fault.
+    const int status = refusal_ != 0 && reply.status >= 400 ? refusal_ : reply.status;
+    const bool bodiless = has_no_body(status);
+    auto text = render_head({.status = status,
                              .framing = bodiless ? BodyFraming::none : BodyFraming::length,
                              .length = reply.body.size(),
                              .keep_alive = keeps_alive_,
                              .to_http_1_0 = reader_.is_http_1_0()},
                             reply.headers);
-    status_ = reply.status; // from here on the client may have seen some of it
+    status_ = status; // from here on the client may have seen some of it
     const bool with_body = !bodiless && !wants_no_body_;
     const bool together = with_body && reply.body.size() <= longest_copied;
     if (together) text += reply.body;

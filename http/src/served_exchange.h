@@ -44,6 +44,7 @@ class ServedExchange : public Exchange {
     const bool may_keep_alive_;
     const bool wants_no_body_; // HEAD
     int status_ = 0;
+    int refusal_ = 0; // of a body that could not be read
     bool keeps_alive_ = false;
     bool chunked_ = false;
     bool finished_ = false;

@@ -99,6 +99,12 @@ void Session::fail(const base::Captured& result) const {
         throw Error(ErrorKind::not_found, url + " has moved, and redirects are not followed",
                     "Add the webhook again with the repository's new address.");
     case GitFault::no_repository:
+        if (is_ssh(url))
+            throw Error(ErrorKind::not_found,
+                        "there is no git repository at " + url +
+                            " that the webhook's deploy key opens",
+                        "Is the address right, and was the key's public half added to this "
+                        "repository? slipway webhooks info shows it.");
         throw Error(ErrorKind::not_found,
                     "there is no git repository at " + url +
                         (repository_.token.empty() ? " that is open to everybody"

@@ -216,6 +216,7 @@ std::shared_ptr<LiveBuild> Door::submit(const Value& request, const Push& push,
     if (!site_.store.may_push(push.fingerprint, push.app))
         throw Error(ErrorKind::not_found, "there is no such app, or your key may not use it");
     const auto repository = site_.state.repository(push.app);
+    site_.repositories.sweep_lock(push.app, deploy.ref);
     const auto quarantine =
         check_quarantine(base::json::find_string(request, "quarantine").value_or(""), repository);
     check_ready_for_builds(site_.config, site_.state, site_.store, push.app);

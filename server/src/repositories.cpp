@@ -7,10 +7,18 @@
 #include "base/temp_dir.h"
 #include "base/text.h"
 
+#include <chrono>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace server {
 namespace {
 
 namespace fs = std::filesystem;
+
+// git holds a ref's lock for milliseconds.
+constexpr auto longest_lock = std::chrono::seconds(30);
 
 bool is_litter(const fs::path& name) {
     const auto text = name.string();
@@ -31,6 +39,14 @@ void sweep_directory(const fs::path& directory, bool deep) {
             sweep_directory(entry.path(), true);
         }
     }
+}
+
+bool remove_old_lock(int directory, const fs::path& name) {
+    struct stat found {};
+    if (::fstatat(directory, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    const auto since = std::chrono::system_clock::from_time_t(found.st_mtime);
+    if (since + longest_lock > std::chrono::system_clock::now()) return false;
+    return ::unlinkat(directory, name.c_str(), 0) == 0;
 }
 
 } // namespace
@@ -78,6 +94,21 @@ std::string Repositories::head_of(const std::string& app, const std::string& ref
 
 void Repositories::remove(const std::string& app) const {
     base::remove_tree(state_.repository(app));
+}
+
+void Repositories::sweep_lock(const std::string& app, const std::string& ref) const noexcept {
+    // A branch that HEAD names is moved under both locks.
+    for (const auto& name : {ref, std::string("HEAD"), std::string("packed-refs")}) try {
+            const fs::path repository = state_.repository(app), file = name + ".lock";
+            const auto parent = file.has_parent_path() ? file.parent_path() : fs::path(".");
+            const auto directory =
+                base::open_beneath(repository, parent.string(), O_RDONLY | O_DIRECTORY);
+            if (directory && remove_old_lock(directory.get(), file.filename()))
+                base::log::warning("a killed git left a lock", {{"app", app}, {"ref", name}});
+        } catch (const std::exception& error) {
+            base::log::warning("a lock cannot be looked at",
+                               {{"app", app}, {"reason", error.what()}});
+        }
 }
 
 void Repositories::sweep() const {

@@ -19,6 +19,8 @@ class Repositories {
     // Empty when there is no such ref, or it cannot be read.
     std::string head_of(const std::string& app, const std::string& ref) const noexcept;
     void remove(const std::string& app) const;
+    // A lock of the ref that a killed git left: pushes would be refused until the next start.
+    void sweep_lock(const std::string& app, const std::string& ref) const noexcept;
     // After a crash, while no push runs: quarantines and lock files that nobody holds.
     void sweep() const;
 

@@ -28,10 +28,12 @@ PruneReport prune(const PruneSettings& settings, DryRun dry_run) {
     static std::mutex one_at_a_time;
     const std::lock_guard lock(one_at_a_time);
     PruneReport report;
+    std::vector<PruneItem> builds;
+    // Caches first: how old one is, the app's builds tell.
     std::vector<PrunePart> parts{
-        [&](DryRun dry) { return prune_builds(settings, dry); },
-        [&](DryRun dry) { return prune_logs(settings, dry); },
         [&](DryRun dry) { return prune_caches(settings, dry); },
+        [&](DryRun dry) { return builds = prune_builds(settings, dry); },
+        [&](DryRun dry) { return prune_logs(settings, dry, builds); },
         [&](DryRun dry) { return prune_buildpacks(settings, dry); },
         [&](DryRun dry) { return prune_layers(settings, dry); },
         [&](DryRun dry) { return prune_ledgers(settings, dry); },
@@ -39,9 +41,9 @@ PruneReport prune(const PruneSettings& settings, DryRun dry_run) {
     parts.insert(parts.end(), settings.more.begin(), settings.more.end());
     for (const auto& part : parts)
         for (auto& item : part(dry_run)) report.items.push_back(std::move(item));
-    if (dry_run == DryRun::no)
-        base::log::info("pruned", {{"items", std::to_string(report.items.size())},
-                                   {"freed", base::human_bytes(report.bytes())}});
+    if (dry_run == DryRun::yes) return report;
+    base::log::info("pruned", {{"items", std::to_string(report.items.size())},
+                               {"freed", base::human_bytes(report.bytes())}});
     return report;
 }
 

@@ -73,16 +73,14 @@ std::int64_t before(std::chrono::seconds age) {
     return apps::now_milliseconds() - std::chrono::milliseconds(age).count();
 }
 
-std::string older_than(std::chrono::seconds age) {
+std::string days_of(std::chrono::seconds age) {
     const auto days = age.count() / 86'400;
-    if (days > 0) return "older than " + std::to_string(days) + (days == 1 ? " day" : " days");
-    return "older than " + base::human_duration(std::chrono::milliseconds(age).count());
+    if (days > 0) return std::to_string(days) + (days == 1 ? " day" : " days");
+    return base::human_duration(std::chrono::milliseconds(age).count());
 }
 
-std::set<std::string> builds_that_leave(const PruneSettings& settings) {
-    std::set<std::string> ids;
-    for (const auto& build : list_expired(settings)) ids.insert(build.id);
-    return ids;
+std::string older_than(std::chrono::seconds age) {
+    return "older than " + days_of(age);
 }
 
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run) {
@@ -100,11 +98,11 @@ std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_ru
 }
 
 // The oldest first. What belongs to no build was left by one that was never added.
-std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run) {
+std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run,
+                                  const std::vector<PruneItem>& builds) {
     std::vector<PruneItem> items;
     auto files = files_of_builds(settings.state);
-    if (dry_run == DryRun::yes)
-        for (const auto& id : builds_that_leave(settings)) files.erase(id);
+    for (const auto& build : builds) files.erase(build.name); // in a dry run they are still there
     std::uint64_t kept = 0;
     for (const auto& [id, build] : files) kept += build.bytes;
     for (const auto& [id, found] : files) {

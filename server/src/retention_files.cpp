@@ -67,7 +67,7 @@ bool is_building(apps::Store& store, const std::string& app) {
 }
 
 std::string unused_for(std::chrono::seconds age) {
-    return "unused for " + std::to_string(age.count() / 86'400) + " days";
+    return "unused for " + days_of(age);
 }
 
 class Leavers {
@@ -90,13 +90,10 @@ struct Cache {
     std::uint64_t bytes = 0;
 };
 
-// When an app was built last; 0: never, as far as is known without those that have left.
-std::int64_t last_build_of(apps::Store& store, const std::string& app,
-                           const std::set<std::string>& left) {
-    const auto enough = static_cast<int>(left.size()) + 1;
-    for (const auto& build : store.builds().list({.app = app, .limit = enough}))
-        if (!left.contains(build.id)) return std::max(build.finished, build.created);
-    return 0;
+// When an app was built last; 0: never, as far as is known.
+std::int64_t last_build_of(apps::Store& store, const std::string& app) {
+    const auto last = store.builds().list({.app = app, .limit = 1});
+    return last.empty() ? 0 : std::max(last[0].finished, last[0].created);
 }
 
 std::set<std::string> digests_of_stacks(apps::Store& store) {
@@ -133,11 +130,10 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
     const auto& config = settings.config;
     std::vector<Cache> caches;
     std::uint64_t all = 0;
-    const auto left = builds_that_leave(settings); // none by now, unless it is a dry run
     for (const auto& path : entries(settings.state.caches())) {
         const auto app = path.filename().string();
         if (is_building(settings.store, app)) continue;
-        const Cache cache{path, last_build_of(settings.store, app, left), bytes_of(path)};
+        const Cache cache{path, last_build_of(settings.store, app), bytes_of(path)};
         const auto age = apps::now_milliseconds() - cache.used;
         if (!settings.store.find_app(app)) {
             leavers.take("cache", path, cache.bytes, "of no app");

@@ -4,21 +4,20 @@
 #include "retention.h"
 
 #include <chrono>
-#include <set>
 
 namespace server {
 
 std::vector<PruneItem> prune_builds(const PruneSettings& settings, DryRun dry_run);
-std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run);
+// builds: those that left, or would, with their logs.
+std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run,
+                                  const std::vector<PruneItem>& builds);
 std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run);
 std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run);
 
-// What prune_builds removes: the parts after it must not see it, in a dry run neither.
-std::set<std::string> builds_that_leave(const PruneSettings& settings);
-
 std::int64_t before(std::chrono::seconds age);    // now, in milliseconds, less the age
+std::string days_of(std::chrono::seconds age);    // "90 days"; of less than one, as human_duration
 std::string older_than(std::chrono::seconds age); // "older than 90 days"
 // Apparent bytes of a file or a tree; links are not followed. 0 for what is not there.
 std::uint64_t bytes_of(const std::filesystem::path& path);

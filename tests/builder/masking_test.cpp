@@ -58,6 +58,19 @@ TEST_CASE("an archive's URL is a secret when it holds a signature or a password"
     CHECK(mask_of(job).empty());
 }
 
+TEST_CASE("the address of a buildpack stays readable unless it holds a token or a signature") {
+    Job job;
+    job.environment = {{"BUILDPACK_URL", "https://example.com/pack.git#v2"}};
+    CHECK(mask_of(job).empty());
+    for (const char* secret : {"https://t0ken-t0ken@example.com/pack.git",
+                               "https://example.com/pack.tgz?signature=abc"}) {
+        job.environment["BUILDPACK_URL"] = secret;
+        CHECK(mask_of(job).apply(secret) == "***");
+    }
+    job.environment = {{"OTHER_URL", "https://example.com/pack.git"}};
+    CHECK(mask_of(job).apply("https://example.com/pack.git") == "***");
+}
+
 TEST_CASE("each text of an event that a build may choose is masked, its image is not") {
     const base::SecretMask mask({base::Secret("sha256:secret")});
     const std::string said = "x sha256:secret y", hidden = "x *** y";

@@ -145,6 +145,22 @@ TEST_CASE("a body slower than the least rate ends with its connection") {
     }
 }
 
+TEST_CASE("a slow client is told so, whatever the handler makes of its failure") {
+    const auto careless = [](http::Exchange& exchange, const base::Stop&) {
+        try {
+            exchange.read_whole_body(1000);
+            exchange.send({.status = 200});
+        } catch (const base::Error&) {
+            exchange.send({.status = 504});
+        }
+    };
+    RunningServer server(careless, {.stall_time = 300ms, .least_body_rate = 1000});
+    RawClient client(server.port());
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx");
+    CHECK(client.answer().status == 408);
+    CHECK(client.is_closed());
+}
+
 TEST_CASE("a client that takes nothing of its answer does not hold a thread for ever") {
     RunningServer server(
         [](http::Exchange& exchange, const base::Stop&) {

@@ -29,6 +29,7 @@ constexpr auto between_pings = std::chrono::seconds(15); // proxies cut what is 
 constexpr std::int64_t history = 600'000; // milliseconds: builds that ended before are not told
 constexpr int most_builds = 20;
 constexpr std::size_t longest_frame = 64u << 10;
+constexpr std::uint64_t largest_offset = 1ull << 60;
 constexpr std::size_t enough_waiting = 256u << 10; // bytes that the reader has not taken yet
 constexpr std::string_view policy_violation = "\x03\xf0", going_away = "\x03\xe9";
 
@@ -85,11 +86,24 @@ class DeploymentStream {
             const auto app = api_.site().store.find_app(call_.parameter("app"));
             if (!app || !who.may(app->name, apps::Right::read)) return false;
             app_ = app->name;
+            resume(event.at("data"));
             return true;
         } catch (const Error&) {
             return false;
         } catch (const Value::exception&) {
             return false;
+        }
+    }
+
+    // Who was here before names the bytes of each build's log that it has.
+    void resume(const Value& data) {
+        const auto offsets = data.find("offsets");
+        if (offsets == data.end() || offsets->is_null()) return;
+        if (!offsets->is_object()) throw Error(ErrorKind::invalid_input, "offsets are an object");
+        for (const auto& [build, offset] : offsets->items()) {
+            if (!offset.is_number_unsigned() || offset.get<std::uint64_t>() > largest_offset)
+                throw Error(ErrorKind::invalid_input, "an offset is a number of bytes");
+            told_[build].offset = offset.get<std::uint64_t>();
         }
     }
 
@@ -120,8 +134,12 @@ class DeploymentStream {
             const auto piece = live
                                    ? live->log().read(told.offset)
                                    : read_log_file(api_.site().state.log_of(build.id), told.offset);
-            if (piece.text.empty()) break;
-            tell_lines(build.id, piece.text);
+            if (piece.text.empty()) {
+                // The row ends before the log does: its last lines are still being written.
+                if (live && !piece.over) return;
+                break;
+            }
+            tell_lines(build.id, piece.text, piece.next);
             told.offset = piece.next;
             if (out_.size() >= enough_waiting) return;
         }
@@ -131,11 +149,13 @@ class DeploymentStream {
         told.follower.reset();
     }
 
-    void tell_lines(const std::string& id, std::string_view text) {
+    // next: the offset behind the text.
+    void tell_lines(const std::string& id, std::string_view text, std::uint64_t next) {
         while (!text.empty()) {
             const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
-            send("log", id, {{"content", text.substr(0, end)}});
+            const auto line = text.substr(0, end);
             text.remove_prefix(end);
+            send("log", id, {{"content", line}, {"offset", next - text.size()}});
         }
     }
 

@@ -46,6 +46,15 @@ Value shape_hook(const Api& api, const apps::Hook& hook) {
             {"created_at", time_or_null(hook.created)}};
 }
 
+// Of one webhook: what its host has to show, for people to compare.
+Value shape_whole_hook(Api& api, const Call& call, const apps::Hook& hook) {
+    auto shape = shape_hook(api, hook);
+    if (!hook.known_hosts.empty())
+        shape["host_keys"] =
+            remotes::fingerprints(hook.known_hosts, api.site().state.run(), call.stop());
+    return shape;
+}
+
 Value shape_delivery(const apps::Delivery& delivery) {
     return {{"id", delivery.delivery},
             {"event", delivery.event},
@@ -82,11 +91,8 @@ http::Reply create_hook(Api& api, const Call& call, const Value& wanted) {
     base::log::info(
         "a webhook was added",
         {{"webhook", made.hook.id}, {"app", made.hook.app}, {"by", call.principal().name}});
-    auto shape = shape_hook(api, made.hook);
+    auto shape = shape_whole_hook(api, call, made.hook);
     shape["secret"] = made.secret.reveal(); // here and never again
-    if (!made.hook.known_hosts.empty())
-        shape["host_keys"] =
-            remotes::fingerprints(made.hook.known_hosts, api.site().state.run(), call.stop());
     return envelope(201, "webhook", std::move(shape));
 }
 
@@ -171,7 +177,7 @@ void add_webhook_routes(http::Router& router, Api& api) {
         api.send_once(call, [&] { return create_hook(api, call, wanted); });
     });
     api.add(router, Access::deploy, "GET", one, [&](Call& call) {
-        call.send(envelope(200, "webhook", shape_hook(api, named_hook(api, call))));
+        call.send(envelope(200, "webhook", shape_whole_hook(api, call, named_hook(api, call))));
     });
     api.add(router, Access::deploy, "DELETE", one, [&](Call& call) {
         const auto hook = named_hook(api, call);
