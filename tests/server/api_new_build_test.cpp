@@ -54,7 +54,7 @@ TEST_CASE("a build of a webhook is built again with what opens its repository") 
     site.store->builds().add(earlier);
     const auto made = site.ask_for({{"rebuild", earlier.id}});
     REQUIRE(made.status == 201);
-    const auto again = site.store->find_build(made.json["build"]["id"].get<std::string>());
+    const auto again = site.store->builds().find(made.json["build"]["id"].get<std::string>());
     CHECK(again->hook == "h1");
     CHECK(again->commit == earlier.commit);
     CHECK(again->source == earlier.source);
