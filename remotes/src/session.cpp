@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <sstream>
+#include <unistd.h>
 
 namespace remotes {
 namespace {
@@ -57,6 +58,7 @@ Session::Session(const Repository& repository, const Settings& settings, const b
                     "Use https://, or let the operator allow the host: " + settings.policy.setting +
                         ".");
     addresses_ = http::checked_addresses(settings.policy, host);
+    give(files_.path());
     if (!is_ssh(repository.url)) return;
     if (repository.ssh_key.empty() || repository.known_hosts.empty())
         throw Error(ErrorKind::invalid_input, "there is no key to open " + repository.url + " with",
@@ -65,6 +67,13 @@ Session::Session(const Repository& repository, const Settings& settings, const b
     if (!key.ends_with('\n')) key += '\n'; // ssh reads no key without it
     base::write_file(files_.path() / "key", key, 0600);
     base::write_file(files_.path() / "known_hosts", repository.known_hosts + "\n", 0600);
+    for (const char* file : {"key", "known_hosts"}) give(files_.path() / file);
+}
+
+void Session::give(const std::filesystem::path& path) const {
+    if (!settings_.run_as) return;
+    if (::lchown(path.c_str(), settings_.run_as->first, settings_.run_as->second) != 0)
+        base::throw_errno("could not give away " + path.string());
 }
 
 std::string Session::ssh_command() const {
@@ -139,9 +148,11 @@ std::vector<std::string> Session::environment(Reach reach) const {
 base::Captured Session::git(const std::filesystem::path& directory,
                             std::vector<std::string> arguments, Reach reach) const {
     // No file of the repository, and so no pack, may grow past the limit.
-    base::Command command{
-        .argv = {"prlimit", "--fsize=" + std::to_string(settings_.most_bytes), "git"},
-        .environment = environment(reach)};
+    base::Command command{.argv = {"prlimit", "--fsize=" + std::to_string(settings_.most_bytes)},
+                          .environment = environment(reach),
+                          .run_as = settings_.run_as};
+    if (settings_.run_as) command.argv.push_back(memory_limit);
+    command.argv.push_back("git");
     if (!directory.empty()) command.argv.push_back("--git-dir=" + directory.string());
     for (auto& argument : arguments) command.argv.push_back(std::move(argument));
     return base::run(std::move(command), stop_);

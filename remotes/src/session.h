@@ -8,6 +8,9 @@
 
 namespace remotes {
 
+// For prlimit: of git, ssh and ssh-keyscan where they run as somebody else on the server itself.
+inline constexpr const char* memory_limit = "--as=4294967296";
+
 class Session {
   public:
     // Looks the host up and checks it. Throws as list_refs does.
@@ -23,6 +26,7 @@ class Session {
   private:
     std::vector<std::string> environment(Reach reach) const;
     std::string ssh_command() const;
+    void give(const std::filesystem::path& path) const; // to him who git is
 
     const Repository& repository_;
     const Settings& settings_;
