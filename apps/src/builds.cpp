@@ -91,17 +91,20 @@ std::vector<std::string> Builds::supersede(const Build& by, std::string_view rea
     database_.write([&](Session& sql) {
         database_.take_turns(sql);
         ids.clear();
+        std::vector<std::string> older;
         Query(sql,
               "SELECT id FROM builds WHERE state = 'queued' AND app = ? AND ref = ? AND id < ?"
               " ORDER BY id",
               by.app, by.ref, by.id)
-            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
-        for (const auto& id : ids)
-            Query(sql,
-                  "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
-                      database_.now() + " WHERE id = ?",
-                  reason, id)
-                .execute();
+            .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
+        for (const auto& id : older)
+            // A close() takes no turns: what it ended meanwhile stays as it is.
+            if (Query(sql,
+                      "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
+                          database_.now() + " WHERE id = ? AND state = 'queued'",
+                      reason, id)
+                    .changes())
+                ids.push_back(id);
     });
     return ids;
 }

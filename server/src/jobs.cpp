@@ -100,7 +100,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     if (const auto* commit = std::get_if<builder::RemoteCommit>(&source))
         job.revision = commit->commit;
     job.cache_directory = settings.state.caches() / build.app;
-    job.work_directory = settings.state.builds() / build.id;
+    // An attempt that was given up on may still be in its own.
+    job.work_directory = settings.state.builds() / (build.id + "-" + std::to_string(build.attempt));
     job.environment = settings.variables.for_build(build.app);
     for (const auto& [name, value] : config.build.environment)
         if (job.environment.emplace(name, value).second) job.operator_variables.insert(name);

@@ -17,6 +17,7 @@ Submission rebuild_of(const Site& site, const apps::Build& earlier) {
     again.commit = earlier.commit;
     again.source = builder::parse_source(earlier.source);
     again.durable = true;
+    again.rebuild = true;
     again.hook = earlier.hook;
     if (auto* tree = std::get_if<builder::GitTree>(&again.source))
         tree->quarantine.clear(); // it was published or refused: nothing waits there any more

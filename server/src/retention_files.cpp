@@ -28,6 +28,9 @@ using Clock = fs::file_time_type::clock;
 // Of what this server is about to remove; nobody looks for such names.
 constexpr std::string_view leaving = ".leaving-";
 
+// Whatever limits are configured: no build goes on for longer.
+constexpr auto longest_build = std::chrono::hours(48);
+
 std::vector<fs::path> entries(const fs::path& directory) {
     std::vector<fs::path> paths;
     std::error_code none;
@@ -156,12 +159,14 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
     return leavers.items();
 }
 
-// A fetched tree's time is that of its last use, a mirror's that of its lock.
+// A fetched tree's time is that of its last use, a mirror's that of its lock: what a build uses now
+// is no older than the build.
 std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
-    if (is_building(settings.store, "")) return {};
     const auto root = settings.state.buildpack_sources();
-    const auto age = settings.config.buildpacks;
+    const auto age = is_building(settings.store, "")
+                         ? std::max<std::chrono::seconds>(settings.config.buildpacks, longest_build)
+                         : settings.config.buildpacks;
     for (const auto* part : {"trees", "urls"})
         for (const auto& path : entries(root / part))
             if (is_unused_for(path, age))
@@ -176,7 +181,9 @@ std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dr
 
 std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
-    if (is_building(settings.store, "")) return {};
+    // An image's time is when it came, not when it was used last.
+    if (is_building(settings.store, ""))
+        return {{"layer", "-", 0, "skipped: a build runs; this is tried again in an hour", 0}};
     const auto root = settings.state.images();
     const auto of_stacks = digests_of_stacks(settings.store);
     std::set<std::string> used;

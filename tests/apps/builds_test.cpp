@@ -240,6 +240,24 @@ TEST_CASE("builds are listed by app, apps, state and page, and counted likewise"
     CHECK(running == 1);
 }
 
+TEST_CASE("an app's last image stays, however many of pull requests came after it") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    for (const char* id : {"b1", "b2", "b3", "b4"}) {
+        Build build = queued("shop", id);
+        build.state = BuildState::published;
+        build.finished = id[1] - '0';
+        if (id[1] > '2')
+            build.ref = id[1] == '3' ? "refs/pull/7/head" : "refs/merge-requests/7/head";
+        store->builds().add(build);
+    }
+    std::string ids;
+    for (const auto& build : store->builds().list_expired(10, 0)) ids += build.id + " ";
+    CHECK(ids == "b1 b3 b4 ");
+    CHECK(store->builds().last_published("shop")->id == "b2");
+}
+
 TEST_CASE("old builds are listed for removal, but neither the newest nor the published one") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

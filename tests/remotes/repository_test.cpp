@@ -191,3 +191,16 @@ TEST_CASE("a ref that git would read as something else is refused") {
                   remotes::list_refs(forge.repository(), {ref}, forge.settings(), {});
               }) == ErrorKind::invalid_input);
 }
+
+TEST_CASE("keys that a killed process left are swept, and nothing else") {
+    const base::TempDir run("run-");
+    for (const char* left : {"git--AbC123", "key--AbC123", "keys--AbC123"}) {
+        fs::create_directory(run.path() / left);
+        base::write_file(run.path() / left / "key", "PRIVATE KEY", 0600);
+    }
+    base::write_file(run.path() / "server.json", "{}");
+    fs::create_directory(run.path() / "other");
+    remotes::sweep(run.path());
+    CHECK(std::distance(fs::directory_iterator(run.path()), {}) == 2);
+    CHECK(fs::exists(run.path() / "server.json"));
+}

@@ -232,7 +232,31 @@ TEST_CASE("caches above their size leave, the least recently built app's first")
     CHECK(fs::exists(caches / "blog"));
 }
 
-TEST_CASE("fetched buildpacks and layers stay while any build runs, and leave after it") {
+TEST_CASE("a server that always builds loses its old buildpacks too, and says what it skipped") {
+    Years years;
+    const auto old = years.state_directory.buildpack_sources() / "trees" / "old";
+    const auto young = years.state_directory.buildpack_sources() / "trees" / "young";
+    const auto layer = years.state_directory.images() / "layers" / "abc";
+    for (const auto& path : {old, young, layer}) years.add_file(path / "file", 99 * day);
+    for (const auto& path : {old, layer}) Years::set_age(path, 99 * day);
+    Years::set_age(young, day); // a build that goes on for long may have it
+    years.config.buildpacks = 1h;
+    years.add_build("shop", BuildState::queued, 0h);
+    const auto claim = years.store->builds().claim("somebody", 1h);
+    REQUIRE(claim);
+    const auto report = years.prune();
+    CHECK_FALSE(fs::exists(old));
+    CHECK(fs::exists(young));
+    CHECK(fs::exists(layer));
+    const auto skipped =
+        std::find_if(report.items.begin(), report.items.end(),
+                     [](const auto& item) { return item.reason.starts_with("skipped: "); });
+    REQUIRE(skipped != report.items.end());
+    CHECK(skipped->kind == "layer");
+    CHECK(skipped->count == 0);
+}
+
+TEST_CASE("layers stay while any build runs, and leave after it") {
     Years years;
     const auto tree = years.state_directory.buildpack_sources() / "trees" / "unused";
     const auto used = years.state_directory.buildpack_sources() / "trees" / "used";
@@ -245,7 +269,7 @@ TEST_CASE("fetched buildpacks and layers stay while any build runs, and leave af
     const auto build = years.add_build("shop", BuildState::queued, 0h);
     const auto claim = years.store->builds().claim("somebody", 1h);
     years.prune();
-    CHECK(fs::exists(tree));
+    CHECK_FALSE(fs::exists(tree)); // nothing that runs uses it
     CHECK(fs::exists(layer));
     auto row = claim->build;
     row.state = BuildState::published;

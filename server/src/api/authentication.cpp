@@ -59,9 +59,6 @@ Principal Authentication::identify(const http::RequestHead& head) {
         if (*head.peer_uid == 0 || *head.peer_uid == ::geteuid()) return local_operator();
         throw Error(ErrorKind::denied, "this socket is not for you");
     }
-    const auto network = network_of(head.peer);
-    if (const auto failures = failures_.look(network); !failures.allowed)
-        throw Busy("too many wrong tokens came from your address", failures.retry_after);
     const auto text = token_of(head);
     if (text.empty())
         throw Error(ErrorKind::unauthenticated, "this needs a token",
@@ -71,6 +68,11 @@ Principal Authentication::identify(const http::RequestHead& head) {
         return look_up(text);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::unauthenticated) {
+            // A token that is right gets in whatever others at its address say: behind one address
+            // there may be a whole office.
+            const auto network = network_of(head.peer);
+            if (const auto failures = failures_.look(network); !failures.allowed)
+                throw Busy("too many wrong tokens came from your address", failures.retry_after);
             failures_.take(network);
             base::log::warning(
                 "a token was refused",

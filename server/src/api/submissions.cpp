@@ -120,6 +120,7 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.source = std::move(wish.source);
     submission.door = "api";
     submission.durable = wish.durable;
+    submission.rebuild = wish.rebuild;
     submission.hook = std::move(wish.hook);
     submission.options = std::move(wish.options);
     if (auto key = call.head().header("idempotency-key"))

@@ -23,6 +23,7 @@ struct Wish {
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
     std::string hook = {}; // whose credentials open it
+    bool rebuild = false;  // of an older build's source
     builder::BuildOptions options = {};
 };
 
