@@ -12,6 +12,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
@@ -203,4 +204,28 @@ TEST_CASE("keys that a killed process left are swept, and nothing else") {
     remotes::sweep(run.path());
     CHECK(std::distance(fs::directory_iterator(run.path()), {}) == 2);
     CHECK(fs::exists(run.path() / "server.json"));
+}
+
+TEST_CASE("on a server git is not root, and has a limit of memory") {
+    if (::geteuid() != 0) return; // only root can be somebody else
+    const base::TempDir programs("programs-");
+    fs::permissions(programs.path(), fs::perms(0755));
+    base::write_file(programs.path() / "git",
+                     "#!/bin/sh\necho \"fatal: I am $(id -u) with $(ulimit -v)\" >&2\nexit 1\n",
+                     0755);
+    const base::TempDir scratch("scratch-");
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", (programs.path().string() + ":" + path).c_str(), 1);
+    std::string said;
+    try {
+        remotes::list_refs({.url = "https://127.0.0.1:1/owner/app.git"}, {"refs/heads/main"},
+                           {.policy = {.any_host = true},
+                            .scratch = scratch.path(),
+                            .run_as = std::pair(uid_t{65534}, gid_t{65534})},
+                           {});
+    } catch (const Error& error) {
+        said = error.message();
+    }
+    ::setenv("PATH", path.c_str(), 1);
+    CHECK(said.find("I am 65534 with 4194304") != said.npos);
 }
