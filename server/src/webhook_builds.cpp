@@ -30,9 +30,8 @@ std::string once_key(const apps::Hook& hook, const apps::Delivery& delivery) {
     return hook.app + " " + repository + " " + delivery.ref + " " + delivery.commit;
 }
 
-std::string sender_of(const apps::Hook& hook, const apps::Delivery& delivery) {
-    const auto sender = receiver::read_event(delivery.content).sender;
-    return hook.kind + (sender.empty() ? "" : ":" + base::printable(sender));
+std::string sender_of(const apps::Hook& hook, const receiver::WebhookEvent& event) {
+    return hook.kind + (event.sender.empty() ? "" : ":" + base::printable(event.sender));
 }
 
 } // namespace
@@ -114,14 +113,16 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
 
 Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& hook) {
     try {
+        const auto event = receiver::read_event(delivery.content);
         delivery.build = submit_({.app = hook.app,
                                   .ref = delivery.ref,
                                   .commit = delivery.commit,
-                                  .pushed_by = sender_of(hook, delivery),
+                                  .pushed_by = sender_of(hook, event),
                                   .source = source_of(hook, delivery.ref, delivery.commit),
                                   .door = "webhook",
                                   .priority = 1,
                                   .durable = true,
+                                  .options = {.of_stranger = event.from_fork},
                                   .hook = hook.id,
                                   .once = once_key(hook, delivery)});
         base::failpoint("delivery_submitted");

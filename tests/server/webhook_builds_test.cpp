@@ -16,6 +16,20 @@ TEST_CASE("what the server's last life acknowledged is built by the next one") {
     CHECK(place.builds().size() == 1);
 }
 
+TEST_CASE("the build of a fork's proposal says so in its row") {
+    Place place;
+    const auto hook = place.add(R"({"pull_requests": true, "forks": true})");
+    place.deliver(hook, pull_request(7, 99), "fork", "pull_request");
+    CHECK(place.settled(hook, "fork").state == "built");
+    place.deliver(hook, pull_request(8, 7), "own", "pull_request");
+    CHECK(place.settled(hook, "own").state == "built");
+    const auto builds = place.builds();
+    REQUIRE(builds.size() == 2);
+    CHECK(builds[0].ref == "refs/pull/7/head");
+    CHECK(builds[0].options.of_stranger);
+    CHECK_FALSE(builds[1].options.of_stranger);
+}
+
 TEST_CASE("the deliveries of an app whose queue is full hide nobody else's") {
     Place place;
     const auto greedy = place.add({}, "github", "blog");

@@ -140,6 +140,18 @@ inline std::string push(const std::string& id = commit, const std::string& messa
                                  {"clone_url", "https://evil.example/x.git"}}}});
 }
 
+// From the repository of this number; the app's own is 7.
+inline std::string pull_request(int number, int from) {
+    return base::json::render(
+        {{"action", "opened"},
+         {"pull_request",
+          {{"number", number},
+           {"title", "t"},
+           {"head", {{"sha", commit}, {"repo", {{"id", from}}}}},
+           {"base", {{"ref", "main"}, {"repo", {{"id", 7}}}}}}},
+         {"repository", {{"id", 7}, {"full_name", "owner/repo"}}}});
+}
+
 inline std::string ci(const std::string& conclusion, const std::string& name = "test",
                       int run = 1) {
     const bool ended = conclusion != "in_progress";

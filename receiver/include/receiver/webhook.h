@@ -102,6 +102,9 @@ struct CiResult {
 };
 using WebhookDecision = std::variant<BuildCommit, IgnoreEvent, WaitForCi, CiResult>;
 
+// "7" of refs/pull/7/head and refs/merge-requests/7/head; empty: a ref of the repository's own.
+std::optional<std::string> proposal_of(std::string_view ref);
+
 // Whether the payload is about the repository that the settings name.
 bool concerns(const WebhookEvent& event, const WebhookSettings& settings);
 // Of all results that were decided as such for one commit, the newest first. As forges combine
