@@ -45,6 +45,34 @@ TEST_CASE("a buildpack of one build is checked as everybody's is") {
         CHECK(site.with_options({{"buildpacks", {uri}}}).status == 422);
 }
 
+TEST_CASE("a retry has the credentials of the webhook that the build came from, and stays a fork's") {
+    BuildSite site;
+    apps::Hook hook;
+    hook.id = "h1";
+    hook.app = "shop";
+    site.store->hooks().add(hook);
+    auto build = site.add_build("shop");
+    site.store->builds().remove(build.id);
+    build.hook = "h1";
+    build.ref = "refs/pull/7/head";
+    build.commit = std::string(40, 'c');
+    build.source = builder::render_source(
+        builder::RemoteCommit{.url = "https://git.example.com/a/b.git", .commit = build.commit});
+    build.options = R"({"of_stranger": true})";
+    site.store->builds().add(build);
+    const auto retry = [&] {
+        const auto made = site.ask_for({{"rebuild", build.id}, {"options", {{"no_cache", true}}}});
+        REQUIRE(made.status == 201);
+        return *site.store->find_build(made.json["build"]["id"].get<std::string>());
+    };
+    const auto again = retry();
+    CHECK(again.hook == "h1");
+    CHECK(again.ref == build.ref);
+    CHECK(json::parse(again.options) == json{{"no_cache", true}, {"of_stranger", true}});
+    site.store->hooks().remove("h1"); // a public repository is open all the same
+    CHECK(retry().hook.empty());
+}
+
 TEST_CASE("options that are not there, or are no options, are refused") {
     BuildSite site;
     CHECK(site.with_options({{"no_such", true}}).status == 422);

@@ -3,6 +3,8 @@
 #include "shapes.h"
 #include "submissions.h"
 
+#include "../build_options.h"
+
 #include "apps/store.h"
 
 #include "base/crypto.h"
@@ -34,6 +36,9 @@ Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
               .durable = true,
               .version = earlier->commit,
               .ref = earlier->ref};
+    wish.options.of_stranger = is_of_stranger(*earlier);
+    // One that was removed opens nothing any more; a public repository needs none.
+    if (!earlier->hook.empty() && site.store.hooks().find(earlier->hook)) wish.hook = earlier->hook;
     if (auto* tree = std::get_if<builder::GitTree>(&wish.source))
         tree->quarantine.clear(); // it was published or refused: nothing waits there any more
     if (const auto* archive = std::get_if<builder::Archive>(&wish.source);
@@ -67,7 +72,7 @@ Wish wish_of_json(Api& api, Call& call, const Value& body) {
                          : wish_of_rebuild(api, call, *rebuild);
     if (const auto version = find_text(wanted, "version")) wish.version = *version;
     if (const auto it = wanted.find("options"); it != wanted.end() && !it->is_null())
-        wish.options = parse_options(*it);
+        wish.options = parse_options(*it, std::move(wish.options));
     return wish;
 }
 

@@ -80,9 +80,8 @@ Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum) 
     return {.source = builder::RemoteArchive{url, announced}, .durable = true};
 }
 
-builder::BuildOptions parse_options(const Value& options) {
+builder::BuildOptions parse_options(const Value& options, builder::BuildOptions parsed) {
     if (!options.is_object()) throw FieldError("options", "the options are an object");
-    builder::BuildOptions parsed;
     for (const auto& [name, value] : options.items()) {
         if (name == "buildpacks")
             parsed.buildpacks = find_texts(options, name);
@@ -121,6 +120,7 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.door = "api";
     submission.durable = wish.durable;
     submission.options = std::move(wish.options);
+    submission.hook = std::move(wish.hook);
     if (auto key = call.head().header("idempotency-key"))
         submission.request = apps::RequestKey{call.principal().id, std::move(*key)};
     try {

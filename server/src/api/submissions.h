@@ -23,13 +23,16 @@ struct Wish {
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
     builder::BuildOptions options = {};
+    std::string hook = {}; // the webhook whose credentials open the source
 };
 
 // A URL: an upload of ours is taken from the disk, another's is fetched by the worker. Throws
 // FieldError for one that no archive can be at. checksum: "" or what parse_checksum reads.
 Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum);
-// {"buildpacks": [...], "environment": {...}, "no_cache", "dry_run", "verbose"}.
-builder::BuildOptions parse_options(const base::json::Value& options);
+// {"buildpacks": [...], "environment": {...}, "no_cache", "dry_run", "verbose"}, over what `parsed`
+// says already.
+builder::BuildOptions parse_options(const base::json::Value& options,
+                                    builder::BuildOptions parsed = {});
 
 // Puts it into the queue, for the call's app and principal. Throws Busy when the queue is full.
 apps::Build submit(Api& api, Call& call, Wish wish);
