@@ -123,8 +123,9 @@ WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::stri
                         std::string(to_string(*caller)) + " calls it",
                     "Add another one: slipway webhooks add APP --" +
                         std::string(to_string(*caller)) + " OWNER/REPO");
-    const auto payload = is_form(headers) ? base::json::parse(payload_field(body), "the payload")
-                                          : base::json::parse(body, "the body");
+    const bool form = forge != Forge::generic && is_form(headers); // curl says so of any bytes
+    const auto payload = form ? base::json::parse(payload_field(body), "the payload")
+                              : base::json::parse(body, "the body");
     if (!payload.is_object())
         throw Error(ErrorKind::invalid_input, "the payload is not a JSON object");
     WebhookEvent event;
