@@ -56,9 +56,12 @@ class NoticeSender {
     struct Shared {
         std::set<std::string> busy; // targets that a thread talks to
     };
-    void add_for_forge(const apps::Build& build);
-    void add_for_subscribers(const apps::Build& build);
-    bool is_told(const apps::Build& build);
+    enum class Known { no, perhaps }; // perhaps: what stands in the table is not told again
+    void tell(const apps::Build& build, Known known) noexcept;
+    void add_for_forge(const apps::Build& build, Known known);
+    void add_for_subscribers(const apps::Build& build, Known known);
+    bool is_told(const std::string& target, const apps::Build& build,
+                 const std::function<bool(const apps::Notice&)>& says_so);
     bool start_due(const std::function<void(apps::Notice)>& start);
     void say(apps::Notice notice, const base::Stop& stop);
     bool is_overtaken(const apps::Notice& notice);
