@@ -95,7 +95,7 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     try {
         id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
                               static_cast<std::int64_t>(settings_.longest_of_owner),
-                              submission.request);
+                              submission.request, submission.replace);
     } catch (...) {
         forget(row.id, Log::remove);
         end_submission();

@@ -96,7 +96,7 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
         if (stop.requested()) return;
         if (delivery.ref == "refs/heads/" + hook->branch) head = delivery.commit;
         auto& build = round.builds[once_key(*hook, delivery)];
-        if (!build.empty()) {
+        if (!build.empty() && delivery.replays == 0) {
             delivery.state = "built";
             delivery.build = build;
             hooks_.update(delivery);
@@ -124,7 +124,9 @@ Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& 
                                   .durable = true,
                                   .options = {.of_stranger = event.from_fork},
                                   .hook = hook.id,
-                                  .once = once_key(hook, delivery)});
+                                  .once = once_key(hook, delivery),
+                                  .replace = delivery.replays > 0 ? apps::Replace::without_image
+                                                                  : apps::Replace::lost});
         base::failpoint("delivery_submitted");
         delivery.state = "built";
     } catch (const Error& error) {

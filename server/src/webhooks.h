@@ -47,7 +47,8 @@ class Webhooks {
     Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
-    // Decides once more, by the settings of today. A commit that was built is not built again.
+    // Decides once more, by the settings of today. A commit that waits, runs or has an image is not
+    // built again.
     apps::Delivery replay(const apps::Hook& hook, const std::string& delivery);
 
   private:

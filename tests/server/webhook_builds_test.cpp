@@ -16,6 +16,19 @@ TEST_CASE("what the server's last life acknowledged is built by the next one") {
     CHECK(place.builds().size() == 1);
 }
 
+TEST_CASE("a replay builds a commit that never got an image, another delivery of it does not") {
+    Place place;
+    const auto hook = place.add();
+    place.deliver(hook, push(), "d1");
+    const auto first = place.settled(hook, "d1").build;
+    place.end_without_image();
+    place.deliver(hook, push(), "d2");
+    CHECK(place.settled(hook, "d2").build == first);
+    place.webhooks().replay(hook, "d1");
+    REQUIRE(place.wait_for_builds(2).size() == 2);
+    CHECK(place.settled(hook, "d1").build != first);
+}
+
 TEST_CASE("the build of a fork's proposal says so in its row") {
     Place place;
     const auto hook = place.add(R"({"pull_requests": true, "forks": true})");

@@ -11,6 +11,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <map>
+#include <set>
+
 namespace webhook_site {
 
 using namespace server;
@@ -31,6 +34,9 @@ class Place {
                 auto asked = asked_.lock();
                 if (asked->full || asked->full_of == submission.app || asked->room == 0)
                     throw base::Error(base::ErrorKind::limit_exceeded, "full");
+                if (submission.replace == apps::Replace::without_image &&
+                    asked->without_image.contains(submission.once))
+                    asked->ids.erase(submission.once);
                 auto [it, fresh] = asked->ids.try_emplace(submission.once, "");
                 if (fresh) {
                     --asked->room;
@@ -82,6 +88,11 @@ class Place {
     Webhooks& webhooks() { return *webhooks_; }
     const base::KeyRing& keys() const { return keys_; }
     std::vector<Submission> builds() { return asked_.lock()->builds; }
+    // As if every build so far had been superseded or cancelled.
+    void end_without_image() {
+        auto asked = asked_.lock();
+        for (const auto& [key, id] : asked->ids) asked->without_image.insert(key);
+    }
     void fill(bool full) { asked_.lock()->full = full; }
     void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
     // So many more builds; then it is full.
@@ -115,6 +126,7 @@ class Place {
     struct Asked {
         std::map<std::string, std::string> ids;
         std::vector<Submission> builds;
+        std::set<std::string> without_image; // keys whose build ended so
         bool full = false;
         std::string full_of; // an app
         int room = -1;       // negative: as many as come
