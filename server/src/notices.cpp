@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <utility>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,9 +30,11 @@ using forges::Ending;
 using forges::Verdict;
 
 constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
-constexpr int most_due = 64;
+constexpr int most_due = 1000; // targets that are looked at
 constexpr int most_recovered = 500;
 constexpr std::chrono::milliseconds remembered = std::chrono::hours(24);
+constexpr int pause_without_a_table = 1000; // milliseconds
+constexpr auto pause_after_error = std::chrono::seconds(10);
 constexpr auto longest_call = std::chrono::seconds(60);
 
 http::ClientOptions client_options(const std::string& ca_file) {
@@ -157,14 +160,17 @@ void NoticeSender::run(const base::Stop& stop) {
             wake();
         });
     };
+    bool reads = true;
     while (!stop.requested()) {
         std::uint64_t count = 0;
         [[maybe_unused]] const auto cleared = ::read(wake_.get(), &count, sizeof count);
-        int patience = 1000; // the database is away: ask again
+        int patience = pause_without_a_table;
         try {
             patience = start_due(start) ? -1 : wait_until_due();
-        } catch (const Error& error) {
-            base::log::warning("notices cannot be read", {{"reason", error.describe()}});
+            reads = true;
+        } catch (const std::exception& error) {
+            if (std::exchange(reads, false)) // said once, until it works again
+                base::log::warning("notices cannot be read", {{"reason", error.what()}});
         }
         pollfd fds[] = {{wake_.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
         ::poll(fds, 2, patience);
@@ -174,15 +180,29 @@ void NoticeSender::run(const base::Stop& stop) {
 
 // True when as many targets as may be are talked to: one that ends wakes us.
 bool NoticeSender::start_due(const std::function<void(apps::Notice)>& start) {
-    for (auto& notice : store_.notices().list_due(apps::now_milliseconds(), most_due)) {
+    for (auto& notice : list_by_turn()) {
         {
             auto shared = shared_.lock();
             if (shared->busy.size() >= most_at_once) return true;
             if (!shared->busy.insert(notice.target).second) continue;
         }
+        turns_[notice.target] = ++turn_;
         start(std::move(notice));
     }
     return !shared_.lock()->busy.empty();
+}
+
+// The target that was talked to longest ago first: those that never answer take turns with the
+// others, however much they are still to be told.
+std::vector<apps::Notice> NoticeSender::list_by_turn() {
+    auto due = store_.notices().list_due(apps::now_milliseconds(), most_due);
+    std::map<std::string, std::uint64_t> turns; // who has nothing to hear is forgotten
+    for (const auto& notice : due) turns[notice.target] = turns_[notice.target];
+    turns_ = std::move(turns);
+    std::stable_sort(due.begin(), due.end(), [&](const auto& a, const auto& b) {
+        return turns_.at(a.target) < turns_.at(b.target);
+    });
+    return due;
 }
 
 int NoticeSender::wait_until_due() {
@@ -204,10 +224,10 @@ void NoticeSender::say(apps::Notice notice, const base::Stop& stop) {
         const bool is_event = notice.kind == "event";
         settle(std::move(notice), verdict);
         if (!is_event) stop.wait(settings_.gap);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) { // or the target would be busy for ever
         if (stop.requested()) return;
-        base::log::warning("a notice could not be sent", {{"reason", error.describe()}});
-        stop.wait(std::chrono::seconds(1)); // the database is away, or the row is not to be read
+        base::log::warning("a notice could not be sent", {{"reason", error.what()}});
+        stop.wait(pause_after_error); // the database is away, or the row is not to be read
     }
 }
 

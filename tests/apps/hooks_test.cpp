@@ -227,26 +227,44 @@ TEST_CASE("notices of one subject go out in order, others past them") {
     notices.add(notice("b2", 70));
     CHECK(notices.next_due() == 70); // not 50: that one waits for the one before it
     CHECK(notices.list_due(69, 10).empty());
-    auto due = notices.list_due(200, 10);
-    REQUIRE(due.size() == 2);
-    CHECK(due[0].subject == "b2");
-    CHECK(due[0].state == "open");
-    CHECK(due[1].due == 100);
-    due[1].state = "sent";
-    due[1].attempts = 1;
-    notices.update(due[1]);
-    due[0].due = 500;
-    due[0].reason = "503";
-    notices.update(due[0]);
-    const auto next = notices.list_due(200, 10);
-    REQUIRE(next.size() == 1);
-    CHECK(next[0].subject == "b1");
-    CHECK(next[0].due == 50);
+    const auto first = [&] {
+        const auto due = notices.list_due(200, 10);
+        REQUIRE(due.size() == 1); // of one target
+        return due[0];
+    };
+    auto failed = first();
+    CHECK(failed.subject == "b2");
+    CHECK(failed.state == "open");
+    failed.due = 500;
+    failed.reason = "503";
+    notices.update(failed);
+    auto sent = first();
+    CHECK(sent.due == 100);
+    sent.state = "sent";
+    sent.attempts = 1;
+    notices.update(sent);
+    CHECK(first().subject == "b1");
+    CHECK(first().due == 50);
     CHECK(notices.list("h1", 10).size() == 3);
     CHECK(notices.list("h1", 10)[0].reason == "503");
     CHECK(notices.remove_before(2) == 1);
     store->remove_app("shop");
     CHECK(notices.list("h1", 10).empty());
+}
+
+TEST_CASE("a target with a hundred notices that are due hides no other one") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    for (int i = 0; i < 100; ++i) store->notices().add(notice("b" + std::to_string(i), i));
+    auto other = notice("b1", 150);
+    other.target = "n1";
+    store->notices().add(other);
+    const auto due = store->notices().list_due(200, 2);
+    REQUIRE(due.size() == 2);
+    CHECK(due[0].target == "h1");
+    CHECK(due[0].subject == "b0");
+    CHECK(due[1].target == "n1");
 }
 
 TEST_CASE("a subscription keeps its events, and takes its notices with it") {

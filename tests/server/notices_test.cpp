@@ -269,6 +269,29 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     CHECK(requests[0].header("webhook-id") != last.header("webhook-id"));
 }
 
+TEST_CASE("subscribers that do not answer keep nobody else waiting, however much they are to hear") {
+    FakeServer dead([](const Request&) { return FakeServer::answer(500); });
+    FakeServer listener([](const Request&) { return FakeServer::answer(204); });
+    Site site("");
+    site.settings.first_retry = std::chrono::hours(1);
+    // More of them than are talked to at once, each with more to hear than is looked at.
+    const auto deads = {"n1", "n2", "n3", "n4", "n5"};
+    for (const auto* id : deads) site.subscribe(id, dead.url("/in"));
+    server::NoticeSender silent(*site.store, site.keys, site.settings);
+    auto build = site.build(BuildState::queued);
+    for (int i = 0; i < 20; ++i) {
+        build.id = "b" + std::to_string(i);
+        silent.on_change(build);
+    }
+    site.subscribe("n9", listener.url("/in"), {"build.published"});
+    silent.on_change(site.build(BuildState::published));
+    site.start();
+    REQUIRE(site.settled("n9", 1).size() == 1);
+    CHECK(listener.requests().size() == 1);
+    // It had its turn after a few of theirs, not after all.
+    CHECK(dead.requests().size() < 50);
+}
+
 TEST_CASE("a private address is not called unless the operator allowed its host") {
     FakeServer inner([](const Request&) { return FakeServer::answer(204); });
     Site site("http://" + inner.host(), {});

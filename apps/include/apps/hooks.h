@@ -112,7 +112,8 @@ class Notices {
   public:
     explicit Notices(Database& database) : database_(database) {}
     void add(const Notice& notice);
-    // Open ones that are due, the oldest of each (target, subject) alone.
+    // Open ones that are due, of each target the one that has been due for longest and waits for no
+    // older one of its subject.
     std::vector<Notice> list_due(std::int64_t now, int limit);
     void update(const Notice& notice); // payload, state, reason, attempts, due
     std::vector<Notice> list(std::string_view target, int limit);                   // newest first
