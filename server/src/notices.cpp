@@ -255,6 +255,8 @@ Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop
     const forges::Forge forge{hook->kind, hook->api_url, hook->repository,
                               keys_.unseal(hook->sealed_token, context_of_hook(hook->id))};
     auto& client = client_for(hook->api_url);
+    if (http::parse_url(hook->api_url).scheme != "https" && &client != &clients_->trusted)
+        return {Ending::never, "the token is not sent in clear: the forge's API has no https://", {}};
     const auto report = parse_report(notice.payload);
     if (notice.kind == "status")
         return forges::tell(client, forges::render_status(forge, report), stop).verdict;

@@ -45,6 +45,13 @@ apps::Build row_of(const Submission& submission, const QueueSettings& settings) 
     return row;
 }
 
+// Its variables are sealed for the row.
+std::shared_lock<std::shared_mutex> keep_keys(const Submission& submission,
+                                              const QueueSettings& settings) {
+    const bool seals = settings.keys && !submission.options.environment.empty();
+    return seals ? settings.keys->keep() : std::shared_lock<std::shared_mutex>();
+}
+
 std::filesystem::path log_file(const QueueSettings& settings, const std::string& id) {
     return settings.logs_directory / (id + ".log");
 }
@@ -76,6 +83,7 @@ Queue::~Queue() {
 }
 
 std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
+    auto kept = keep_keys(submission, settings_);
     const auto row = row_of(submission, settings_);
     const auto file = log_file(settings_, row.id);
     Build build;
@@ -96,6 +104,7 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
         id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
                               static_cast<std::int64_t>(settings_.longest_of_owner),
                               submission.request, submission.replace);
+        kept = {};
     } catch (...) {
         forget(row.id, Log::remove);
         end_submission();

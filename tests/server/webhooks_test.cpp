@@ -180,6 +180,28 @@ TEST_CASE("an SSH address gets a key pair of its own; the private half is sealed
     CHECK(made.hook.sealed_ssh_key.find("OPENSSH") == std::string::npos);
 }
 
+TEST_CASE("the forge's API is where its pages are, port and all, and not called in clear") {
+    Place place;
+    place.start();
+    const auto api_of = [&](NewHook wanted) {
+        wanted.app = "hello";
+        wanted.kind = "gitea";
+        wanted.known_hosts = "git.example.com ssh-ed25519 AAAA";
+        return place.webhooks().add(wanted, {}).hook.api_url;
+    };
+    CHECK(api_of({.repository = "https://git.example.com:3000/owner/repo"}) ==
+          "https://git.example.com:3000/api/v1");
+    CHECK(api_of({.repository = "https://git.example.com/owner/repo"}) ==
+          "https://git.example.com/api/v1");
+    if (!is_missing("ssh-keygen"))
+        CHECK(api_of({.repository = "owner/repo",
+                      .clone_url = "ssh://git@git.example.com:2222/owner/repo.git"}) ==
+              "https://git.example.com/api/v1");
+    CHECK_THROWS_WITH(api_of({.repository = "https://git.example.com/owner/repo",
+                              .api_url = "http://git.example.com/api/v1"}),
+                      Catch::Contains("in clear"));
+}
+
 TEST_CASE("what makes no webhook is refused with the way out") {
     Place place;
     place.start();
