@@ -41,6 +41,7 @@ struct PruneSettings {
     const StateDirectory& state;
     apps::Store& store;
     std::vector<PrunePart> more = {}; // uploads, ...
+    std::chrono::seconds deliveries{30 * 24 * 3600}; // of webhooks: webhooks.keep
 };
 
 class UploadStore;

@@ -44,8 +44,8 @@ void Webhooks::build(const base::Stop& stop) {
         ::eventfd_read(accepted_.get(), &times);
         try {
             all = build_open(stop);
-        } catch (const Error& error) {
-            base::log::error("deliveries wait", {{"reason", error.describe()}});
+        } catch (const std::exception& error) {
+            base::log::error("deliveries wait", {{"reason", error.what()}});
             all = false;
         }
     }

@@ -77,6 +77,8 @@ class Hooks {
     std::vector<Delivery> list_waiting(std::string_view hook, std::string_view commit);
     // Of this commit, the newest first: among them what CI said of it.
     std::vector<Delivery> list_ignored(std::string_view hook, std::string_view commit, int limit);
+    // Received before then; one that is still to be acted upon stays, however old.
+    int count_deliveries_before(std::int64_t time);
     int remove_deliveries_before(std::int64_t time);
 
   private:
