@@ -158,8 +158,8 @@ std::vector<Delivery> Hooks::list_ignored(std::string_view hook, std::string_vie
 int Hooks::count_deliveries_before(std::int64_t time) {
     std::int64_t count = 0;
     database_.read([&](soci::session& sql) {
-        count =
-            *Query(sql, "SELECT COUNT(*) FROM deliveries WHERE " + left_behind, time).first_number();
+        count = *Query(sql, "SELECT COUNT(*) FROM deliveries WHERE " + left_behind, time)
+                     .first_number();
     });
     return static_cast<int>(count);
 }

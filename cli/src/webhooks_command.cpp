@@ -65,6 +65,11 @@ Value render(const NewWebhook& wanted) {
     return webhook;
 }
 
+std::string host_keys_of(const Value& webhook) {
+    const auto it = webhook.find("host_keys");
+    return it == webhook.end() ? "" : join(it->get<std::vector<std::string>>(), ", ");
+}
+
 void print_webhook(const Value& webhook) {
     print_fields({{"Webhook", text_of(webhook, "id")},
                   {"Forge", text_of(webhook, "kind")},
@@ -74,7 +79,11 @@ void print_webhook(const Value& webhook) {
                   {"Told", text_of(webhook, "api_url")},
                   {"URL", text_of(webhook, "url")},
                   {"Secret", text_of(webhook, "secret")},
-                  {"Deploy key", text_of(webhook, "ssh_public_key")}});
+                  {"Deploy key", text_of(webhook, "ssh_public_key")},
+                  {"Host keys", host_keys_of(webhook)},
+                  {"Last commit", text_of(webhook, "head")},
+                  {"Checked", time_of(webhook, "checked_at")},
+                  {"Problem", text_of(webhook, "problem")}});
 }
 
 void add(const Context& context, const NewWebhook& wanted) {
@@ -86,7 +95,8 @@ void add(const Context& context, const NewWebhook& wanted) {
     print_line("\nEnter the URL and the secret at the forge (content type application/json). "
                "The secret is shown once.");
     if (!text_of(webhook, "ssh_public_key").empty())
-        print_line("Add the deploy key to the repository; reading is enough.");
+        print_line("Add the deploy key to the repository; reading is enough. Compare the host keys "
+                   "with those that the forge publishes.");
 }
 
 void list(const Context& context, const std::string& app) {

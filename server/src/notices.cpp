@@ -17,9 +17,9 @@
 
 #include <algorithm>
 #include <poll.h>
-#include <utility>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace server {
 namespace {
@@ -30,7 +30,7 @@ using forges::Ending;
 using forges::Verdict;
 
 constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
-constexpr int most_due = 1000; // targets that are looked at
+constexpr int most_due = 1000;          // targets that are looked at
 constexpr int most_recovered = 500;
 constexpr std::chrono::milliseconds remembered = std::chrono::hours(24);
 constexpr int pause_without_a_table = 1000; // milliseconds
@@ -256,7 +256,8 @@ Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop
                               keys_.unseal(hook->sealed_token, context_of_hook(hook->id))};
     auto& client = client_for(hook->api_url);
     if (http::parse_url(hook->api_url).scheme != "https" && &client != &clients_->trusted)
-        return {Ending::never, "the token is not sent in clear: the forge's API has no https://", {}};
+        return {
+            Ending::never, "the token is not sent in clear: the forge's API has no https://", {}};
     const auto report = parse_report(notice.payload);
     if (notice.kind == "status")
         return forges::tell(client, forges::render_status(forge, report), stop).verdict;

@@ -114,19 +114,19 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
 Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& hook) {
     try {
         const auto event = receiver::read_event(delivery.content);
-        delivery.build = submit_({.app = hook.app,
-                                  .ref = delivery.ref,
-                                  .commit = delivery.commit,
-                                  .pushed_by = sender_of(hook, event),
-                                  .source = source_of(hook, delivery.ref, delivery.commit),
-                                  .door = "webhook",
-                                  .priority = 1,
-                                  .durable = true,
-                                  .options = {.of_stranger = event.from_fork},
-                                  .hook = hook.id,
-                                  .once = once_key(hook, delivery),
-                                  .replace = delivery.replays > 0 ? apps::Replace::without_image
-                                                                  : apps::Replace::lost});
+        delivery.build = submit_(
+            {.app = hook.app,
+             .ref = delivery.ref,
+             .commit = delivery.commit,
+             .pushed_by = sender_of(hook, event),
+             .source = source_of(hook, delivery.ref, delivery.commit),
+             .door = "webhook",
+             .priority = 1,
+             .durable = true,
+             .options = {.of_stranger = event.from_fork},
+             .hook = hook.id,
+             .once = once_key(hook, delivery),
+             .replace = delivery.replays > 0 ? apps::Replace::without_image : apps::Replace::lost});
         base::failpoint("delivery_submitted");
         delivery.state = "built";
     } catch (const Error& error) {

@@ -100,9 +100,10 @@ std::string web_origin(const std::string& clone_url) {
 void check_api_url(const std::string& url, const http::OutgoingPolicy& policy) {
     const auto parts = http::parse_url(url);
     if (parts.scheme == "https" || http::is_allowed(policy, parts.host, parts.port)) return;
-    refuse("the API " + base::quoted(url) + " would be sent the forge's token in clear",
-           "Give its https:// address; for a network of your own the operator can list its host in " +
-               policy.setting + ".");
+    refuse(
+        "the API " + base::quoted(url) + " would be sent the forge's token in clear",
+        "Give its https:// address; for a network of your own the operator can list its host in " +
+            policy.setting + ".");
 }
 
 void open_by_ssh(MadeHook& made, const NewHook& wanted, const remotes::Settings& settings,

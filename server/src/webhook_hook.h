@@ -33,8 +33,8 @@ struct MadeHook {
     base::Secret ssh_key; // private half
 };
 
-// Nothing is sealed yet: this may call the repository's host. Throws Error{invalid_input} that names
-// what is wrong; for SSH what remotes/keys.h throws.
+// Nothing is sealed yet: this may call the repository's host. Throws Error{invalid_input} that
+// names what is wrong; for SSH what remotes/keys.h throws.
 MadeHook make_hook(const NewHook& wanted, const remotes::Settings& settings,
                    const base::Stop& stop);
 // Puts the secrets into the row: just before it is written, under keys.keep() (base/crypto.h).

@@ -20,7 +20,7 @@ class Webhooks {
   public:
     struct Settings {
         std::chrono::seconds check_interval{600}; // 0: never
-        remotes::Settings remotes; // whom the server may call, with what
+        remotes::Settings remotes;                // whom the server may call, with what
     };
     // Queue::submit; returns the build's id.
     using Submit = std::function<std::string(Submission)>;

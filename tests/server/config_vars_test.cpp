@@ -234,7 +234,8 @@ TEST_CASE("a rotation waits for a secret that is sealed and not yet written") {
             rotated.request();
         });
         const auto patience = base::Stop{}.within(std::chrono::seconds(20));
-        while (!in.keys.is_stale(hook.sealed_secret) && !patience.wait(std::chrono::milliseconds(1))) {
+        while (!in.keys.is_stale(hook.sealed_secret) &&
+               !patience.wait(std::chrono::milliseconds(1))) {
         }
         CHECK(in.keys.is_stale(hook.sealed_secret));
         // It may not end before the row is there, however long that takes.

@@ -18,7 +18,8 @@ struct JobSite {
         store->add_app({"shop", 1});
         const std::string digest = "@sha256:" + std::string(64, 'a');
         store->use_stack({"debian-12", "r/build" + digest, "r/run" + digest, true});
-        variables.change("shop", {{"KEY", ConfigVarChange::Action::set, base::Secret("words-of-shop")}});
+        variables.change("shop",
+                         {{"KEY", ConfigVarChange::Action::set, base::Secret("words-of-shop")}});
         config.build.environment = {{"MIRROR", "https://mirror.example"}};
         config.build.free_space = 0;
     }

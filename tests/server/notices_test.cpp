@@ -269,7 +269,8 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     CHECK(requests[0].header("webhook-id") != last.header("webhook-id"));
 }
 
-TEST_CASE("subscribers that do not answer keep nobody else waiting, however much they are to hear") {
+TEST_CASE(
+    "subscribers that do not answer keep nobody else waiting, however much they are to hear") {
     std::atomic<int> asked = 0, asked_before = -1;
     FakeServer dead([&](const Request&) {
         ++asked;

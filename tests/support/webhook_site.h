@@ -154,14 +154,13 @@ inline std::string push(const std::string& id = commit, const std::string& messa
 
 // From the repository of this number; the app's own is 7.
 inline std::string pull_request(int number, int from) {
-    return base::json::render(
-        {{"action", "opened"},
-         {"pull_request",
-          {{"number", number},
-           {"title", "t"},
-           {"head", {{"sha", commit}, {"repo", {{"id", from}}}}},
-           {"base", {{"ref", "main"}, {"repo", {{"id", 7}}}}}}},
-         {"repository", {{"id", 7}, {"full_name", "owner/repo"}}}});
+    return base::json::render({{"action", "opened"},
+                               {"pull_request",
+                                {{"number", number},
+                                 {"title", "t"},
+                                 {"head", {{"sha", commit}, {"repo", {{"id", from}}}}},
+                                 {"base", {{"ref", "main"}, {"repo", {{"id", 7}}}}}}},
+                               {"repository", {{"id", 7}, {"full_name", "owner/repo"}}}});
 }
 
 inline std::string ci(const std::string& conclusion, const std::string& name = "test",

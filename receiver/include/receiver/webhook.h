@@ -62,9 +62,9 @@ struct WebhookEvent {
     std::uint64_t ci_number = 0; // of its run: grows with each
 };
 
-// The body is JSON, or a form whose field "payload" is (application/x-www-form-urlencoded; a generic
-// one is JSON whatever its type says). Throws Error{invalid_input} for what this forge does not
-// send.
+// The body is JSON, or a form whose field "payload" is (application/x-www-form-urlencoded; a
+// generic one is JSON whatever its type says). Throws Error{invalid_input} for what this forge does
+// not send.
 WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::string_view body);
 
 // For the ledger: enough to decide again. Inverse of each other.

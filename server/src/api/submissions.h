@@ -34,8 +34,14 @@ Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum);
 builder::BuildOptions parse_options(const base::json::Value& options,
                                     builder::BuildOptions parsed = {});
 
+// Throws FieldError for too many, and for what check_buildpack_uri refuses.
+void check_buildpacks(const std::string& field, const std::vector<std::string>& uris);
+
 // Puts it into the queue, for the call's app and principal. Throws Busy when the queue is full.
 apps::Build submit(Api& api, Call& call, Wish wish);
+
+// Cancels the call's build; the row as it is then. Throws Error{already_exists} when it has ended.
+apps::Build cancel_build(Api& api, Call& call);
 
 // The log of a build from its first byte until its end, each line to `on_text`; returns the row as
 // it ended. Throws Error{unavailable} when the reader leaves.

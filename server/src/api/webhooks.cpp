@@ -67,6 +67,13 @@ apps::Hook named_hook(const Api& api, const Call& call) {
     return hook;
 }
 
+// Asks ssh-keygen: of one webhook, not of a list.
+void add_host_keys(Value& shape, const Api& api, const Call& call, const apps::Hook& hook) {
+    if (hook.known_hosts.empty()) return;
+    shape["host_keys"] =
+        remotes::fingerprints(hook.known_hosts, api.site().state.run(), call.stop());
+}
+
 http::Reply create_hook(Api& api, const Call& call, const Value& wanted) {
     NewHook hook{.app = call.app().name,
                  .kind = get_text(wanted, "kind"),
@@ -84,9 +91,7 @@ http::Reply create_hook(Api& api, const Call& call, const Value& wanted) {
         {{"webhook", made.hook.id}, {"app", made.hook.app}, {"by", call.principal().name}});
     auto shape = shape_hook(api, made.hook);
     shape["secret"] = made.secret.reveal(); // here and never again
-    if (!made.hook.known_hosts.empty())
-        shape["host_keys"] =
-            remotes::fingerprints(made.hook.known_hosts, api.site().state.run(), call.stop());
+    add_host_keys(shape, api, call, made.hook);
     return envelope(201, "webhook", std::move(shape));
 }
 
@@ -171,7 +176,10 @@ void add_webhook_routes(http::Router& router, Api& api) {
         api.send_once(call, [&] { return create_hook(api, call, wanted); });
     });
     api.add(router, Access::deploy, "GET", one, [&](Call& call) {
-        call.send(envelope(200, "webhook", shape_hook(api, named_hook(api, call))));
+        const auto hook = named_hook(api, call);
+        auto shape = shape_hook(api, hook);
+        add_host_keys(shape, api, call, hook);
+        call.send(envelope(200, "webhook", std::move(shape)));
     });
     api.add(router, Access::deploy, "DELETE", one, [&](Call& call) {
         const auto hook = named_hook(api, call);
