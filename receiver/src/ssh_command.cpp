@@ -24,11 +24,12 @@ struct Known {
     std::string_view options;
     std::string_view meaning;
 };
-constexpr std::array<Known, 6> known{{
+constexpr std::array<Known, 7> known{{
     {"apps", Verb::apps, "", "", "the apps that your key may push to"},
     {"builds list", Verb::list, "APP", "", "the newest builds of an app"},
     {"builds info", Verb::info, "BUILD", "", "all about one build"},
     {"builds follow", Verb::follow, "BUILD", " [--offset N]", "its log, while it grows"},
+    {"builds retry", Verb::retry, "BUILD", "", "build the same source again"},
     {"builds cancel", Verb::cancel, "BUILD", "", "stop it"},
     {"help", Verb::help, "", "", "this list"},
 }};
@@ -108,6 +109,8 @@ std::string_view verb_name(Verb verb) noexcept {
         return "door.builds.info";
     case Verb::follow:
         return "door.builds.follow";
+    case Verb::retry:
+        return "door.builds.retry";
     case Verb::cancel:
         return "door.builds.cancel";
     case Verb::help:

@@ -1,5 +1,7 @@
 #include "door_commands.h"
 
+#include "rebuild.h"
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -72,6 +74,7 @@ std::optional<Value> DoorCommands::answer(std::string_view verb, const Value& re
     if (verb == "door.builds.list") return list_builds(request, exchange);
     if (verb == "door.builds.info") return show_build(request, exchange);
     if (verb == "door.builds.follow") return follow(request, exchange, stop);
+    if (verb == "door.builds.retry") return retry(request, exchange);
     if (verb == "door.builds.cancel") return cancel(request, exchange);
     return std::nullopt;
 }
@@ -164,6 +167,17 @@ Value DoorCommands::follow(const Value& request, wire::Exchange& exchange, const
     return {{"offset", piece.next},
             {"over", true},
             {"exit_code", ended ? exit_code_of(ended->state) : 0}};
+}
+
+Value DoorCommands::retry(const Value& request, wire::Exchange& exchange) {
+    const auto key = key_of(request);
+    const auto earlier = build_of(request);
+    auto again = rebuild_of(site_, earlier);
+    again.pushed_by = key.name;
+    const auto id = site_.queue.submit(std::move(again))->id();
+    base::log::info("a build was asked for", {{"build", id}, {"of", earlier.id}, {"by", key.name}});
+    say(exchange, "The build " + id + " is queued. Its log: ssh HOST builds follow " + id);
+    return {{"exit_code", 0}};
 }
 
 Value DoorCommands::cancel(const Value& request, wire::Exchange& exchange) {

@@ -30,6 +30,7 @@ class DoorCommands {
     base::json::Value show_build(const base::json::Value& request, wire::Exchange& exchange);
     base::json::Value follow(const base::json::Value& request, wire::Exchange& exchange,
                              const base::Stop& stop);
+    base::json::Value retry(const base::json::Value& request, wire::Exchange& exchange);
     base::json::Value cancel(const base::json::Value& request, wire::Exchange& exchange);
 
     const Site& site_;

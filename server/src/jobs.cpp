@@ -112,7 +112,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
         job.revision = commit->commit;
     job.work_directory = settings.state.builds() / build.id;
     add_what_is_the_apps(job, settings, build);
-    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
+    for (const auto& [name, value] : config.build.environment)
+        if (job.environment.emplace(name, value).second) job.operator_variables.insert(name);
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;

@@ -40,6 +40,8 @@ TEST_CASE("each command is read") {
     CHECK(taken("builds list shop").subject == "shop");
     CHECK(taken("builds info b123456789abc").verb == Verb::info);
     CHECK(taken("  builds   cancel 'b123456789abc' ").subject == "b123456789abc");
+    CHECK(taken("builds retry b123456789abc").verb == Verb::retry);
+    CHECK(receiver::verb_name(Verb::retry) == "door.builds.retry");
     CHECK(taken("builds follow b123456789abc").offset == 0);
     CHECK(taken("builds follow b123456789abc --offset 4096").offset == 4096);
     CHECK(taken("builds follow \"b123456789abc\" --offset=7").offset == 7);
@@ -80,7 +82,8 @@ TEST_CASE("everything else is refused") {
                              "BUILDS list shop",
                              "door.apps",
                              "--help",
-                             "builds retry b123456789abc",
+                             "builds restart b123456789abc",
+                             "builds retry shop",
                              "\x1b[31mapps",
                              "apps\x7f",
                              "\xc3\xa4pps"}) {
@@ -103,7 +106,7 @@ TEST_CASE("the help names every command") {
     std::string all;
     for (const auto& line : receiver::ssh_help()) all += line + "\n";
     for (const char* name : {"ssh HOST apps", "builds list APP", "builds info BUILD",
-                             "builds follow BUILD", "builds cancel BUILD"})
+                             "builds follow BUILD", "builds retry BUILD", "builds cancel BUILD"})
         CHECK(all.find(name) != std::string::npos);
 }
 

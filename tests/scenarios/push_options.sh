@@ -140,7 +140,7 @@ check 'ssh lists the apps and builds of the key' '
 '
 check 'builds of an app of another key are not there' '
     build=$(last_build shop .build)
-    for command in "builds list shop" "builds info $build" "builds follow $build" "builds cancel $build"; do
+    for command in "builds list shop" "builds info $build" "builds follow $build" "builds retry $build" "builds cancel $build"; do
         status=0
         ssh_as ann $command >"$work/out" 2>&1 || status=$?
         same "$status" 4
@@ -175,6 +175,18 @@ check 'any number of readers follow a build, each from its offset, and end as it
     status=0
     ssh_as dev builds follow "$(detached_build shop)" >"$work/out" || status=$?
     same "$status" 10
+'
+check 'a build is built again over SSH, as the same commit, by who asked' '
+    build=$(last_build shop .build)
+    commit=$(last_build shop .commit)
+    ssh_as dev builds retry "$build" >"$work/out"
+    again=$(last_build shop .build)
+    [ "$again" != "$build" ] || fail "no new build"
+    expect "$again" "$work/out"
+    ssh_as dev builds follow "$again" >"$work/log"
+    expect "Published shop" "$work/log"
+    same "$(last_build shop .commit)" "$commit"
+    same "$(last_build shop .pushed_by)" dev
 '
 check 'a build is cancelled over SSH' '
     new_commit shop

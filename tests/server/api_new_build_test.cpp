@@ -39,6 +39,35 @@ TEST_CASE("a variable of one build has the rules of a config var, and no error t
     CHECK(site.ask("GET", "/v1/apps/shop/builds", site.deploy).json["builds"].empty());
 }
 
+TEST_CASE("a build of a webhook is built again with what opens its repository") {
+    BuildSite site;
+    site.store->hooks().add({.id = "h1", .app = "shop", .kind = "github"});
+    apps::Build earlier;
+    earlier.id = apps::new_build_id();
+    earlier.app = "shop";
+    earlier.state = apps::BuildState::refused;
+    earlier.hook = "h1";
+    earlier.commit = std::string(40, 'a');
+    earlier.ref = "refs/heads/main";
+    earlier.source = builder::render_source(builder::RemoteCommit{
+        .url = "https://git.example.com/owner/repo.git", .commit = earlier.commit, .ref = "main"});
+    site.store->builds().add(earlier);
+    const auto made = site.ask_for({{"rebuild", earlier.id}});
+    REQUIRE(made.status == 201);
+    const auto again = site.store->find_build(made.json["build"]["id"].get<std::string>());
+    CHECK(again->hook == "h1");
+    CHECK(again->commit == earlier.commit);
+    CHECK(again->source == earlier.source);
+}
+
+TEST_CASE("a build whose source is not known any more is not built again") {
+    BuildSite site;
+    const auto lost = site.add_build("shop"); // of before sources were kept
+    const auto refused = site.ask_for({{"rebuild", lost.id}});
+    CHECK(refused.status == 404);
+    CHECK_THAT(refused.text, Contains("not known any more"));
+}
+
 TEST_CASE("a buildpack of one build is checked as everybody's is") {
     BuildSite site;
     for (const char* uri : {"", "https://me:word@example.com/x", "a\nb"})
@@ -84,8 +113,7 @@ TEST_CASE("a dry run is neither a crash for Scalingo's clients nor a failure for
           "succeeded");
 }
 
-TEST_CASE(
-    "a retry has the credentials of the webhook that the build came from, and stays a fork's") {
+TEST_CASE("a retry of a fork's build stays one, and outlives its webhook") {
     BuildSite site;
     apps::Hook hook;
     hook.id = "h1";

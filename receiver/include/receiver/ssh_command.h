@@ -14,7 +14,7 @@
 namespace receiver {
 
 struct SshCommand {
-    enum class Verb { help, apps, list, info, follow, cancel };
+    enum class Verb { help, apps, list, info, follow, retry, cancel };
     Verb verb = Verb::help;
     std::string subject;      // an app's name (list) or a build's id
     std::uint64_t offset = 0; // of follow: bytes of the log that the reader has already

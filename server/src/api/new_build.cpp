@@ -3,7 +3,7 @@
 #include "shapes.h"
 #include "submissions.h"
 
-#include "../build_options.h"
+#include "../rebuild.h"
 
 #include "apps/store.h"
 
@@ -24,28 +24,17 @@ bool is_json(const Call& call) {
     return call.head().header("content-type").value_or("").starts_with("application/json");
 }
 
-// The same source again: the commit in the repository, the stored archive, the URL.
 Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
-    const auto& site = api.site();
-    const auto earlier = site.store.find_build(id);
+    const auto earlier = api.site().store.find_build(id);
     if (!earlier || earlier->app != call.app().name)
         throw FieldError("rebuild", "there is no build " + base::quoted(id) + " of this app");
-    if (earlier->source.empty())
-        throw FieldError("rebuild", "the source of " + id + " is not known any more");
-    Wish wish{.source = builder::parse_source(earlier->source),
-              .durable = true,
-              .version = earlier->commit,
-              .ref = earlier->ref};
-    wish.options.of_stranger = is_of_stranger(*earlier);
-    // One that was removed opens nothing any more; a public repository needs none.
-    if (!earlier->hook.empty() && site.store.hooks().find(earlier->hook)) wish.hook = earlier->hook;
-    if (auto* tree = std::get_if<builder::GitTree>(&wish.source))
-        tree->quarantine.clear(); // it was published or refused: nothing waits there any more
-    if (const auto* archive = std::get_if<builder::Archive>(&wish.source);
-        archive && !site.uploads.has(*archive))
-        throw Error(ErrorKind::not_found, "the source of " + id + " is kept no longer",
-                    "Send the archive again.");
-    return wish;
+    auto again = rebuild_of(api.site(), *earlier);
+    return {.source = std::move(again.source),
+            .durable = again.durable,
+            .version = std::move(again.commit),
+            .ref = std::move(again.ref),
+            .hook = std::move(again.hook),
+            .options = std::move(again.options)};
 }
 
 // An upload by its id: that of somebody else does not exist.

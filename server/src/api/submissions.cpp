@@ -126,8 +126,8 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.source = std::move(wish.source);
     submission.door = "api";
     submission.durable = wish.durable;
-    submission.options = std::move(wish.options);
     submission.hook = std::move(wish.hook);
+    submission.options = std::move(wish.options);
     if (auto key = call.head().header("idempotency-key"))
         submission.request = apps::RequestKey{call.principal().id, std::move(*key)};
     try {

@@ -22,8 +22,8 @@ struct Wish {
     bool durable = false; // the source outlives the server
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
+    std::string hook = {}; // whose credentials open it
     builder::BuildOptions options = {};
-    std::string hook = {}; // the webhook whose credentials open the source
 };
 
 // A URL: an upload of ours is taken from the disk, another's is fetched by the worker. Throws
