@@ -126,6 +126,10 @@ check 'pull requests are an option, and those of forks another one' '
 check 'a delivery that never came is found by comparing the branch' '
     head_is() { call GET "/v1/apps/hello/webhooks/$(hook hello id)" | jq -e ".webhook.head == \"$1\""; }
     wait_until 30 "the branch was looked at" head_is "$first"
+    slipway webhooks info hello "$(hook hello id)" >"$work/info"
+    grep -q "^Last commit: *$first\$" "$work/info"
+    grep -q "^Checked: " "$work/info"
+    ! grep -q "^Problem:" "$work/info" || fail "nothing keeps it from the branch"
     missed=$(forge_commit owner/app missed)
     wait_until 60 "the build is there" built_commit hello "$missed" published
     same "$(count_builds hello)" 3
