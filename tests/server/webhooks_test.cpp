@@ -23,7 +23,7 @@ TEST_CASE("a push is in the ledger when it is acknowledged, and becomes one buil
     const auto source = std::get<builder::RemoteCommit>(build.source);
     CHECK(source.url == "https://git.example.com/owner/repo.git");
     CHECK(source.token.empty());
-    CHECK(place.reread(hook).head == commit);
+    CHECK(place.has_head(hook, commit));
 }
 
 TEST_CASE("neither the same delivery nor the same commit is built twice") {

@@ -32,8 +32,10 @@ class Place {
             store_->hooks(), keys_,
             [this](Submission submission) {
                 auto asked = asked_.lock();
-                if (asked->full || asked->full_of == submission.app || asked->room == 0)
+                if (asked->full || asked->full_of == submission.app || asked->room == 0) {
+                    ++asked->refused;
                     throw base::Error(base::ErrorKind::limit_exceeded, "full");
+                }
                 if (submission.replace == apps::Replace::without_image &&
                     asked->without_image.contains(submission.once))
                     asked->ids.erase(submission.once);
@@ -97,8 +99,19 @@ class Place {
     void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
     // So many more builds; then it is full.
     void make_room(int builds) {
-        asked_.lock()->room = builds;
+        {
+            auto asked = asked_.lock();
+            asked->room = builds;
+            asked->refused = 0;
+            asked->full = false;
+        }
         webhooks_->look();
+    }
+    // Returns once so many were refused since room was made: what is open waits.
+    void wait_for_refusals(int count) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (asked_.lock()->refused < count && !limit.wait(std::chrono::milliseconds(5))) {
+        }
     }
     // As a push that was accepted left it, of a commit of its own.
     void record(const apps::Hook& hook, int number) {
@@ -120,6 +133,13 @@ class Place {
         }
         return builds();
     }
+    // It is noted after the builds of its round.
+    bool has_head(const apps::Hook& hook, const std::string& head) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (reread(hook).head != head)
+            if (limit.wait(std::chrono::milliseconds(5))) return false;
+        return true;
+    }
     apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
 
   private:
@@ -130,6 +150,7 @@ class Place {
         bool full = false;
         std::string full_of; // an app
         int room = -1;       // negative: as many as come
+        int refused = 0;
     };
     base::TempDir directory_{"slipway-test"};
     base::KeyRing keys_ = base::KeyRing::open(directory_.path() / "keys");
