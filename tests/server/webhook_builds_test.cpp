@@ -63,12 +63,12 @@ TEST_CASE("places that become free in a full queue go round between apps") {
     Place place;
     const auto older = place.add({}, "github", "blog");
     const auto newer = place.add();
-    place.fill(true);
+    place.make_room(0);
     for (int i = 0; i < 3; ++i) place.record(older, i);
     for (int i = 0; i < 3; ++i) place.record(newer, i);
-    for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 3; ++i) {
         place.make_room(1);
-        place.wait_for_refusals(2); // of both apps: nobody looks any more
+        place.wait_for_refusals(2); // the round has come to both
     }
     const auto builds = place.builds();
     REQUIRE(builds.size() == 3);

@@ -103,11 +103,10 @@ class Place {
             auto asked = asked_.lock();
             asked->room = builds;
             asked->refused = 0;
-            asked->full = false;
         }
         webhooks_->look();
     }
-    // Returns once so many were refused since room was made: what is open waits.
+    // Returns once so many were refused since.
     void wait_for_refusals(int count) {
         const auto limit = base::Stop().within(std::chrono::seconds(20));
         while (asked_.lock()->refused < count && !limit.wait(std::chrono::milliseconds(5))) {
