@@ -16,7 +16,7 @@ using base::ErrorKind;
 constexpr const char* waiting = "state IN ('received', 'queued')";
 
 // An app's owner is whoever it had when the build came.
-Build with_owner(soci::session& sql, const Build& build) {
+Build with_owner(Session& sql, const Build& build) {
     Build owned = build;
     if (owned.owner.empty())
         owned.owner = Query(sql, "SELECT owner FROM apps WHERE name = ?", build.app)
@@ -26,7 +26,7 @@ Build with_owner(soci::session& sql, const Build& build) {
 }
 
 // The row stays, as what it became.
-void release_key(soci::session& sql, std::string_view app, std::string_view once, Replace replace) {
+void release_key(Session& sql, std::string_view app, std::string_view once, Replace replace) {
     const std::string states = replace == Replace::lost
                                    ? "('lost', 'broken')"
                                    : "('lost', 'broken', 'refused', 'cancelled', 'superseded')";
@@ -38,7 +38,7 @@ void release_key(soci::session& sql, std::string_view app, std::string_view once
         .execute();
 }
 
-void refuse_more(soci::session& sql, const Build& build, std::int64_t most_queued,
+void refuse_more(Session& sql, const Build& build, std::int64_t most_queued,
                  std::int64_t most_of_owner) {
     const std::string count = std::string("SELECT COUNT(*) FROM builds WHERE ") + waiting;
     if (most_queued > 0 && *Query(sql, count).first_number() >= most_queued)
@@ -63,13 +63,13 @@ std::string Builds::add_once(const Build& build, std::string_view once, std::int
                              std::int64_t most_of_owner, const std::optional<RequestKey>& request,
                              Replace replace) {
     std::string id = build.id;
-    const auto note_request = [&](soci::session& sql) {
+    const auto note_request = [&](Session& sql) {
         if (!request) return;
         Query(sql, "UPDATE answers SET build = ? WHERE caller = ? AND key = ? AND status = 0", id,
               request->caller, request->key)
             .execute();
     };
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         const bool limited = most_queued > 0 || most_of_owner > 0;
         if (limited || !once.empty()) database_.take_turns(sql);
         require_app(sql, build.app);
@@ -93,7 +93,7 @@ std::string Builds::add_once(const Build& build, std::string_view once, std::int
 
 bool Builds::enqueue(std::string_view id) {
     bool done = false;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         done =
             Query(sql, "UPDATE builds SET state = 'queued' WHERE id = ? AND state = 'received'", id)
                 .changes();
@@ -103,7 +103,7 @@ bool Builds::enqueue(std::string_view id) {
 
 std::vector<std::string> Builds::supersede(const Build& by, std::string_view reason) {
     std::vector<std::string> ids;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         database_.take_turns(sql);
         ids.clear();
         Query(sql,
@@ -123,7 +123,7 @@ std::vector<std::string> Builds::supersede(const Build& by, std::string_view rea
 
 bool Builds::close(const Build& build) {
     bool done = false;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         done = Query(sql,
                      std::string("UPDATE builds SET state = ?, finished = ?, reason = ?, hint = ?,"
                                  " failed_phase = ? WHERE id = ? AND ") +
@@ -137,7 +137,7 @@ bool Builds::close(const Build& build) {
 
 bool Builds::request_cancel(std::string_view id, std::string_view why) {
     bool done = false;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         // Who asked first is who is named.
         done = Query(sql,
                      "UPDATE builds SET cancel_reason = CASE WHEN cancel_asked = 1 THEN"
@@ -151,7 +151,7 @@ bool Builds::request_cancel(std::string_view id, std::string_view why) {
 
 std::optional<std::string> Builds::wants_cancel(std::string_view id) {
     std::optional<std::string> why;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         why = Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", id)
                   .first_text();
     });
@@ -160,7 +160,7 @@ std::optional<std::string> Builds::wants_cancel(std::string_view id) {
 
 void Builds::remove(std::string_view id) {
     database_.write(
-        [&](soci::session& sql) { Query(sql, "DELETE FROM builds WHERE id = ?", id).execute(); });
+        [&](Session& sql) { Query(sql, "DELETE FROM builds WHERE id = ?", id).execute(); });
 }
 
 } // namespace apps

@@ -30,7 +30,7 @@ std::string next_build(const Database& database) {
 }
 
 // What becomes of a build whose worker is gone.
-void decide(soci::session& sql, Build& build, const RecoverSettings& settings, bool counts) {
+void decide(Session& sql, Build& build, const RecoverSettings& settings, bool counts) {
     const auto cancelled =
         Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", build.id)
             .first_text();
@@ -59,7 +59,7 @@ void decide(soci::session& sql, Build& build, const RecoverSettings& settings, b
 std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::milliseconds lease,
                                    std::chrono::milliseconds aging) {
     std::optional<Claim> claimed;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         claimed.reset();
         database_.take_turns(sql);
         const auto id = Query(sql, next_build(database_), aging.count()).first_text();
@@ -79,7 +79,7 @@ std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::millise
 
 bool Builds::renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease) {
     bool ours = false;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         ours = Query(sql,
                      "UPDATE builds SET lease = " + database_.now() +
                          " + ? WHERE id = ? AND fence = ? AND " + held,
@@ -90,7 +90,7 @@ bool Builds::renew(std::string_view id, std::int64_t fence, std::chrono::millise
 }
 
 void Builds::note(const Build& build, std::int64_t fence) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql,
                    std::string("UPDATE builds SET state = ?, phases = ?, commit_id = ?, ref = ?"
                                " WHERE id = ? AND fence = ? AND ") +
@@ -103,14 +103,14 @@ void Builds::note(const Build& build, std::int64_t fence) {
 }
 
 void Builds::finish(const Build& build, std::int64_t fence) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!update_build(sql, build, fence)) throw_lost(build);
     });
 }
 
 std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_view every_of) {
     std::vector<Build> changed;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         database_.take_turns(sql);
         changed.clear();
         Query(sql,

@@ -25,7 +25,7 @@ void bind(Query& query, const BuildFilter& filter) {
 
 std::optional<Build> Builds::find(std::string_view id) {
     std::optional<Build> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
     });
     return found;
@@ -33,7 +33,7 @@ std::optional<Build> Builds::find(std::string_view id) {
 
 std::vector<Build> Builds::list(const BuildFilter& filter) {
     std::vector<Build> builds;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         builds.clear();
         Query query(sql, select_builds + where(filter) + " ORDER BY id DESC LIMIT ? OFFSET ?");
         bind(query, filter);
@@ -45,7 +45,7 @@ std::vector<Build> Builds::list(const BuildFilter& filter) {
 
 std::int64_t Builds::count(const BuildFilter& filter) {
     std::int64_t count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql, "SELECT COUNT(*) FROM builds" + where(filter));
         bind(query, filter);
         count = *query.first_number();
@@ -55,7 +55,7 @@ std::int64_t Builds::count(const BuildFilter& filter) {
 
 std::optional<Build> Builds::last_published(std::string_view app) {
     std::optional<Build> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql,
                       select_builds + " WHERE app = ? AND state = 'published'"
                                       // A proposal's image is not the app's.
@@ -70,7 +70,7 @@ std::optional<Build> Builds::last_published(std::string_view app) {
 
 std::vector<std::pair<BuildState, std::int64_t>> Builds::count_by_state() {
     std::vector<std::pair<BuildState, std::int64_t>> counts;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         counts.clear();
         Query(sql, "SELECT state, COUNT(*) FROM builds GROUP BY state")
             .each([&](const soci::row& row) {
@@ -84,7 +84,7 @@ std::vector<std::pair<BuildState, std::int64_t>> Builds::count_by_state() {
 // they had: what claim() does as long as no build ends.
 QueuePlace Builds::place(std::string_view id) {
     QueuePlace place;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         place.queued =
             *Query(sql, "SELECT COUNT(*) FROM builds WHERE state = 'queued'").first_number();
         const std::string waiting =
@@ -116,7 +116,7 @@ QueuePlace Builds::place(std::string_view id) {
 
 std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
     std::int64_t sum = 0, count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         sum = count = 0;
         Query(sql,
               "SELECT started, finished FROM builds WHERE app = ? AND started > 0"
@@ -133,7 +133,7 @@ std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
 
 std::vector<Build> Builds::list_expired(std::int64_t before, int keep) {
     std::vector<Build> builds;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         builds.clear();
         Query(sql,
               select_builds +

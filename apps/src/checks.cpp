@@ -9,16 +9,16 @@ namespace apps {
 using base::Error;
 using base::ErrorKind;
 
-bool exists(soci::session& sql, const char* table, std::string_view name) {
+bool exists(Session& sql, const char* table, std::string_view name) {
     return Query(sql, std::string("SELECT 1 FROM ") + table + " WHERE name = ?", name).finds();
 }
 
-void require_app(soci::session& sql, std::string_view app) {
+void require_app(Session& sql, std::string_view app) {
     if (!exists(sql, "apps", app))
         throw Error(ErrorKind::not_found, "there is no app \"" + std::string(app) + "\"");
 }
 
-void refuse_known_key(soci::session& sql, const Key& key) {
+void refuse_known_key(Session& sql, const Key& key) {
     if (exists(sql, "keys", key.name))
         throw Error(ErrorKind::already_exists, "there is a key \"" + key.name + "\" already",
                     "Choose another name, or remove that key first.");

@@ -35,31 +35,26 @@ std::vector<Delivery> read_all(Query& query) {
 
 bool Hooks::record(Delivery& delivery) {
     std::optional<std::int64_t> given;
-    database_.write([&](soci::session& sql) {
-        given.reset();
-        if (!Query(sql, "SELECT 1 FROM hooks WHERE id = ?", delivery.hook).finds())
-            throw Error(ErrorKind::not_found, "there is no webhook \"" + delivery.hook + "\"");
-        if (!Query(sql,
-                   "INSERT INTO deliveries (hook, delivery, event, ref, commit_id, state, reason,"
-                   " build, content, body_sha256, received, replays) VALUES " +
-                       placeholders(12) + " ON CONFLICT DO NOTHING",
-                   delivery.hook, delivery.delivery, delivery.event, delivery.ref, delivery.commit,
-                   delivery.state, delivery.reason, delivery.build, delivery.content,
-                   delivery.body_sha256, delivery.received, delivery.replays)
-                 .changes())
-            return;
+    database_.write([&](Session& sql) {
+        // PostgreSQL takes a bare parameter of a SELECT for a text.
         given = Query(sql,
-                      "SELECT CAST(number AS BIGINT) FROM deliveries WHERE hook = ? AND"
-                      " delivery = ?",
-                      delivery.hook, delivery.delivery)
+                      "INSERT INTO deliveries (hook, delivery, event, ref, commit_id, state,"
+                      " reason, build, content, body_sha256, received, replays) SELECT id, ?, ?, ?,"
+                      " ?, ?, ?, ?, ?, ?, CAST(? AS BIGINT), CAST(? AS BIGINT) FROM hooks WHERE"
+                      " id = ? ON CONFLICT DO NOTHING RETURNING CAST(number AS BIGINT)",
+                      delivery.delivery, delivery.event, delivery.ref, delivery.commit,
+                      delivery.state, delivery.reason, delivery.build, delivery.content,
+                      delivery.body_sha256, delivery.received, delivery.replays, delivery.hook)
                     .first_number();
+        if (!given && !Query(sql, "SELECT 1 FROM hooks WHERE id = ?", delivery.hook).finds())
+            throw Error(ErrorKind::not_found, "there is no webhook \"" + delivery.hook + "\"");
     });
     if (given) delivery.number = *given;
     return given.has_value();
 }
 
 void Hooks::update(const Delivery& delivery) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql,
                    "UPDATE deliveries SET state = ?, reason = ?, build = ?, replays = ?"
                    " WHERE number = ?",
@@ -71,9 +66,21 @@ void Hooks::update(const Delivery& delivery) {
     });
 }
 
+void Hooks::settle(const std::vector<Delivery>& deliveries) {
+    if (deliveries.empty()) return;
+    database_.write([&](Session& sql) {
+        for (const auto& delivery : deliveries)
+            Query(sql,
+                  "UPDATE deliveries SET state = ?, reason = ?, build = ? WHERE number = ?"
+                  " AND state = 'accepted'",
+                  delivery.state, delivery.reason, delivery.build, delivery.number)
+                .execute();
+    });
+}
+
 std::optional<Delivery> Hooks::find_delivery(std::string_view hook, std::string_view delivery) {
     std::optional<Delivery> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql, select_deliveries + " WHERE hook = ? AND delivery = ?", hook, delivery)
                     .first(read_delivery);
     });
@@ -82,7 +89,7 @@ std::optional<Delivery> Hooks::find_delivery(std::string_view hook, std::string_
 
 std::vector<Delivery> Hooks::list_deliveries(std::string_view hook, int limit, int offset) {
     std::vector<Delivery> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql,
                     select_deliveries + " WHERE hook = ? ORDER BY number DESC LIMIT ? OFFSET ?",
                     hook, limit, offset);
@@ -93,7 +100,7 @@ std::vector<Delivery> Hooks::list_deliveries(std::string_view hook, int limit, i
 
 std::int64_t Hooks::count_deliveries(std::string_view hook) {
     std::int64_t count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         count = Query(sql, "SELECT COUNT(*) FROM deliveries WHERE hook = ?", hook)
                     .first_number()
                     .value_or(0);
@@ -103,7 +110,7 @@ std::int64_t Hooks::count_deliveries(std::string_view hook) {
 
 std::vector<OpenHook> Hooks::list_open_hooks() {
     std::vector<OpenHook> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found.clear();
         Query(sql, "SELECT open.hook, CASE WHEN apps.owner = '' THEN 'app/' || apps.name"
                    " ELSE 'owner/' || apps.owner END, open.oldest, open.count FROM"
@@ -120,7 +127,7 @@ std::vector<OpenHook> Hooks::list_open_hooks() {
 
 std::vector<Delivery> Hooks::list_open(std::string_view hook, int limit) {
     std::vector<Delivery> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql,
                     select_deliveries +
                         " WHERE state = 'accepted' AND hook = ? ORDER BY number LIMIT ?",
@@ -132,7 +139,7 @@ std::vector<Delivery> Hooks::list_open(std::string_view hook, int limit) {
 
 std::vector<Delivery> Hooks::list_waiting(std::string_view hook, std::string_view commit) {
     std::vector<Delivery> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql,
                     select_deliveries + " WHERE state = 'waiting' AND hook = ? AND commit_id = ?"
                                         " ORDER BY number",
@@ -145,7 +152,7 @@ std::vector<Delivery> Hooks::list_waiting(std::string_view hook, std::string_vie
 std::vector<Delivery> Hooks::list_ignored(std::string_view hook, std::string_view commit,
                                           int limit) {
     std::vector<Delivery> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql,
                     select_deliveries + " WHERE state = 'ignored' AND hook = ? AND commit_id = ?"
                                         " ORDER BY number DESC LIMIT ?",
@@ -157,7 +164,7 @@ std::vector<Delivery> Hooks::list_ignored(std::string_view hook, std::string_vie
 
 int Hooks::count_deliveries_before(std::int64_t time) {
     std::int64_t count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         count = *Query(sql, "SELECT COUNT(*) FROM deliveries WHERE " + left_behind, time)
                      .first_number();
     });
@@ -166,7 +173,7 @@ int Hooks::count_deliveries_before(std::int64_t time) {
 
 int Hooks::remove_deliveries_before(std::int64_t time) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         removed = Query(sql, "DELETE FROM deliveries WHERE " + left_behind, time).execute();
     });
     return static_cast<int>(removed);

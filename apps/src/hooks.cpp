@@ -28,7 +28,7 @@ Hook read_hook(const soci::row& row) {
 } // namespace
 
 void Hooks::add(const Hook& hook) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         require_app(sql, hook.app);
         Query(sql,
               "INSERT INTO hooks (id, app, kind, repository, clone_url, api_url, branch,"
@@ -46,7 +46,7 @@ void Hooks::add(const Hook& hook) {
 // Who changes a webhook read its row earlier: a rotation may have sealed its texts anew since, and
 // the keys of the old ones are gone by now.
 void Hooks::update(const Hook& hook) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql,
                    "UPDATE hooks SET kind = ?, repository = ?, clone_url = ?, api_url = ?,"
                    " branch = ?, ssh_public_key = ?, known_hosts = ?, options = ?,"
@@ -61,7 +61,7 @@ void Hooks::update(const Hook& hook) {
 
 std::optional<Hook> Hooks::find(std::string_view id) {
     std::optional<Hook> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql, select_hooks + " WHERE id = ?", id).first(read_hook);
     });
     return found;
@@ -69,7 +69,7 @@ std::optional<Hook> Hooks::find(std::string_view id) {
 
 std::vector<Hook> Hooks::list(std::string_view app) {
     std::vector<Hook> hooks;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         hooks.clear();
         Query query(sql, select_hooks + (app.empty() ? "" : " WHERE app = ?") + " ORDER BY id");
         if (!app.empty()) query.bind(app);
@@ -79,7 +79,7 @@ std::vector<Hook> Hooks::list(std::string_view app) {
 }
 
 void Hooks::remove(std::string_view id) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql, "DELETE FROM hooks WHERE id = ?", id).changes())
             throw Error(ErrorKind::not_found, "there is no webhook \"" + std::string(id) + "\"");
     });

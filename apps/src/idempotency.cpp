@@ -10,7 +10,7 @@ std::optional<Remembered> Idempotency::begin(std::string_view caller, std::strin
                                              std::string_view request_hash, std::int64_t now,
                                              std::string_view server) {
     std::optional<Remembered> known;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         known.reset();
         if (Query(sql,
                   "INSERT INTO answers (caller, key, request_hash, status, body, created, server)"
@@ -32,7 +32,7 @@ std::optional<Remembered> Idempotency::begin(std::string_view caller, std::strin
 
 void Idempotency::finish(std::string_view caller, std::string_view key, int status,
                          std::string_view body) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql, "UPDATE answers SET status = ?, body = ? WHERE caller = ? AND key = ?", status,
               body, caller, key)
             .execute();
@@ -40,7 +40,7 @@ void Idempotency::finish(std::string_view caller, std::string_view key, int stat
 }
 
 void Idempotency::forget(std::string_view caller, std::string_view key) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql, "DELETE FROM answers WHERE caller = ? AND key = ? AND build = ''", caller, key)
             .execute();
     });
@@ -48,7 +48,7 @@ void Idempotency::forget(std::string_view caller, std::string_view key) {
 
 int Idempotency::forget_unanswered(std::string_view server) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         removed =
             Query(sql, "DELETE FROM answers WHERE status = 0 AND build = '' AND server = ?", server)
                 .execute();
@@ -58,7 +58,7 @@ int Idempotency::forget_unanswered(std::string_view server) {
 
 int Idempotency::count_before(std::int64_t time) {
     std::int64_t count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         count = *Query(sql, "SELECT COUNT(*) FROM answers WHERE created < ?", time).first_number();
     });
     return static_cast<int>(count);
@@ -66,7 +66,7 @@ int Idempotency::count_before(std::int64_t time) {
 
 int Idempotency::remove_before(std::int64_t time) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         removed = Query(sql, "DELETE FROM answers WHERE created < ?", time).execute();
     });
     return static_cast<int>(removed);

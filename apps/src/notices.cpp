@@ -57,7 +57,7 @@ Subscription read_subscription(const soci::row& row) {
 } // namespace
 
 void Notices::add(const Notice& notice) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         require_app(sql, notice.app);
         Query(sql,
               "INSERT INTO notices (kind, app, target, subject, payload, state, reason, attempts,"
@@ -72,7 +72,7 @@ void Notices::add(const Notice& notice) {
 
 std::vector<Notice> Notices::list_due(std::int64_t now, int limit) {
     std::vector<Notice> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql,
                     select_notices +
                         " WHERE number IN (SELECT number FROM (SELECT number, ROW_NUMBER() OVER"
@@ -88,7 +88,7 @@ std::vector<Notice> Notices::list_due(std::int64_t now, int limit) {
 
 std::optional<std::int64_t> Notices::next_due() {
     std::optional<std::int64_t> next;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         next = Query(sql, "SELECT due FROM notices WHERE " + first_of_its_subject +
                               " ORDER BY due LIMIT 1")
                    .first_number();
@@ -97,7 +97,7 @@ std::optional<std::int64_t> Notices::next_due() {
 }
 
 void Notices::update(const Notice& notice) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql,
               "UPDATE notices SET payload = ?, state = ?, reason = ?, attempts = ?, due = ?"
               " WHERE number = ?",
@@ -109,7 +109,7 @@ void Notices::update(const Notice& notice) {
 
 std::vector<Notice> Notices::list(std::string_view target, int limit) {
     std::vector<Notice> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql, select_notices + " WHERE target = ? ORDER BY number DESC LIMIT ?", target,
                     limit);
         found = read_all(query);
@@ -119,7 +119,7 @@ std::vector<Notice> Notices::list(std::string_view target, int limit) {
 
 std::vector<Notice> Notices::list_of(std::string_view target, std::string_view subject) {
     std::vector<Notice> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         Query query(sql, select_notices + " WHERE target = ? AND subject = ? ORDER BY number",
                     target, subject);
         found = read_all(query);
@@ -130,20 +130,20 @@ std::vector<Notice> Notices::list_of(std::string_view target, std::string_view s
 int Notices::remove_before(std::int64_t time) {
     std::int64_t removed = 0;
     database_.write(
-        [&](soci::session& sql) { removed = Query(sql, "DELETE" + old_ones, time).execute(); });
+        [&](Session& sql) { removed = Query(sql, "DELETE" + old_ones, time).execute(); });
     return static_cast<int>(removed);
 }
 
 int Notices::count_before(std::int64_t time) {
     std::int64_t count = 0;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         count = *Query(sql, "SELECT COUNT(*)" + old_ones, time).first_number();
     });
     return static_cast<int>(count);
 }
 
 void Notices::add(const Subscription& subscription) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         require_app(sql, subscription.app);
         Query(sql,
               "INSERT INTO subscriptions (id, app, url, sealed_secret, events, created) VALUES"
@@ -156,7 +156,7 @@ void Notices::add(const Subscription& subscription) {
 
 std::vector<Subscription> Notices::list_subscriptions(std::string_view app) {
     std::vector<Subscription> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found.clear();
         Query query(sql,
                     select_subscriptions + (app.empty() ? "" : " WHERE app = ?") + " ORDER BY id");
@@ -168,7 +168,7 @@ std::vector<Subscription> Notices::list_subscriptions(std::string_view app) {
 
 std::optional<Subscription> Notices::find_subscription(std::string_view id) {
     std::optional<Subscription> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql, select_subscriptions + " WHERE id = ?", id).first(read_subscription);
     });
     return found;
@@ -176,7 +176,7 @@ std::optional<Subscription> Notices::find_subscription(std::string_view id) {
 
 // What it was still to be told goes with it.
 void Notices::remove_subscription(std::string_view id) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql, "DELETE FROM subscriptions WHERE id = ?", id).changes())
             throw Error(ErrorKind::not_found,
                         "there is no notification \"" + std::string(id) + "\"");

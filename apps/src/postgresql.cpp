@@ -43,14 +43,14 @@ class PostgresqlDatabase : public Database {
     }
     void write(const Work& work) override { transact("BEGIN", work); }
 
-    void take_turns(soci::session& sql) override { sql << lock_turns; }
+    void take_turns(Session& sql) override { sql << lock_turns; }
 
     std::string now() const override {
         return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
     }
     std::string kind() const override { return "postgresql"; }
     void check() override {
-        read([](soci::session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
+        read([](Session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
     }
 
   private:

@@ -77,9 +77,9 @@ std::string connection_settings(const std::string& connection, const std::string
     return text;
 }
 
-std::unique_ptr<soci::session> connect(const std::string& settings) {
+std::unique_ptr<Session> connect(const std::string& settings) {
     try {
-        auto session = std::make_unique<soci::session>(soci::postgresql, settings);
+        auto session = std::make_unique<Session>(soci::postgresql, settings);
         *session << "SET lock_timeout = '5s'";
         *session << "SET client_min_messages = warning";
         *session << "SET default_transaction_isolation = 'read committed'";
@@ -91,7 +91,7 @@ std::unique_ptr<soci::session> connect(const std::string& settings) {
     }
 }
 
-Fault judge(const soci::soci_error& error, soci::session& session) {
+Fault judge(const soci::soci_error& error, Session& session) {
     const auto state = sqlstate_of(error);
     if (state == "40001" || state == "40P01") return Fault::broken_by_others;
     const auto* backend = static_cast<soci::postgresql_session_backend*>(session.get_backend());

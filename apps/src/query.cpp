@@ -18,27 +18,40 @@ std::int64_t number(const soci::row& row, std::size_t column) {
 }
 
 std::int64_t Query::execute() {
-    soci::statement statement(sql_);
-    prepare(statement);
-    statement.execute(true);
-    return statement.get_affected_rows();
+    return Running(*this, Rows::no).change();
 }
 
-void Query::prepare(soci::statement& statement) {
-    std::size_t next_text = 0, next_number = 0;
-    for (const bool is_number : is_number_)
-        if (is_number)
-            statement.exchange(soci::use(numbers_[next_number++]));
-        else
-            statement.exchange(soci::use(texts_[next_text++]));
-    // A name of its own for each value: SQLite takes one that comes twice for one value.
-    std::string named;
-    int count = 0;
-    for (const char c : statement_)
-        named += c == '?' ? ":p" + std::to_string(++count) : std::string(1, c);
-    statement.alloc();
-    statement.prepare(named);
-    statement.define_and_bind();
+// Kinds and rows belong to it: what is bound to a prepared statement cannot change its kind.
+std::string Query::key(Rows rows) const {
+    std::string key;
+    key.reserve(statement_.size() + values_.size() + 1);
+    key += rows == Rows::yes ? 'r' : 'x';
+    for (const auto& value : values_) key += std::holds_alternative<long long>(value) ? 'n' : 't';
+    return key += statement_;
+}
+
+Query::Running::Running(Query& query, Rows rows)
+    : sql_(query.sql_), key_(query.key(rows)), prepared_(sql_.take(key_)) {
+    if (prepared_)
+        for (std::size_t i = 0; i < prepared_->values.size(); ++i)
+            prepared_->values[i] = std::move(query.values_[i]);
+    else
+        prepared_ = std::make_unique<Prepared>(sql_, query.statement_, std::move(query.values_),
+                                               rows == Rows::yes);
+}
+
+bool Query::Running::next() {
+    auto& statement = prepared_->statement;
+    if (std::exchange(begun_, true) ? statement.fetch() : statement.execute(true)) return true;
+    sql_.give_back(std::move(key_), std::move(prepared_));
+    return false;
+}
+
+std::int64_t Query::Running::change() {
+    prepared_->statement.execute(true);
+    const auto changed = prepared_->statement.get_affected_rows();
+    sql_.give_back(std::move(key_), std::move(prepared_));
+    return changed;
 }
 
 std::string placeholders(std::size_t count) {

@@ -1,15 +1,19 @@
-// One statement with its values: SQL with `?` for each of them, in order. SOCI binds by reference
-// and numbers names as each database likes; here values are kept, and both databases read the same.
+// One statement with its values: SQL with `?` for each of them, in order; both databases read the
+// same. The database parses it once for each connection.
 #pragma once
+
+#include "session.h"
 
 #include <soci/soci.h>
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace apps {
 
@@ -22,18 +26,18 @@ inline std::string text(const soci::row& row, std::size_t column) {
 class Query {
   public:
     template <class... Values>
-    Query(soci::session& sql, std::string_view statement, const Values&... values)
+    Query(Session& sql, std::string_view statement, const Values&... values)
         : sql_(sql), statement_(statement) {
+        values_.reserve(sizeof...(values));
         (bind(values), ...);
     }
 
     template <class Value>
     Query& bind(const Value& value) {
         if constexpr (std::is_integral_v<Value>)
-            numbers_.push_back(static_cast<long long>(value));
+            values_.emplace_back(static_cast<long long>(value));
         else
-            texts_.emplace_back(value);
-        is_number_.push_back(std::is_integral_v<Value>);
+            values_.emplace_back(std::string(value));
         return *this;
     }
 
@@ -42,21 +46,18 @@ class Query {
 
     template <class F>
     void each(F&& f) {
-        soci::statement statement(sql_);
-        soci::row row;
-        statement.exchange(soci::into(row));
-        prepare(statement);
-        for (bool more = statement.execute(true); more; more = statement.fetch()) f(row);
+        Running running(*this, Rows::yes);
+        while (running.next()) f(running.row());
     }
     // Of the first row; empty when there is none.
     template <class F>
     auto first(F&& f) -> std::optional<decltype(f(std::declval<const soci::row&>()))> {
-        soci::statement statement(sql_);
-        soci::row row;
-        statement.exchange(soci::into(row));
-        prepare(statement);
-        if (!statement.execute(true)) return std::nullopt;
-        return f(static_cast<const soci::row&>(row));
+        Running running(*this, Rows::yes);
+        if (!running.next()) return std::nullopt;
+        std::optional<decltype(f(std::declval<const soci::row&>()))> found(f(running.row()));
+        while (running.next()) {
+        } // what has not come to its end keeps its transaction open
+        return found;
     }
     std::optional<std::int64_t> first_number() {
         return first([](const soci::row& row) { return number(row, 0); });
@@ -69,13 +70,28 @@ class Query {
     }
 
   private:
-    void prepare(soci::statement& statement);
+    enum class Rows { no, yes };
 
-    soci::session& sql_;
+    // The prepared statement while it runs; given back at its end.
+    class Running {
+      public:
+        Running(Query& query, Rows rows);
+        bool next(); // false: that was all
+        const soci::row& row() const { return prepared_->row; }
+        std::int64_t change(); // without rows: how many it changed
+
+      private:
+        Session& sql_;
+        std::string key_;
+        std::unique_ptr<Prepared> prepared_;
+        bool begun_ = false;
+    };
+
+    std::string key(Rows rows) const;
+
+    Session& sql_;
     const std::string statement_;
-    std::deque<std::string> texts_; // a deque: what SOCI refers to must not move
-    std::deque<long long> numbers_;
-    std::deque<bool> is_number_;
+    std::vector<Prepared::Value> values_;
 };
 
 // "(?, ?, ?)"

@@ -78,7 +78,7 @@ Build read_build(const soci::row& row) {
     return build;
 }
 
-void insert_build(soci::session& sql, const Build& build, std::string_view once) {
+void insert_build(Session& sql, const Build& build, std::string_view once) {
     Query(sql,
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
           " started, finished, phases, digest, reference, size, processes, reason, hint,"
@@ -94,7 +94,7 @@ void insert_build(soci::session& sql, const Build& build, std::string_view once)
         .execute();
 }
 
-bool update_build(soci::session& sql, const Build& build, std::optional<std::int64_t> fence) {
+bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> fence) {
     std::string statement = "UPDATE builds SET state = ?, source_kind = ?, commit_id = ?, ref = ?,"
                             " pushed_by = ?, started = ?, finished = ?, phases = ?, digest = ?,"
                             " reference = ?, size = ?, processes = ?, reason = ?, hint = ?,"
@@ -110,7 +110,7 @@ bool update_build(soci::session& sql, const Build& build, std::optional<std::int
 
 const std::string select_keys = "SELECT name, fingerprint, type, text, added FROM keys";
 
-Key read_key(soci::session& sql, const soci::row& row) {
+Key read_key(Session& sql, const soci::row& row) {
     Key key;
     key.name = text(row, 0);
     key.fingerprint = text(row, 1);

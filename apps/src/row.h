@@ -14,16 +14,16 @@ namespace apps {
 
 extern const std::string select_builds; // "SELECT ... FROM builds"
 Build read_build(const soci::row& row);
-void insert_build(soci::session& sql, const Build& build, std::string_view once);
+void insert_build(Session& sql, const Build& build, std::string_view once);
 // What a worker learns of a build. With a fence: of one that is held with it alone. False: there
 // is none.
-bool update_build(soci::session& sql, const Build& build, std::optional<std::int64_t> fence = {});
+bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> fence = {});
 // Who takes turns: an owner's apps together, an app without an owner alone.
 std::string share_of(const Build& build);
 std::string render_phases(const Build& build);
 std::string render_processes(const Build& build);
 
 extern const std::string select_keys;
-Key read_key(soci::session& sql, const soci::row& row);
+Key read_key(Session& sql, const soci::row& row);
 
 } // namespace apps

@@ -157,7 +157,7 @@ std::string translate(std::string statement, const Database& database) {
     return statement;
 }
 
-int read_version(soci::session& session) {
+int read_version(Session& session) {
     session << "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)";
     int version = 0;
     session << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
@@ -166,7 +166,7 @@ int read_version(soci::session& session) {
 
 } // namespace
 
-void migrate(soci::session& session, Database& database) {
+void migrate(Session& session, Database& database) {
     const int newest = static_cast<int>(steps.size());
     while (true) {
         soci::transaction transaction(session);

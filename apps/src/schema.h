@@ -1,13 +1,13 @@
 // The tables and the way from one version of them to the next.
 #pragma once
 
-#include "apps/database.h"
+#include "session.h"
 
-#include <soci/session.h>
+#include "apps/database.h"
 
 namespace apps {
 
 // In one transaction a step. Throws Error{invalid_input} for a database of a newer program.
-void migrate(soci::session& session, Database& database);
+void migrate(Session& session, Database& database);
 
 } // namespace apps

@@ -37,7 +37,7 @@ std::string select(const Place& place) {
 
 std::vector<SealedText> SealedTexts::list() {
     std::vector<SealedText> all;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         all.clear();
         for (const auto& place : places)
             Query(sql, select(place)).each([&](const soci::row& row) {
@@ -62,7 +62,7 @@ bool SealedTexts::replace(const SealedText& text, std::string_view sealed) {
         auto statement = std::string("UPDATE ") + place.table + " SET " + column + " = ? WHERE " +
                          column + " = ? AND " + place.key + " = ?";
         if (*place.name) statement += std::string(" AND ") + place.name + " = ?";
-        database_.write([&](soci::session& sql) {
+        database_.write([&](Session& sql) {
             Query query(sql, statement, sealed, text.sealed, text.key);
             if (*place.name) query.bind(text.name);
             replaced = query.changes();

@@ -3,7 +3,7 @@
 
 #include "base/guarded.h"
 
-#include <soci/soci.h>
+#include "session.h"
 
 #include <functional>
 #include <memory>
@@ -14,7 +14,7 @@ namespace apps {
 
 class Sessions {
   public:
-    using Open = std::function<std::unique_ptr<soci::session>()>;
+    using Open = std::function<std::unique_ptr<Session>()>;
     Sessions(std::size_t most, Open open) : open_(std::move(open)) { places_.lock()->resize(most); }
 
     // Waits for a free place; connects when nobody is connected there. A borrower that met a fault
@@ -41,12 +41,12 @@ class Sessions {
         Borrowed(const Borrowed&) = delete;
         Borrowed& operator=(const Borrowed&) = delete;
 
-        soci::session& operator*() noexcept { return *session_; }
+        Session& operator*() noexcept { return *session_; }
         void drop() noexcept { session_.reset(); }
 
       private:
         Sessions& owner_;
-        std::unique_ptr<soci::session> session_;
+        std::unique_ptr<Session> session_;
     };
 
     // A database that was restarted has forgotten all of them.
@@ -56,7 +56,7 @@ class Sessions {
     }
 
   private:
-    void put_back(std::unique_ptr<soci::session> session) {
+    void put_back(std::unique_ptr<Session> session) {
         {
             auto places = places_.lock();
             places->push_back(std::move(session));
@@ -65,7 +65,7 @@ class Sessions {
     }
 
     const Open open_;
-    base::Guarded<std::vector<std::unique_ptr<soci::session>>> places_;
+    base::Guarded<std::vector<std::unique_ptr<Session>>> places_;
 };
 
 } // namespace apps

@@ -3,6 +3,7 @@
 // for nobody.
 #include "apps/database.h"
 
+#include "query.h"
 #include "schema.h"
 #include "sessions.h"
 
@@ -13,9 +14,11 @@
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
-#include <deque>
 #include <exception>
 #include <fcntl.h>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace apps {
 namespace {
@@ -58,10 +61,10 @@ auto with_errors(F&& f) -> decltype(f()) {
     }
 }
 
-std::unique_ptr<soci::session> connect(const std::filesystem::path& file) {
+std::unique_ptr<Session> connect(const std::filesystem::path& file) {
     return with_errors([&] {
-        auto session = std::make_unique<soci::session>(soci::sqlite3, "dbname=\"" + file.string() +
-                                                                          "\" timeout=5");
+        auto session =
+            std::make_unique<Session>(soci::sqlite3, "dbname=\"" + file.string() + "\" timeout=5");
         *session << "PRAGMA busy_timeout = 5000";
         return session;
     });
@@ -70,7 +73,7 @@ std::unique_ptr<soci::session> connect(const std::filesystem::path& file) {
 class SqliteDatabase : public Database {
   public:
     explicit SqliteDatabase(const std::filesystem::path& file)
-        : writer_(connect(file)), readers_(2, [file] {
+        : writer_(connect(file)), readers_(4, [file] {
               auto session = connect(file);
               *session << "PRAGMA query_only = ON";
               return session;
@@ -87,104 +90,130 @@ class SqliteDatabase : public Database {
     void read(const Work& work) override {
         with_errors([&] {
             Sessions::Borrowed session(readers_);
-            soci::transaction snapshot(*session);
-            work(*session);
+            say(*session, "BEGIN");
+            try {
+                work(*session);
+                say(*session, "COMMIT");
+            } catch (...) {
+                roll_back(*session);
+                throw;
+            }
         });
     }
 
-    // Whoever finds nobody writing writes for all who wait.
+    // Whoever finds nobody writing writes for all who wait, then calls the next who came meanwhile
+    // to do so. Each waits for a call of its own: the others sleep on.
     void write(const Work& work) override {
-        Write mine{work};
-        std::deque<Write*> batch;
+        const auto mine = std::make_shared<Write>(work);
+        bool leads = false;
         {
             auto line = line_.lock();
-            line->waiting.push_back(&mine);
-            line.wait([&](const Line& now) { return mine.done || !now.led; });
-            if (!mine.done) {
-                line->led = true;
-                batch.swap(line->waiting);
-            }
+            line->waiting.push_back(mine);
+            leads = !std::exchange(line->led, true);
         }
-        if (!batch.empty()) {
-            run(batch);
-            {
-                auto line = line_.lock();
-                for (auto* write : batch) write->done = true;
-                line->led = false;
-            }
-            line_.notify_all();
+        if (!leads) {
+            auto call = mine->call.lock();
+            call.wait([](Call now) { return now != Call::none; });
+            leads = *call == Call::lead;
         }
-        if (mine.error) std::rethrow_exception(mine.error);
+        if (leads) lead();
+        if (mine->error) std::rethrow_exception(mine->error);
     }
 
-    void take_turns(soci::session&) override {} // writers do, always
+    void take_turns(Session&) override {} // writers do, always
 
     std::string now() const override {
         return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
     }
     std::string kind() const override { return "sqlite"; }
     void check() override {
-        read([](soci::session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
+        read([](Session& sql) { sql << "SELECT 1 FROM schema_version LIMIT 1"; });
     }
 
   private:
+    enum class Call { none, lead, done };
     struct Write {
+        explicit Write(const Work& given) : work(given) {}
         const Work& work;
-        std::exception_ptr error;
-        bool done = false; // the line's lock
+        std::exception_ptr error; // its leader's, until the call
+        base::Guarded<Call> call{Call::none};
     };
+    using Writes = std::vector<std::shared_ptr<Write>>;
     struct Line {
-        std::deque<Write*> waiting;
+        Writes waiting;
         bool led = false;
     };
 
-    void run(const std::deque<Write*>& batch) noexcept {
+    void lead() {
+        Writes batch;
+        batch.swap(line_.lock()->waiting);
+        run(batch);
+        std::shared_ptr<Write> next;
+        {
+            auto line = line_.lock();
+            if (line->waiting.empty())
+                line->led = false;
+            else
+                next = line->waiting.front();
+        }
+        if (next) call(*next, Call::lead);
+        for (const auto& write : batch) call(*write, Call::done);
+    }
+
+    static void call(Write& write, Call call) {
+        *write.call.lock() = call;
+        write.call.notify_all();
+    }
+
+    void run(const Writes& batch) noexcept {
         try {
             with_errors([&] {
                 // IMMEDIATE: SQLite waits for another program's writer only when a transaction
                 // starts as a writer; one that read first and then writes fails at once.
-                *writer_ << "BEGIN IMMEDIATE";
-                for (auto* write : batch) run_one(*write);
-                *writer_ << "COMMIT";
+                say(*writer_, "BEGIN IMMEDIATE");
+                for (const auto& write : batch) run_one(*write);
+                say(*writer_, "COMMIT");
             });
         } catch (...) {
-            roll_back();
-            for (auto* write : batch)
+            roll_back(*writer_);
+            for (const auto& write : batch)
                 if (!write->error) write->error = std::current_exception();
         }
     }
 
     // What it throws is its own; what leaves here has undone the whole transaction.
     void run_one(Write& write) {
-        *writer_ << "SAVEPOINT one";
+        say(*writer_, "SAVEPOINT one");
         try {
             with_errors([&] { write.work(*writer_); });
         } catch (...) {
             write.error = std::current_exception();
         }
         if (!write.error) {
-            *writer_ << "RELEASE one";
+            say(*writer_, "RELEASE one");
             return;
         }
         try {
-            *writer_ << "ROLLBACK TO one";
-            *writer_ << "RELEASE one";
+            say(*writer_, "ROLLBACK TO one");
+            say(*writer_, "RELEASE one");
         } catch (const soci::soci_error&) {
             // SQLite has rolled back by itself (disk full, say).
             std::rethrow_exception(write.error);
         }
     }
 
-    void roll_back() noexcept {
+    static void say(Session& sql, std::string_view statement) { Query(sql, statement).execute(); }
+
+    static void roll_back(Session& sql) noexcept {
         try {
-            *writer_ << "ROLLBACK";
+            say(sql, "ROLLBACK");
         } catch (const soci::soci_error&) {
             // It has done so by itself: there is nothing left to undo.
         }
     }
 
     base::Guarded<Line> line_;
-    std::unique_ptr<soci::session> writer_; // whoever leads the line
+    std::unique_ptr<Session> writer_; // whoever leads the line
     Sessions readers_;
 };
 

@@ -36,7 +36,7 @@ std::unique_ptr<Store> open_store(const std::filesystem::path& file, const std::
 }
 
 void Store::add_app(const App& app) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         if (!Query(sql,
                    "INSERT INTO apps (name, created, owner) VALUES (?, ?, ?)"
                    " ON CONFLICT DO NOTHING",
@@ -48,7 +48,7 @@ void Store::add_app(const App& app) {
 
 std::optional<App> Store::find_app(std::string_view name) {
     std::optional<App> found;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         found = Query(sql, "SELECT name, created, owner FROM apps WHERE name = ?", name)
                     .first(read_app);
     });
@@ -57,7 +57,7 @@ std::optional<App> Store::find_app(std::string_view name) {
 
 std::vector<App> Store::list_apps() {
     std::vector<App> found;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         found.clear();
         Query(sql, "SELECT name, created, owner FROM apps ORDER BY name")
             .each([&](const soci::row& row) { found.push_back(read_app(row)); });
@@ -66,14 +66,14 @@ std::vector<App> Store::list_apps() {
 }
 
 void Store::set_app_owner(std::string_view name, std::string_view owner) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         require_app(sql, name);
         Query(sql, "UPDATE apps SET owner = ? WHERE name = ?", owner, name).execute();
     });
 }
 
 void Store::remove_app(std::string_view name) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         require_app(sql, name);
         Query(sql, "DELETE FROM apps WHERE name = ?", name).execute();
         Query(sql, "DELETE FROM keys WHERE every_app = 0 AND NOT EXISTS"
@@ -86,7 +86,7 @@ void Store::remove_app(std::string_view name) {
 }
 
 void Store::add_key(const Key& key) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         refuse_known_key(sql, key);
         Query(sql,
               "INSERT INTO keys (name, fingerprint, type, text, every_app, added) VALUES"
@@ -104,7 +104,7 @@ void Store::add_key(const Key& key) {
 
 std::optional<Key> Store::find_key_by_fingerprint(std::string_view fingerprint) {
     std::optional<Key> found;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         found = Query(sql, select_keys + " WHERE fingerprint = ?", fingerprint)
                     .first([&](const soci::row& row) { return read_key(sql, row); });
     });
@@ -113,7 +113,7 @@ std::optional<Key> Store::find_key_by_fingerprint(std::string_view fingerprint) 
 
 std::vector<Key> Store::list_keys() {
     std::vector<Key> keys;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         keys.clear();
         Query(sql, select_keys + " ORDER BY name").each([&](const soci::row& row) {
             keys.push_back(read_key(sql, row));
@@ -123,7 +123,7 @@ std::vector<Key> Store::list_keys() {
 }
 
 void Store::remove_key(std::string_view name) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         if (!Query(sql, "DELETE FROM keys WHERE name = ?", name).changes())
             throw Error(ErrorKind::not_found, "there is no key \"" + std::string(name) + "\"");
     });
@@ -131,7 +131,7 @@ void Store::remove_key(std::string_view name) {
 
 bool Store::may_push(std::string_view fingerprint, std::string_view app) {
     bool allowed = false;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         allowed = Query(sql,
                         "SELECT 1 FROM keys, apps WHERE keys.fingerprint = ? AND apps.name = ?"
                         " AND (every_app = 1 OR EXISTS (SELECT 1 FROM key_apps WHERE"
@@ -143,7 +143,7 @@ bool Store::may_push(std::string_view fingerprint, std::string_view app) {
 }
 
 void Store::update_build(const Build& build) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         if (!apps::update_build(sql, build))
             throw Error(ErrorKind::not_found, "there is no build \"" + build.id + "\"");
     });
@@ -151,7 +151,7 @@ void Store::update_build(const Build& build) {
 
 std::vector<std::string> Store::close_abandoned_builds(std::string_view reason) {
     std::vector<std::string> ids;
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         ids.clear();
         Query(sql, "SELECT id FROM builds WHERE state IN ('queued', 'running') ORDER BY id")
             .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
@@ -165,7 +165,7 @@ std::vector<std::string> Store::close_abandoned_builds(std::string_view reason) 
 }
 
 void Store::use_stack(const Stack& stack) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         Query(sql,
               "INSERT INTO stacks (name, build, run, current) VALUES (?, ?, ?, 0)"
               " ON CONFLICT (name) DO UPDATE SET build = excluded.build, run = excluded.run",
@@ -179,7 +179,7 @@ void Store::use_stack(const Stack& stack) {
 
 std::optional<Stack> Store::find_stack(std::string_view name) {
     std::optional<Stack> found;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         found = Query(sql, select_stacks + " WHERE name = ?", name).first(read_stack);
     });
     return found;
@@ -187,7 +187,7 @@ std::optional<Stack> Store::find_stack(std::string_view name) {
 
 std::optional<Stack> Store::current_stack() {
     std::optional<Stack> found;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         found = Query(sql, select_stacks + " WHERE current = 1").first(read_stack);
     });
     return found;
@@ -195,7 +195,7 @@ std::optional<Stack> Store::current_stack() {
 
 std::vector<Stack> Store::list_stacks() {
     std::vector<Stack> stacks;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         stacks.clear();
         Query(sql, select_stacks + " ORDER BY name").each([&](const soci::row& row) {
             stacks.push_back(read_stack(row));
@@ -206,14 +206,14 @@ std::vector<Stack> Store::list_stacks() {
 
 std::optional<std::string> Store::find_setting(std::string_view name) {
     std::optional<std::string> value;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         value = Query(sql, "SELECT value FROM settings WHERE name = ?", name).first_text();
     });
     return value;
 }
 
 void Store::set_setting(std::string_view name, std::string_view value) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         Query(sql,
               "INSERT INTO settings (name, value) VALUES (?, ?)"
               " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -224,7 +224,7 @@ void Store::set_setting(std::string_view name, std::string_view value) {
 
 std::optional<std::string> Store::find_app_setting(std::string_view app, std::string_view name) {
     std::optional<std::string> value;
-    database_->read([&](soci::session& sql) {
+    database_->read([&](Session& sql) {
         value = Query(sql, "SELECT value FROM app_settings WHERE app = ? AND name = ?", app, name)
                     .first_text();
     });
@@ -232,7 +232,7 @@ std::optional<std::string> Store::find_app_setting(std::string_view app, std::st
 }
 
 void Store::set_app_setting(std::string_view app, std::string_view name, std::string_view value) {
-    database_->write([&](soci::session& sql) {
+    database_->write([&](Session& sql) {
         require_app(sql, app);
         Query(sql, "DELETE FROM app_settings WHERE app = ? AND name = ?", app, name).execute();
         if (!value.empty())

@@ -18,7 +18,7 @@ constexpr std::int64_t minute = 60'000;
 const std::string select_tokens =
     "SELECT id, name, prefix, hash, every_app, created_by, created, expires, used FROM tokens";
 
-Token read_token(soci::session& sql, const soci::row& row) {
+Token read_token(Session& sql, const soci::row& row) {
     Token token;
     token.id = text(row, 0);
     token.name = text(row, 1);
@@ -59,7 +59,7 @@ std::string Scope::render() const {
 }
 
 void Tokens::add(const Token& token) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (exists(sql, "tokens", token.name))
             throw Error(ErrorKind::already_exists,
                         "there is a token \"" + token.name + "\" already",
@@ -86,7 +86,7 @@ void Tokens::add(const Token& token) {
 
 std::optional<Token> Tokens::find_by_hash(std::string_view hash) {
     std::optional<Token> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found =
             Query(sql, select_tokens + " WHERE hash = ?", hash).first([&](const soci::row& row) {
                 return read_token(sql, row);
@@ -97,7 +97,7 @@ std::optional<Token> Tokens::find_by_hash(std::string_view hash) {
 
 std::vector<Token> Tokens::list() {
     std::vector<Token> tokens;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         tokens.clear();
         Query(sql, select_tokens + " ORDER BY name").each([&](const soci::row& row) {
             tokens.push_back(read_token(sql, row));
@@ -108,7 +108,7 @@ std::vector<Token> Tokens::list() {
 
 // One token by its name, else by its id: a name may look like another token's id.
 void Tokens::remove(std::string_view name_or_id) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql, "DELETE FROM tokens WHERE name = ?", name_or_id).changes() &&
             !Query(sql, "DELETE FROM tokens WHERE id = ?", name_or_id).changes())
             throw Error(ErrorKind::not_found,
@@ -120,11 +120,11 @@ void Tokens::remove(std::string_view name_or_id) {
 void Tokens::note_use(std::string_view id, std::int64_t now) {
     const std::int64_t time = now - now % minute;
     bool known = true;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         known = !Query(sql, "SELECT 1 FROM tokens WHERE id = ? AND used < ?", id, time).finds();
     });
     if (known) return;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql, "UPDATE tokens SET used = ? WHERE id = ? AND used < ?", time, id, time)
             .execute();
     });

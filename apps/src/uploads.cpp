@@ -28,7 +28,7 @@ Upload read_upload(const soci::row& row) {
 } // namespace
 
 void Uploads::add(const Upload& upload) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         Query(sql,
               "INSERT INTO uploads (id, secret_hash, owner, digest, size, created, expires) VALUES"
               " (?, ?, ?, ?, ?, ?, ?)",
@@ -40,14 +40,14 @@ void Uploads::add(const Upload& upload) {
 
 std::optional<Upload> Uploads::find(std::string_view id) {
     std::optional<Upload> found;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         found = Query(sql, select_uploads + " WHERE id = ?", id).first(read_upload);
     });
     return found;
 }
 
 void Uploads::complete(std::string_view id, std::string_view digest, std::uint64_t size) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         if (!Query(sql, "UPDATE uploads SET digest = ?, size = ? WHERE id = ?", digest, size, id)
                  .changes())
             throw Error(ErrorKind::not_found,
@@ -62,7 +62,7 @@ bool Uploads::is_used(std::string_view digest) {
 
 bool Uploads::is_needed(std::string_view digest, std::int64_t since) {
     bool used = false;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         const auto digits = std::string(digest.substr(digest.find(':') + 1));
         used = Query(sql, "SELECT 1 FROM uploads WHERE digest = ? AND created >= ?", digest, since)
                    .finds() ||
@@ -77,7 +77,7 @@ bool Uploads::is_needed(std::string_view digest, std::int64_t since) {
 
 std::vector<Upload> Uploads::list_before(std::int64_t time) {
     std::vector<Upload> uploads;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         uploads.clear();
         Query(sql, select_uploads + " WHERE created < ? ORDER BY created, id", time)
             .each([&](const soci::row& row) { uploads.push_back(read_upload(row)); });
@@ -87,7 +87,7 @@ std::vector<Upload> Uploads::list_before(std::int64_t time) {
 
 void Uploads::remove(std::string_view id) {
     database_.write(
-        [&](soci::session& sql) { Query(sql, "DELETE FROM uploads WHERE id = ?", id).execute(); });
+        [&](Session& sql) { Query(sql, "DELETE FROM uploads WHERE id = ?", id).execute(); });
 }
 
 } // namespace apps

@@ -18,8 +18,7 @@ Variable read_variable(const soci::row& row) {
     return {text(row, 0), text(row, 1), parse_variable_use(text(row, 2)), number(row, 3)};
 }
 
-void write_variables(soci::session& sql, std::string_view app,
-                     const std::vector<Variable>& variables) {
+void write_variables(Session& sql, std::string_view app, const std::vector<Variable>& variables) {
     for (const auto& variable : variables)
         Query(sql,
               "INSERT INTO variables (app, name, sealed, used_by, changed)"
@@ -30,7 +29,7 @@ void write_variables(soci::session& sql, std::string_view app,
             .execute();
 }
 
-std::int64_t remove_variables(soci::session& sql, std::string_view app,
+std::int64_t remove_variables(Session& sql, std::string_view app,
                               const std::vector<std::string>& names) {
     std::int64_t removed = 0;
     for (const auto& name : names)
@@ -55,7 +54,7 @@ VariableUse parse_variable_use(std::string_view name) {
 
 std::vector<Variable> Variables::list(std::string_view app) {
     std::vector<Variable> variables;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         variables.clear();
         Query(sql,
               "SELECT name, sealed, used_by, changed FROM variables WHERE app = ? ORDER BY name",
@@ -71,7 +70,7 @@ void Variables::set(std::string_view app, const std::vector<Variable>& variables
 
 int Variables::unset(std::string_view app, const std::vector<std::string>& names) {
     std::int64_t removed = 0;
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         require_app(sql, app);
         removed = remove_variables(sql, app, names);
     });
@@ -80,7 +79,7 @@ int Variables::unset(std::string_view app, const std::vector<std::string>& names
 
 void Variables::change(std::string_view app, const std::vector<Variable>& set,
                        const std::vector<std::string>& unset) {
-    database_.write([&](soci::session& sql) {
+    database_.write([&](Session& sql) {
         require_app(sql, app);
         write_variables(sql, app, set);
         remove_variables(sql, app, unset);
@@ -89,7 +88,7 @@ void Variables::change(std::string_view app, const std::vector<Variable>& set,
 
 std::vector<std::pair<std::string, Variable>> Variables::list_all() {
     std::vector<std::pair<std::string, Variable>> all;
-    database_.read([&](soci::session& sql) {
+    database_.read([&](Session& sql) {
         all.clear();
         Query(sql, "SELECT name, sealed, used_by, changed, app FROM variables ORDER BY app, name")
             .each(

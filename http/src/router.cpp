@@ -57,13 +57,18 @@ std::vector<std::string> decode_segments(std::string_view path) {
     return decoded;
 }
 
+// Every pattern is held against every request's path: nothing is copied.
 bool matches(std::string_view pattern, const std::vector<std::string>& path) {
-    const auto parts = segments_of(pattern);
-    return std::equal(parts.begin(), parts.end(), path.begin(), path.end(),
-                      [](std::string_view part, const std::string& segment) {
-                          if (!is_parameter(part)) return part == segment;
-                          return !segment.empty() && segment != "." && segment != "..";
-                      });
+    for (const auto& segment : path) {
+        if (!pattern.starts_with('/')) return false;
+        pattern.remove_prefix(1);
+        const auto part = pattern.substr(0, pattern.find('/'));
+        pattern.remove_prefix(part.size());
+        if (!is_parameter(part) ? part != segment
+                                : segment.empty() || segment == "." || segment == "..")
+            return false;
+    }
+    return pattern.empty();
 }
 
 } // namespace

@@ -123,9 +123,10 @@ WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::stri
                         std::string(to_string(*caller)) + " calls it",
                     "Add another one: slipway webhooks add APP --" +
                         std::string(to_string(*caller)) + " OWNER/REPO");
+    const auto& members = members_of(forge);
     const bool form = forge != Forge::generic && is_form(headers); // curl says so of any bytes
-    const auto payload = form ? base::json::parse(payload_field(body), "the payload")
-                              : base::json::parse(body, "the body");
+    const auto payload =
+        form ? members.read(payload_field(body), "the payload") : members.read(body, "the body");
     if (!payload.is_object())
         throw Error(ErrorKind::invalid_input, "the payload is not a JSON object");
     WebhookEvent event;

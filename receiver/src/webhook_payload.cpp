@@ -133,6 +133,75 @@ void read_github_ci(const Value& payload, const Value& run, WebhookEvent& event)
 
 } // namespace
 
+const PayloadMembers& members_of(Forge forge) {
+    static const PayloadMembers github{"action",
+                                       "ref",
+                                       "before",
+                                       "after",
+                                       "deleted",
+                                       "sha",
+                                       "state",
+                                       "context",
+                                       "head_commit.message",
+                                       "repository.full_name",
+                                       "repository.id",
+                                       "sender.login",
+                                       "pull_request.number",
+                                       "pull_request.title",
+                                       "pull_request.head.sha",
+                                       "pull_request.head.repo.id",
+                                       "pull_request.base.ref",
+                                       "pull_request.base.repo.id",
+                                       "id",
+                                       "check_suite.id",
+                                       "check_suite.head_sha",
+                                       "check_suite.conclusion",
+                                       "check_suite.name",
+                                       "check_suite.app.name",
+                                       "workflow_run.id",
+                                       "workflow_run.workflow_id",
+                                       "workflow_run.event",
+                                       "workflow_run.run_attempt",
+                                       "workflow_run.head_sha",
+                                       "workflow_run.conclusion",
+                                       "workflow_run.name",
+                                       "workflow_run.app.name"};
+    static const PayloadMembers gitlab{"object_kind",
+                                       "ref",
+                                       "before",
+                                       "after",
+                                       "deleted",
+                                       "head_commit.message",
+                                       "project.path_with_namespace",
+                                       "project.id",
+                                       "user_username",
+                                       "user.username",
+                                       "commits.id",
+                                       "commits.message",
+                                       "object_attributes.action",
+                                       "object_attributes.oldrev",
+                                       "object_attributes.iid",
+                                       "object_attributes.last_commit.id",
+                                       "object_attributes.target_branch",
+                                       "object_attributes.title",
+                                       "object_attributes.source_project_id",
+                                       "object_attributes.target_project_id",
+                                       "object_attributes.id",
+                                       "object_attributes.source",
+                                       "object_attributes.sha",
+                                       "object_attributes.status",
+                                       "object_attributes.name"};
+    static const PayloadMembers generic{"repo", "ref", "sha", "before", "message", "sender"};
+    switch (forge) {
+    case Forge::gitlab:
+        return gitlab;
+    case Forge::generic:
+        return generic;
+    default:
+        return github;
+    }
+}
+
 void read_github(const Value& payload, WebhookEvent& event) {
     event.repository = text_at(payload, {"repository", "full_name"});
     event.repository_id = id_at(payload, {"repository", "id"});

@@ -3,11 +3,16 @@
 // but for those that decide: then Error{invalid_input}.
 #pragma once
 
+#include "payload_members.h"
+
 #include "receiver/webhook.h"
 
 #include "base/json.h"
 
 namespace receiver {
+
+// The members that the readers below look at; a new one belongs here as well.
+const PayloadMembers& members_of(Forge forge);
 
 // GitHub's shape, which Gitea and Forgejo send as well, but for a few words.
 void read_github(const base::json::Value& payload, WebhookEvent& event);

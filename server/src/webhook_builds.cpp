@@ -20,6 +20,7 @@ using base::ErrorKind;
 constexpr int batch = 100; // of one webhook, before it is the next one's turn
 // The queue is full, or the database busy: nothing is lost meanwhile.
 constexpr auto pause = std::chrono::seconds(5);
+constexpr auto between_rounds = std::chrono::milliseconds(50);
 
 // The same commit of the same branch is built once for an app, whatever is delivered how often and
 // by how many webhooks.
@@ -42,12 +43,15 @@ void Webhooks::build(const base::Stop& stop) {
         if (stop.requested()) return;
         eventfd_t times = 0;
         ::eventfd_read(accepted_.get(), &times);
+        called_ = false;
         try {
             all = build_open(stop);
         } catch (const std::exception& error) {
             base::log::error("deliveries wait", {{"reason", error.what()}});
             all = false;
         }
+        // A forge that catches up sends many: they are looked at together.
+        if (stop.wait(between_rounds)) return;
     }
 }
 
@@ -92,14 +96,14 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
     const auto hook = hooks_.find(open.hook);
     if (!hook) return; // removed, and its deliveries with it
     std::string head;
+    std::vector<apps::Delivery> settled; // written down together
     for (auto& delivery : hooks_.list_open(hook->id, batch)) {
-        if (stop.requested()) return;
+        if (stop.requested()) break;
         if (delivery.ref == "refs/heads/" + hook->branch) head = delivery.commit;
         auto& build = round.builds[once_key(*hook, delivery)];
         if (!build.empty() && delivery.replays == 0) {
             delivery.state = "built";
             delivery.build = build;
-            hooks_.update(delivery);
         } else if (build_one(delivery, *hook) == Built::later) {
             round.held.insert(open.share);
             break;
@@ -107,7 +111,9 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
             build = delivery.build;
             turns_[open.share] = ++turn_;
         }
+        settled.push_back(std::move(delivery));
     }
+    hooks_.settle(settled);
     if (!head.empty()) note_head(*hook, head);
 }
 
@@ -140,7 +146,6 @@ Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& 
         delivery.state = "failed";
         delivery.reason = error.message();
     }
-    hooks_.update(delivery);
     return delivery.state == "built" ? Built::yes : Built::no;
 }
 

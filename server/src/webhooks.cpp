@@ -50,7 +50,7 @@ base::UniqueFd make_eventfd() {
 
 Webhooks::Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit, Settings settings)
     : hooks_(hooks), keys_(keys), submit_(std::move(submit)), settings_(std::move(settings)),
-      accepted_(make_eventfd()), added_(make_eventfd()) {
+      opened_(keys), accepted_(make_eventfd()), added_(make_eventfd()) {
     look(); // at what the server's last life left
     threads_.start([this](const base::Stop& stop) { build(stop); });
     if (settings_.check_interval.count() > 0)
@@ -60,11 +60,12 @@ Webhooks::Webhooks(apps::Hooks& hooks, const base::KeyRing& keys, Submit submit,
 Webhooks::~Webhooks() = default;
 
 void Webhooks::look() noexcept {
-    ::eventfd_write(accepted_.get(), 1);
+    if (!called_.exchange(true)) ::eventfd_write(accepted_.get(), 1);
 }
 
 apps::Hook Webhooks::find(std::string_view id) {
     auto hook = hooks_.find(id);
+    if (!hook) opened_.forget(id);
     if (!hook)
         throw Error(ErrorKind::not_found, "there is no webhook " + base::quoted(id.substr(0, 40)));
     return std::move(*hook);
@@ -103,7 +104,7 @@ void Webhooks::note_head(const apps::Hook& hook, const std::string& commit) {
 // A name can be given up and taken by another: from the first delivery on the number counts.
 void Webhooks::learn_repository(apps::Hook& hook, const WebhookEvent& event) {
     if (!hook.repository_id.empty() || event.repository_id.empty() ||
-        !receiver::concerns(event, settings_of(hook)))
+        !receiver::concerns(event, opened_.open(hook)->settings))
         return;
     change(hook.id, [&](apps::Hook& row) {
         if (row.repository_id.empty()) row.repository_id = event.repository_id;
@@ -116,7 +117,7 @@ Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
                                     std::string_view body) {
     auto hook = found;
     const auto forge = receiver::parse_forge(hook.kind);
-    if (!receiver::verify(forge, headers, body, secret_of(hook, keys_).reveal()))
+    if (!receiver::verify(forge, headers, body, opened_.open(hook)->secret.reveal()))
         throw Error(ErrorKind::unauthenticated, "the webhook's signature is missing or wrong",
                     "The secret in the forge's settings must be the one that was shown when the "
                     "webhook was added.");
@@ -152,7 +153,7 @@ apps::Delivery Webhooks::replay(const apps::Hook& hook, const std::string& id) {
 
 Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& event,
                                  const apps::Hook& hook, const std::function<bool()>& keep) {
-    const auto decision = receiver::decide(event, settings_of(hook));
+    const auto decision = receiver::decide(event, opened_.open(hook)->settings);
     std::visit(Overloaded{[&](const receiver::BuildCommit&) { delivery.state = "accepted"; },
                           [&](const receiver::WaitForCi&) { delivery.state = "waiting"; },
                           [&](const receiver::IgnoreEvent& ignored) {
@@ -189,11 +190,11 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
 
 // Results of CI may overtake the push; and the word of one is not that of all.
 receiver::CiVerdict Webhooks::ci_of(const apps::Hook& hook, const std::string& commit) {
-    const auto settings = settings_of(hook);
+    const auto opened = opened_.open(hook);
     std::vector<WebhookEvent> results;
     for (const auto& earlier : hooks_.list_ignored(hook.id, commit, looked_back)) {
         auto event = receiver::read_event(earlier.content);
-        if (std::holds_alternative<receiver::CiResult>(receiver::decide(event, settings)))
+        if (std::holds_alternative<receiver::CiResult>(receiver::decide(event, opened->settings)))
             results.push_back(std::move(event));
     }
     return receiver::combine(results);

@@ -6,6 +6,7 @@
 
 #include "server/queue.h"
 
+#include "opened_hooks.h"
 #include "webhook_hook.h"
 
 #include "base/fd.h"
@@ -40,9 +41,10 @@ class Webhooks {
         std::string delivery;
         std::string reason; // of one that was ignored
     };
-    // The delivery is in the ledger when this returns; what comes of it begins with look(). Throws
-    // Error{unauthenticated} for a signature that does not hold, Error{invalid_input} for a body
-    // that the forge does not send, Error{limit_exceeded} while too much is still to be looked at.
+    // `hook` as find() gave it. The delivery is in the ledger when this returns; what comes of it
+    // begins with look(). Throws Error{unauthenticated} for a signature that does not hold,
+    // Error{invalid_input} for a body that the forge does not send, Error{limit_exceeded} while too
+    // much is still to be looked at.
     Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
@@ -87,8 +89,10 @@ class Webhooks {
     const base::KeyRing& keys_;
     const Submit submit_;
     const Settings settings_;
+    OpenedHooks opened_;
     base::Guarded<State> state_;         // also held while a webhook's row is changed
     std::atomic<std::int64_t> open_ = 0; // accepted: as the builder's thread counted, and since
+    std::atomic<bool> called_ = false;   // look() since the builder's thread last woke
     // Of the builder's thread: which of them got its last build when.
     std::map<std::string, std::uint64_t> turns_;
     std::uint64_t turn_ = 0;

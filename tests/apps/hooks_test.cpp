@@ -152,6 +152,35 @@ TEST_CASE("a change of a webhook that was read before a rotation brings no old s
     CHECK(now.sealed_ssh_key == "v1:new");
 }
 
+TEST_CASE("deliveries are settled together, and those that changed meanwhile stay as they are") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    store->add_app({"shop", 1});
+    hooks.add(hook("h1", "shop"));
+    std::vector<apps::Delivery> seen;
+    for (const char* id : {"d1", "d2", "d3"}) {
+        seen.push_back(delivery("h1", id));
+        REQUIRE(hooks.record(seen.back()));
+    }
+    auto replayed = seen[0], failed = seen[1];
+    replayed.replays = 1;
+    hooks.update(replayed);
+    failed.state = "failed";
+    hooks.update(failed);
+    for (auto& one : seen) {
+        one.state = "built";
+        one.build = "b1";
+    }
+    hooks.settle(seen);
+    CHECK(hooks.find_delivery("h1", "d1")->state == "built");
+    CHECK(hooks.find_delivery("h1", "d1")->replays == 1);
+    CHECK(hooks.find_delivery("h1", "d2")->state == "failed");
+    CHECK(hooks.find_delivery("h1", "d3")->build == "b1");
+    CHECK(hooks.list_open("h1", 10).empty());
+    hooks.settle({});
+}
+
 TEST_CASE("a delivery is recorded once for each webhook, in the order they came") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

@@ -1,5 +1,7 @@
 #include "receiver/webhook.h"
 
+#include "webhook_payload.h"
+
 #include "base/crypto.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -38,6 +40,15 @@ std::string percent_encoded(const std::string& text) {
             encoded += {'%', digits[c >> 4], digits[c & 15]};
     }
     return encoded;
+}
+
+// The same reader over the whole document, of which parse_webhook keeps a few members.
+std::string of_whole_payload(const WebhookEvent& event, const std::string& body) {
+    WebhookEvent whole;
+    whole.name = event.name;
+    whole.delivery = event.delivery;
+    read_github(base::json::parse(body, "the body"), whole);
+    return render_event(whole);
 }
 
 const std::string github_push =
@@ -305,6 +316,7 @@ TEST_CASE("of all webhooks that GitHub's own clients have recorded, only the pus
                     {"x-hub-signature-256", "sha256=" + base::hmac_sha256_hex("secret", body)}};
                 REQUIRE(verify(Forge::github, headers, body, "secret"));
                 const auto event = parse_webhook(Forge::github, headers, body);
+                CHECK(render_event(event) == of_whole_payload(event, body));
                 const auto decision =
                     decide(event, {.repository = "Codertocat/Hello-World", .branch = "master"});
                 if (const auto* build = std::get_if<BuildCommit>(&decision)) {

@@ -51,6 +51,50 @@ TEST_CASE("a signature that does not hold leaves nothing behind") {
     CHECK(place.hooks().list_deliveries(hook.id, 10).empty());
 }
 
+TEST_CASE("another secret, a rotated key and other options count from the next delivery on") {
+    Place place;
+    const auto hook = place.add();
+    CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
+    auto changed = place.reread(hook);
+    place.keys().rotate();
+    place.change_secret(hook, "another");
+    place.keys().forget_old();
+    CHECK_THROWS_AS(place.deliver(place.reread(hook), push(), "d2"), base::Error);
+    place.sign_with("another");
+    CHECK(place.deliver(place.reread(hook), push(), "d3").fate == Fate::accepted);
+    changed = place.reread(hook);
+    changed.branch = "next";
+    place.hooks().update(changed);
+    CHECK(place.deliver(place.reread(hook), push(), "d4").fate == Fate::ignored);
+    changed.branch = "main";
+    changed.options = R"({"wait_for_ci": true})";
+    place.hooks().update(changed);
+    place.deliver(place.reread(hook), push(), "d5");
+    CHECK(place.hooks().find_delivery(hook.id, "d5")->state == "waiting");
+    place.hooks().remove(hook.id);
+    CHECK_THROWS_AS(place.reread(hook), base::Error);
+}
+
+TEST_CASE("many deliveries that are looked at together are one build of each commit") {
+    Place place;
+    const auto hook = place.add();
+    place.fill(true);
+    for (int n = 0; n < 60; ++n)
+        place.deliver(hook, push(std::string(39, 'a') + "012"[n % 3]), "d" + std::to_string(n));
+    place.end();
+    place.fill(false);
+    place.start();
+    std::map<std::string, std::set<std::string>> builds; // by commit
+    for (int n = 0; n < 60; ++n) {
+        const auto delivery = place.settled(hook, "d" + std::to_string(n));
+        CHECK(delivery.state == "built");
+        builds[delivery.commit].insert(delivery.build);
+    }
+    CHECK(builds.size() == 3);
+    for (const auto& [id, ids] : builds) CHECK(ids.size() == 1);
+    CHECK(place.builds().size() == 3);
+}
+
 TEST_CASE("the repository's number is learnt once; another one of that name is ignored") {
     Place place;
     const auto hook = place.add();

@@ -3,6 +3,7 @@
 
 #include "webhooks.h"
 
+#include "apps/sealed_texts.h"
 #include "apps/store.h"
 
 #include "base/json.h"
@@ -88,7 +89,15 @@ class Place {
 
     apps::Hooks& hooks() { return store_->hooks(); }
     Webhooks& webhooks() { return *webhooks_; }
-    const base::KeyRing& keys() const { return keys_; }
+    base::KeyRing& keys() { return keys_; }
+    // In the row, as a rotation writes what is sealed.
+    void change_secret(const apps::Hook& hook, const std::string& secret) {
+        apps::SealedTexts texts(store_->database());
+        for (const auto& text : texts.list())
+            if (text.context == context_of_hook(hook.id))
+                REQUIRE(texts.replace(text, keys_.seal(secret, text.context)));
+    }
+    void sign_with(const std::string& secret) { secret_ = secret; }
     std::vector<Submission> builds() { return asked_.lock()->builds; }
     // As if every build so far had been superseded or cancelled.
     void end_without_image() {

@@ -10,11 +10,9 @@
 #include <memory>
 #include <string>
 
-namespace soci {
-class session;
-}
-
 namespace apps {
+
+class Session; // one connection with its prepared statements
 
 class Database {
   public:
@@ -22,12 +20,12 @@ class Database {
 
     // It may run on the thread of another write that shares its commit, and again from its start
     // after a fault: it sets what it returns anew, calls no Database and waits for nobody.
-    using Work = std::function<void(soci::session& sql)>;
+    using Work = std::function<void(Session& sql)>;
     virtual void read(const Work& work) = 0;
     virtual void write(const Work& work) = 0;
     // Within a write: until it ends no other write is past this line, in any process. For what one
     // statement cannot decide alone.
-    virtual void take_turns(soci::session& sql) = 0;
+    virtual void take_turns(Session& sql) = 0;
     // An SQL expression: milliseconds since 1970 by the database's clock.
     virtual std::string now() const = 0;
     // "sqlite" or "postgresql".

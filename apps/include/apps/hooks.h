@@ -69,6 +69,8 @@ class Hooks {
     // False: a delivery of this id is there already; it is left as it was.
     bool record(Delivery& delivery);       // fills in `number`
     void update(const Delivery& delivery); // state, reason, build, replays
+    // State, reason and build of those that are still accepted; in one transaction.
+    void settle(const std::vector<Delivery>& deliveries);
     std::optional<Delivery> find_delivery(std::string_view hook, std::string_view delivery);
     std::vector<Delivery> list_deliveries(std::string_view hook, int limit, int offset = 0);
     std::int64_t count_deliveries(std::string_view hook);
