@@ -45,6 +45,13 @@ apps::Build row_of(const Submission& submission, const QueueSettings& settings) 
     return row;
 }
 
+// Its variables are sealed for the row.
+std::shared_lock<std::shared_mutex> keep_keys(const Submission& submission,
+                                              const QueueSettings& settings) {
+    const bool seals = settings.keys && !submission.options.environment.empty();
+    return seals ? settings.keys->keep() : std::shared_lock<std::shared_mutex>();
+}
+
 std::filesystem::path log_file(const QueueSettings& settings, const std::string& id) {
     return settings.logs_directory / (id + ".log");
 }
@@ -76,6 +83,7 @@ Queue::~Queue() {
 }
 
 std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
+    auto kept = keep_keys(submission, settings_);
     const auto row = row_of(submission, settings_);
     const auto file = log_file(settings_, row.id);
     Build build;
@@ -95,7 +103,7 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     try {
         id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
                               static_cast<std::int64_t>(settings_.longest_of_owner),
-                              submission.request);
+                              submission.request, submission.replace);
     } catch (const Error& error) {
         // The connection may have gone while the row was being committed.
         if (error.kind() != ErrorKind::unavailable || !is_there_after_all(row.id)) {
@@ -108,6 +116,7 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
         end_submission();
         throw;
     }
+    kept = {};
     if (id == row.id) {
         build->progress_.lock()->in_table = true;
         base::failpoint("build_added");

@@ -174,7 +174,6 @@ NoticeSettings notice_settings(const Config& config, std::string url) {
 Webhooks::Settings webhook_settings(const Config& config, const StateDirectory& state,
                                     const SystemUser& user) {
     return {.check_interval = config.webhooks.check_interval,
-            .keep = config.webhooks.keep,
             .remotes = {.policy = {.allowed_private_hosts = config.network.allowed_private_hosts,
                                    .setting = "network.allowed_private_hosts"},
                         .ca_file = config.build.ca_certificates,
@@ -295,10 +294,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         store->hooks(), keys,
         [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
         webhook_settings(config, state, user));
-    const PruneSettings pruned{config.retention, state, *store, {[&](DryRun dry_run) {
+    const PruneSettings pruned{config.retention,
+                               state,
+                               *store,
+                               {[&](DryRun dry_run) {
                                    return prune_uploads(uploads, store->uploads(),
                                                         config.retention.uploads, dry_run);
-                               }}};
+                               }},
+                               config.webhooks.keep};
     const Site site{config,
                     state,
                     *store,

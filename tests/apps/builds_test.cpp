@@ -145,6 +145,32 @@ TEST_CASE("a newer push takes the turn of the older ones of its ref that wait") 
     CHECK(store->builds().find("b1")->state == BuildState::running);
 }
 
+TEST_CASE("a build that ended without an image gives its key away, most of them to who insists") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    auto& builds = store->builds();
+    int number = 0;
+    for (const auto state :
+         {BuildState::received, BuildState::queued, BuildState::published, BuildState::refused,
+          BuildState::cancelled, BuildState::superseded, BuildState::lost, BuildState::broken}) {
+        const auto key = "tree-" + std::to_string(number);
+        const auto id = [&] { return "b" + std::to_string(++number); };
+        auto first = queued("shop", id());
+        first.state = state;
+        CAPTURE(apps::to_string(state));
+        REQUIRE(builds.add_once(first, key) == first.id);
+        const auto again = builds.add_once(queued("shop", id()), key);
+        CHECK((again != first.id) == (state == BuildState::lost || state == BuildState::broken));
+        const auto insisted = builds.add_once(queued("shop", id()), key, 0, 0, std::nullopt,
+                                              apps::Replace::without_image);
+        const bool has_answer = !apps::is_over(state) || state == BuildState::published;
+        CHECK((insisted == first.id) == has_answer);
+        CHECK(builds.add_once(queued("shop", id()), key) == insisted); // and that one is built once
+        CHECK(builds.find(first.id)->state == state);
+    }
+}
+
 TEST_CASE("a build that one may not start twice is started once, app by app") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

@@ -127,6 +127,11 @@ TEST_CASE("a dry run counts the rows of ledgers, and says of all kinds just what
                                     .created = 1});
     for (const char* key : {"one", "two", "three"})
         years.store->idempotency().begin("t1", key, "request", 1);
+    for (const char* id : {"d1", "d2"}) {
+        apps::Delivery delivery{
+            .hook = "h1", .delivery = id, .state = "ignored", .content = "{}", .received = 1};
+        REQUIRE(years.store->hooks().record(delivery));
+    }
     years.add_build("blog", BuildState::refused, 200 * day);
     years.add_file(years.state_directory.caches() / "blog" / "layer", 1h);
     years.config.caches = 300 * day;
@@ -148,6 +153,7 @@ TEST_CASE("a dry run counts the rows of ledgers, and says of all kinds just what
     };
     CHECK(rows("notice") == 5);
     CHECK(rows("idempotency key") == 3);
+    CHECK(rows("delivery") == 2);
     CHECK(Years::count(said, "build") == 4);
     CHECK(Years::count(said, "log") == 1);
     CHECK(years.prune(DryRun::yes).items.empty());

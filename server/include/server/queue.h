@@ -44,6 +44,7 @@ struct Submission {
     builder::BuildOptions options = {};
     std::string hook = {}; // id of the webhook that it came from
     std::string once = {}; // asked again with the same key: the build that is there
+    apps::Replace replace = apps::Replace::lost;  // unless it is one of these
     std::optional<apps::RequestKey> request = {}; // whose answer this build is
     bool hold = false;                            // received only, until accept()
     bool rebuild = false; // of an older source: it takes no newer one's turn

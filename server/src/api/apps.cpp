@@ -1,9 +1,8 @@
 #include "api.h"
 #include "shapes.h"
+#include "submissions.h"
 
 #include "../build_records.h"
-#include "../buildpack_uri.h"
-
 #include "apps/store.h"
 #include "receiver/app_name.h"
 
@@ -23,8 +22,6 @@ using base::ErrorKind;
 using base::json::Value;
 
 namespace {
-
-constexpr std::size_t most_buildpacks = 50;
 
 void check_idle(const Site& site, const std::string& app) {
     if (site.queue.has_builds_of(app))
@@ -74,14 +71,6 @@ http::Reply create_app(Api& api, const Value& wanted) {
     return reply;
 }
 
-void check_uri(const std::string& uri) {
-    try {
-        check_buildpack_uri(uri);
-    } catch (const Error& error) {
-        throw FieldError("buildpacks", error.message(), error.hint());
-    }
-}
-
 // All is checked before anything is set.
 void change_app(Api& api, Call& call) {
     const auto& site = api.site();
@@ -90,9 +79,7 @@ void change_app(Api& api, Call& call) {
     const auto uris = find_texts(wanted, "buildpacks");
     const auto stack = find_text(wanted, "stack");
     const auto owner = find_text(wanted, "owner");
-    if (uris.size() > most_buildpacks)
-        throw FieldError("buildpacks", "an app may have up to 50 buildpacks");
-    for (const auto& uri : uris) check_uri(uri);
+    check_buildpacks("buildpacks", uris);
     if (stack && !stack->empty() && !site.store.find_stack(*stack))
         throw FieldError("stack", "there is no stack " + base::quoted(*stack),
                          "slipway stack list shows those that are there.");

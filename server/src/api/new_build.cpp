@@ -34,7 +34,8 @@ Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
             .version = std::move(again.commit),
             .ref = std::move(again.ref),
             .hook = std::move(again.hook),
-            .rebuild = again.rebuild};
+            .rebuild = again.rebuild,
+            .options = std::move(again.options)};
 }
 
 // An upload by its id: that of somebody else does not exist.
@@ -61,7 +62,7 @@ Wish wish_of_json(Api& api, Call& call, const Value& body) {
                          : wish_of_rebuild(api, call, *rebuild);
     if (const auto version = find_text(wanted, "version")) wish.version = *version;
     if (const auto it = wanted.find("options"); it != wanted.end() && !it->is_null())
-        wish.options = parse_options(*it);
+        wish.options = parse_options(*it, std::move(wish.options));
     return wish;
 }
 
