@@ -193,6 +193,7 @@ std::string Job::render() const {
          {"cache_directory", cache_directory.string()},
          {"work_directory", work_directory.string()},
          {"environment", environment},
+         {"operator_variables", operator_variables},
          {"bindings", bindings},
          {"ca_file", ca_file.string()},
          {"network", network},
@@ -237,6 +238,8 @@ Job Job::parse(std::string_view json) {
     job.cache_directory = find_string(value, "cache_directory").value_or("");
     job.work_directory = get_string(value, "work_directory");
     job.environment = value.at("environment").get<std::map<std::string, std::string>>();
+    for (auto& name : base::json::get_strings(value, "operator_variables"))
+        job.operator_variables.insert(std::move(name));
     if (const auto it = value.find("bindings"); it != value.end())
         job.bindings = it->get<decltype(job.bindings)>();
     job.ca_file = find_string(value, "ca_file").value_or("");

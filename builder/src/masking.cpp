@@ -21,6 +21,19 @@ bool is_public(std::string_view name) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
+// An operator's settings (the address of a mirror, a number of threads) are what logs are read for;
+// a token among them is told by its name, or is in a URL.
+bool looks_secret(std::string_view name, std::string_view value) {
+    constexpr std::string_view words[] = {"TOKEN", "SECRET", "PASS", "KEY", "CREDENTIAL", "AUTH"};
+    std::string upper(name);
+    for (auto& c : upper)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    const auto scheme = value.find("://");
+    return std::any_of(std::begin(words), std::end(words),
+                       [&](auto word) { return upper.find(word) != upper.npos; }) ||
+           (scheme != value.npos && value.find('@', scheme) != value.npos);
+}
+
 void add_source(std::vector<base::Secret>& secrets, const Source& source) {
     if (const auto* commit = std::get_if<RemoteCommit>(&source)) {
         secrets.push_back(commit->token);
@@ -78,7 +91,9 @@ void mask_outcome(const base::SecretMask& mask, Outcome& outcome) {
 base::SecretMask mask_of(const Job& job) {
     std::vector<base::Secret> secrets;
     for (const auto& [name, value] : job.environment)
-        if (!is_public(name)) secrets.emplace_back(value);
+        if (!is_public(name) &&
+            (!job.operator_variables.contains(name) || looks_secret(name, value)))
+            secrets.emplace_back(value);
     add_source(secrets, job.source);
     for (const auto& [host, access] : job.registry_credentials) secrets.push_back(access.password);
     for (const auto& [binding, files] : job.bindings)

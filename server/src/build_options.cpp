@@ -63,8 +63,10 @@ bool is_dry_run(const apps::Build& row) {
 void apply_options(const builder::BuildOptions& options, builder::Job& job) {
     if (!options.buildpacks.empty())
         job.buildpacks = {options.buildpacks, "the options of this build"};
-    for (const auto& [name, secret] : options.environment)
+    for (const auto& [name, secret] : options.environment) {
         job.environment.insert_or_assign(name, secret.reveal());
+        job.operator_variables.erase(name);
+    }
     if (options.no_cache) job.no_cache = true;
     if (options.verbose) job.verbose = true;
     if (options.dry_run) job.mode = builder::Mode::detect;

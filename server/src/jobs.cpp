@@ -103,7 +103,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     // An attempt that was given up on may still be in its own.
     job.work_directory = settings.state.builds() / (build.id + "-" + std::to_string(build.attempt));
     job.environment = settings.variables.for_build(build.app);
-    job.environment.insert(config.build.environment.begin(), config.build.environment.end());
+    for (const auto& [name, value] : config.build.environment)
+        if (job.environment.emplace(name, value).second) job.operator_variables.insert(name);
     job.ca_file = config.build.ca_certificates;
     job.network = config.sandbox.network;
     job.runtime = config.sandbox.runtime;

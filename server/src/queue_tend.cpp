@@ -123,13 +123,13 @@ void Queue::follow_others() {
 Standing Queue::standing(std::string_view id) {
     const auto row = builds_.find(id);
     if (!row || row->state != BuildState::queued) return {};
-    return standing_of(*row);
+    return standing_of(*row, builds_.place(id).ahead);
 }
 
 // The builds ahead are taken to last as long as those of the apps that run, and as this one.
-Standing Queue::standing_of(const apps::Build& row) {
+Standing Queue::standing_of(const apps::Build& row, std::int64_t ahead) {
     Standing standing;
-    standing.ahead = builds_.place(row.id).ahead;
+    standing.ahead = ahead;
     std::set<std::string> apps{row.app};
     for (const auto& build : live())
         if (build->progress_.lock()->fence() != 0) apps.insert(build->app());
@@ -162,7 +162,7 @@ void Queue::tell_standings() {
             if (ahead == 0 || progress->told_ahead == ahead) continue;
             progress->told_ahead = ahead;
         }
-        const auto standing = standing_of(row);
+        const auto standing = standing_of(row, ahead);
         build->log().append(waiting_line(standing.ahead, standing.estimate));
     }
 }

@@ -31,6 +31,23 @@ TEST_CASE("a build's secrets are its variables, its source's keys, its registrie
         CHECK(mask.apply(open) == open);
 }
 
+TEST_CASE("what the operator sets for all builds stays readable, unless it is a secret") {
+    builder::Job job;
+    job.environment = {{"NPM_CONFIG_REGISTRY", "https://npm.example.com/mirror"},
+                       {"MAKEFLAGS", "--jobs=12"},
+                       {"npm_config__authToken", "operators-token"},
+                       {"PIP_INDEX_URL", "https://ci:index-password@pypi.example.com/simple"},
+                       {"DATABASE", "the-apps-own-value"}};
+    job.operator_variables = {"NPM_CONFIG_REGISTRY", "MAKEFLAGS", "npm_config__authToken",
+                              "PIP_INDEX_URL"};
+    const auto mask = mask_of(job);
+    for (const char* shown : {"https://npm.example.com/mirror", "make --jobs=12"})
+        CHECK(mask.apply(shown) == shown);
+    for (const char* hidden : {"operators-token", "index-password", "the-apps-own-value",
+                               "https://ci:index-password@pypi.example.com/simple"})
+        CHECK(mask.apply(hidden) == "***");
+}
+
 TEST_CASE("an archive's URL is a secret when it holds a signature or a password") {
     Job job;
     job.source = RemoteArchive{"https://example.com/a.tgz?signature=abc", ""};

@@ -98,7 +98,7 @@ upload() { # NAME: 201 with a build means that it was acknowledged
     date +%s%N >"$work/tree/public/now"
     tar -C "$work/tree" -czf "$work/tree.tar.gz" .
     api -o "$work/$1.answer" -w '%{http_code}' --data-binary "@$work/tree.tar.gz" \
-        -H 'Content-Type: application/gzip' "http://slipway/v1/apps/crash/builds" >"$work/$1.status" || true
+        -H 'Content-Type: application/gzip' -H "Idempotency-Key: $1 $RANDOM" "http://slipway/v1/apps/crash/builds" >"$work/$1.status" || true
 }
 has_detach() {
     commit crash "can it be detached?"
@@ -106,7 +106,7 @@ has_detach() {
 }
 door_of() { # FAILPOINT
     case $1 in
-        upload_*) echo upload ;;
+        upload_* | request_*) echo upload ;;
         delivery_* | notice_*) echo webhook ;;
         push_*) echo detach ;;
         *) echo push ;;

@@ -323,4 +323,33 @@ check 'an upload whose build was queued is built after SIGKILL' '
     same "$(jq -r .build.digest "$work/answer")" "$digest"
 '
 
+send_with_key() {
+    call POST /v1/apps/hello/builds -H "Idempotency-Key: cut off" --data-binary @"$work/app.tar.gz" >"$work/answer"
+}
+# Of bytes that no upload had before; those of the first call in the second one too.
+send_with_key_of_new() {
+    [ -s "$work/app.key" ] || { date +%s%N >"$work/tree/hello-1.0/seed" && tar -C "$work/tree" -cf "$work/app.key" hello-1.0; }
+    call POST /v1/apps/hello/builds -H "Idempotency-Key: nothing yet" --data-binary @"$work/app.key" >"$work/answer"
+}
+builds() { call GET "/v1/apps/hello/builds?per_page=1" | jq .meta.pagination.total_count; }
+before=$(builds)
+killed_at build_added send_with_key
+check 'the same request finds the build that it started before SIGKILL took its answer' '
+    send_with_key
+    same "$(status)" 201
+    id=$(jq -r .build.id "$work/answer")
+    same "$(builds)" "$((before + 1))"
+    same "$(call GET "/v1/apps/hello/builds?per_page=1" | jq -r ".builds[0].id")" "$id"
+    wait_for_build "$id"
+    same "$(state_of "$id")" published
+'
+before=$(builds)
+killed_at request_begun send_with_key_of_new
+check 'and starts it when SIGKILL came before there was one' '
+    send_with_key_of_new
+    same "$(status)" 201
+    same "$(builds)" "$((before + 1))"
+    wait_for_build "$(jq -r .build.id "$work/answer")"
+'
+
 finish

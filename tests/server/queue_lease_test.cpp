@@ -109,6 +109,27 @@ TEST_CASE("options reach the job; the environment lies sealed in the row") {
     CHECK(job["environment"]["API_KEY"] == "topsecret-value");
 }
 
+TEST_CASE("a variable of one build is its own, also where the operator has one of that name") {
+    Site site(1);
+    const auto make_job = site.settings.make_job;
+    site.settings.make_job = [make_job](const apps::Build& build, const builder::Source& source) {
+        auto job = make_job(build, source);
+        for (const char* name : {"MIRROR", "THREADS"}) {
+            job.environment[name] = "operators-value";
+            job.operator_variables.insert(name);
+        }
+        return job;
+    };
+    site.restart();
+    auto wanted = Site::submission("shop");
+    wanted.options.environment.emplace("MIRROR", base::Secret("topsecret-value"));
+    const auto build = site.queue->submit(std::move(wanted));
+    follow(*build);
+    const auto job = site.job_of(*build);
+    CHECK(job["environment"]["MIRROR"] == "topsecret-value");
+    CHECK(job["operator_variables"] == base::json::Value::array({"THREADS"}));
+}
+
 TEST_CASE("a dry run ends detected: the log names who would build it") {
     Site site(1);
     auto wanted = Site::submission("shop");

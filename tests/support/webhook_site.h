@@ -29,8 +29,10 @@ class Place {
             store_->hooks(), keys_,
             [this](Submission submission) {
                 auto asked = asked_.lock();
-                if (asked->full || asked->full_of == submission.app || asked->room == 0)
+                if (asked->full || asked->full_of == submission.app || asked->room == 0) {
+                    ++asked->refused;
                     throw base::Error(base::ErrorKind::limit_exceeded, "full");
+                }
                 auto [it, fresh] = asked->ids.try_emplace(submission.once, "");
                 if (fresh) {
                     --asked->room;
@@ -86,8 +88,18 @@ class Place {
     void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
     // So many more builds; then it is full.
     void make_room(int builds) {
-        asked_.lock()->room = builds;
+        {
+            auto asked = asked_.lock();
+            asked->room = builds;
+            asked->refused = 0;
+        }
         webhooks_->look();
+    }
+    // Returns once so many were refused since.
+    void wait_for_refusals(int count) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (asked_.lock()->refused < count && !limit.wait(std::chrono::milliseconds(5))) {
+        }
     }
     // As a push that was accepted left it, of a commit of its own.
     void record(const apps::Hook& hook, int number) {
@@ -102,13 +114,6 @@ class Place {
                                 .received = apps::now_milliseconds()};
         REQUIRE(hooks().record(delivery));
     }
-    // Returns once so many builds were made.
-    std::vector<Submission> wait_for_builds(std::size_t count) {
-        const auto limit = base::Stop().within(std::chrono::seconds(20));
-        while (builds().size() < count && !limit.wait(std::chrono::milliseconds(5))) {
-        }
-        return builds();
-    }
     apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
 
   private:
@@ -118,6 +123,7 @@ class Place {
         bool full = false;
         std::string full_of; // an app
         int room = -1;       // negative: as many as come
+        int refused = 0;
     };
     base::TempDir directory_{"slipway-test"};
     base::KeyRing keys_ = base::KeyRing::open(directory_.path() / "keys");

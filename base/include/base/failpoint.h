@@ -18,6 +18,7 @@ inline constexpr std::array failpoints{
     std::string_view("export_started"),    //
     std::string_view("worker_published"),  // the registry has the image, the row does not say so
     std::string_view("build_finished"),    // the row says so, the pusher was not told
+    std::string_view("request_begun"),     // its Idempotency-Key is taken
     std::string_view("upload_spooled"),    // the bytes are there, without a name
     std::string_view("upload_stored"),     // renamed, its row is not there
     std::string_view("delivery_recorded"), // the webhook's row is there, 202 was not sent

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -148,6 +149,7 @@ struct Job {
     std::filesystem::path cache_directory;          // of this app alone; empty: no cache
     std::filesystem::path work_directory;           // of this build alone; removed at its end
     std::map<std::string, std::string> environment; // given to buildpacks
+    std::set<std::string> operator_variables;       // names of these that are the operator's own
     // Service bindings for the build alone: name -> file ("type", "provider", ...) -> content.
     std::map<std::string, std::map<std::string, std::string>> bindings;
     std::filesystem::path ca_file;    // extra CA certificates, for the build and for our own calls

@@ -10,7 +10,8 @@
 
 namespace builder {
 
-// Values of the job's environment (but those of PATH and the like), tokens and keys of its source,
+// Values of the job's environment (but those of PATH and the like, and the operator's own unless
+// they are secrets by their name or a URL with a password), tokens and keys of its source,
 // passwords of registries, and what service bindings hold.
 base::SecretMask mask_of(const Job& job);
 

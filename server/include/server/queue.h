@@ -144,7 +144,7 @@ class Queue {
     void take_back();
     void follow_others();
     void tell_standings();
-    Standing standing_of(const apps::Build& row);
+    Standing standing_of(const apps::Build& row, std::int64_t ahead);
 
     void leave_waiting();
     void stop_running();

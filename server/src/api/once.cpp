@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -66,6 +67,7 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
                         "A new request needs a new key.");
         return {give_again(*known, context_of(caller, *key), show), true};
     }
+    base::failpoint("request_begun");
     http::Reply reply;
     try {
         reply = make();
