@@ -23,6 +23,16 @@ struct BlobFile {
 
 using ByteSink = std::function<void(std::string_view bytes)>;
 
+// Makes a blob's bytes, from the first to the last, on the calling thread. Each call hands out the
+// same bytes: a store calls it again when a transfer was lost, so that nothing has to be kept.
+using ByteProducer = std::function<void(const ByteSink& sink)>;
+
+struct StreamedBlob {
+    Digest digest; // of what was produced, confirmed by the store
+    std::uint64_t size = 0;
+    bool was_there = false; // nothing had to be sent
+};
+
 class BlobStore {
   public:
     virtual ~BlobStore() = default;
@@ -35,6 +45,9 @@ class BlobStore {
     virtual void read_blob(const Descriptor& blob, const ByteSink& sink,
                            const base::Stop& stop) = 0;
     virtual void write_blob(const BlobFile& blob, const base::Stop& stop) = 0;
+    // A blob whose digest is known only when its last byte is: hashed and counted on the way,
+    // never on our disk. What `produce` throws comes out as it is, and leaves nothing behind.
+    virtual StreamedBlob stream_blob(const ByteProducer& produce, const base::Stop& stop) = 0;
     // Copies a blob from another repository of the same store without moving bytes; false when
     // that cannot be done and the blob must be written.
     virtual bool mount_blob(const Descriptor& blob, std::string_view from_repository,
