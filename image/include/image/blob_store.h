@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,13 @@ struct StreamedBlob {
     bool was_there = false; // nothing had to be sent
 };
 
+// A manifest that names another as its subject (image-spec manifest.md).
+struct Referrer {
+    Descriptor descriptor;
+    std::string artifact_type;
+    std::map<std::string, std::string> annotations;
+};
+
 class BlobStore {
   public:
     virtual ~BlobStore() = default;
@@ -55,9 +63,18 @@ class BlobStore {
     // tag_or_digest: as in the distribution specification. Empty when there is none.
     virtual std::optional<RawManifest> read_manifest(std::string_view tag_or_digest,
                                                      const base::Stop& stop) = 0;
-    // By digest, and under `tag` when given. Returns when the store has confirmed the digest.
+    // By digest, and under `tag` when given. Returns when the store has confirmed the digest. One
+    // with a subject is found by list_referrers from then on.
     virtual void write_manifest(const RawManifest& manifest, std::optional<std::string> tag,
                                 const base::Stop& stop) = 0;
+    // With every tag that names it; false when there was none. Blobs stay until the store is swept.
+    // Throws Error{denied} when the store takes no deletes.
+    virtual bool remove_manifest(const Digest& digest, const base::Stop& stop) = 0;
+    virtual std::vector<std::string> list_tags(const base::Stop& stop) = 0; // sorted
+    // Manifests with this subject: of one artifact type, or of any when it is empty.
+    virtual std::vector<Referrer> list_referrers(const Digest& subject,
+                                                 std::string_view artifact_type,
+                                                 const base::Stop& stop) = 0;
 };
 
 // Reads manifest (through an index when there is one, for linux/<architecture>) and configuration.
