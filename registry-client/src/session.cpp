@@ -85,13 +85,13 @@ http::Response Session::send(Call call, const base::Stop& stop) {
             if (call.prepare) call.prepare(call);
             auto response = send_once(call, stop);
             show_warnings(registry_, response);
-            if (!is_transient(response.status)) return response;
+            if (call.once || !is_transient(response.status)) return response;
             if (last) fail(response, registry_, call.doing);
             asked = retry_after(response);
         } catch (base::Error& error) {
-            const bool again = error.kind() == base::ErrorKind::unavailable ||
-                               error.kind() == base::ErrorKind::timed_out;
-            if (last || !again || call.local_failure || stop.requested() || stop.expired()) throw;
+            if (last || !is_transient(error) || call.local_failure || stop.requested() ||
+                stop.expired())
+                throw;
             base::log::debug("the registry is asked again",
                              {{"registry", registry_}, {"reason", error.message()}});
         }
@@ -125,7 +125,7 @@ http::Response Session::follow(Call& call, const std::string& start, const base:
         request.body = call.body;
         if (call.body_source) request.body_source = marking(call, call.body_source);
         request.body_size = call.body_size;
-        request.body_rewind = call.body_rewind;
+        if (!call.never_twice) request.body_rewind = call.body_rewind;
         if (call.sink) request.sink = marking(call, call.sink);
         request.on_status = call.on_status;
         if (http::parse_url(url).origin() == origin_.origin())
