@@ -24,8 +24,9 @@ bool refuses_chunks(int status) {
 } // namespace
 
 BlobUpload::BlobUpload(Session& session, std::string uploads, std::vector<std::string> scopes,
-                       const base::Stop& stop)
-    : session_(session), scopes_(std::move(scopes)), stop_(stop) {
+                       std::vector<std::string> forgetting, const base::Stop& stop)
+    : session_(session), scopes_(std::move(scopes)), forgetting_(std::move(forgetting)),
+      stop_(stop) {
     const auto response = session_.send(
         {.method = "POST", .url = uploads, .scopes = scopes_, .doing = "begin an upload"}, stop);
     if (response.status != 202) fail(response, session_.name(), "begin an upload");
@@ -40,7 +41,7 @@ BlobUpload::~BlobUpload() {
     try { // the registry sweeps what is left, but not soon
         session_.send({.method = "DELETE",
                        .url = location_,
-                       .scopes = scopes_,
+                       .scopes = forgetting_,
                        .doing = "forget an upload",
                        .once = true},
                       base::Stop().within(std::chrono::seconds(5)));

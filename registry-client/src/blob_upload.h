@@ -26,9 +26,9 @@ class BlobUpload {
     // in one request.
     struct TakesNoChunks {};
 
-    // Begins it. uploads: ".../blobs/uploads/". All borrowed.
+    // Begins it. uploads: ".../blobs/uploads/". forgetting: the scopes for that. All borrowed.
     BlobUpload(Session& session, std::string uploads, std::vector<std::string> scopes,
-               const base::Stop& stop);
+               std::vector<std::string> forgetting, const base::Stop& stop);
     ~BlobUpload();
     BlobUpload(const BlobUpload&) = delete;
     BlobUpload& operator=(const BlobUpload&) = delete;
@@ -54,7 +54,7 @@ class BlobUpload {
     std::uint64_t ask_received();
 
     Session& session_;
-    const std::vector<std::string> scopes_;
+    const std::vector<std::string> scopes_, forgetting_;
     const base::Stop& stop_;
     std::string location_;
     std::size_t least_chunk_ = 0;

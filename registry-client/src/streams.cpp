@@ -127,7 +127,7 @@ std::optional<image::StreamedBlob> RemoteRepository::stream_once(const image::By
     }
     if (!chunk) making.end(); // throws what stopped it
     try {
-        BlobUpload upload(session_, path("/blobs/uploads/"), push_, stop);
+        BlobUpload upload(session_, path("/blobs/uploads/"), push_, delete_, stop);
         for (; chunk; chunk = chunk->last ? std::nullopt : pipe.next()) upload.send(chunk->bytes);
         making.end();
         const Descriptor whole{"", upload.digest(), upload.size()};
