@@ -156,7 +156,10 @@ void parse_buildpacks(const Value& value, Job& job) {
 Value render_credentials(const Job& job) {
     Value credentials = Value::object();
     for (const auto& [host, access] : job.registry_credentials)
-        credentials[host] = {{"user", access.user}, {"password", access.password.reveal()}};
+        credentials[host] = {{"user", access.user},
+                             {"password", access.password.reveal()},
+                             {"certificate", access.certificate},
+                             {"key", access.key.reveal()}};
     return credentials;
 }
 
@@ -250,7 +253,9 @@ Job Job::parse(std::string_view json) {
     job.insecure_registries = base::json::get_strings(value, "insecure_registries");
     for (const auto& [host, access] : value.at("registry_credentials").items())
         job.registry_credentials[host] = {get_string(access, "user"),
-                                          base::Secret(get_string(access, "password"))};
+                                          base::Secret(get_string(access, "password")),
+                                          find_string(access, "certificate").value_or(""),
+                                          base::Secret(find_string(access, "key").value_or(""))};
     return job;
 }
 

@@ -15,13 +15,20 @@ registry::Settings registry_settings(const base::json::Value& server_info,
     registry::Settings settings;
     settings.insecure = base::json::get_strings(server_info, "registry_insecure");
     settings.credentials = registry::read_docker_credentials(registry);
-    const auto user = base::json::find_string(server_info, "registry_user").value_or("");
-    if (user.empty() || base::json::find_string(server_info, "registry") != registry)
-        return settings;
-    const auto file = base::json::get_string(server_info, "registry_password_file");
-    const auto password = base::read_file(file, 1u << 16);
-    settings.credentials[registry] = {
-        user, base::Secret(password.substr(0, password.find_first_of("\r\n")))};
+    if (base::json::find_string(server_info, "registry") != registry) return settings;
+    const auto told = [&](const char* name) {
+        return base::json::find_string(server_info, name).value_or("");
+    };
+    if (const auto user = told("registry_user"); !user.empty()) {
+        const auto password = base::read_file(told("registry_password_file"), 1u << 16);
+        settings.credentials[registry] = {
+            user, base::Secret(password.substr(0, password.find_first_of("\r\n")))};
+    }
+    if (const auto certificate = told("registry_client_certificate"); !certificate.empty()) {
+        auto& credential = settings.credentials[registry];
+        credential.certificate = base::read_file(certificate, 1u << 20);
+        credential.key = base::Secret(base::read_file(told("registry_client_key"), 1u << 20));
+    }
     return settings;
 }
 

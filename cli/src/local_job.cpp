@@ -96,7 +96,8 @@ void add_credentials(builder::Job& job, const Value& server) {
         registries.push_back(target->registry);
     for (const auto& registry : registries)
         for (const auto& [host, credential] : registry_settings(server, registry).credentials)
-            job.registry_credentials[host] = {credential.user, credential.password};
+            job.registry_credentials[host] = {credential.user, credential.password,
+                                              credential.certificate, credential.key};
     job.insecure_registries = base::json::get_strings(server, "registry_insecure");
 }
 

@@ -204,6 +204,17 @@ void set_up_body(CURL* easy, Transfer& transfer) {
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
+void show_certificate(CURL* easy, const ClientCertificate& certificate) {
+    const auto set = [&](CURLoption option, const std::string& pem) {
+        curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_COPY};
+        curl_easy_setopt(easy, option, &blob);
+    };
+    set(CURLOPT_SSLCERT_BLOB, certificate.chain);
+    set(CURLOPT_SSLKEY_BLOB, certificate.key.reveal());
+    curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
+    curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
+}
+
 void set_up(CURL* easy, const ClientOptions& options, const Url& url, Transfer& transfer,
             const List& headers, char* error) {
     curl_easy_reset(easy);
@@ -228,6 +239,8 @@ void set_up(CURL* easy, const ClientOptions& options, const Url& url, Transfer& 
         curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
         curl_easy_setopt(easy, CURLOPT_CAPATH, system ? system : "/etc/ssl/certs");
     }
+    if (options.certificate && options.certificate->origin == url.origin())
+        show_certificate(easy, *options.certificate);
     if (url.is_loopback()) curl_easy_setopt(easy, CURLOPT_PROXY, ""); // never through a proxy
     if (!options.unix_socket.empty())
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
@@ -261,10 +274,26 @@ std::optional<CURLcode> drive(Slot& slot, const base::Stop& stop) {
     }
 }
 
+// OpenSSL's names of the alerts of RFC 8446 with which a server refuses a client's certificate or
+// its lack.
+bool refuses_our_certificate(std::string_view why) {
+    return why.find(" alert ") != why.npos &&
+           (why.find("certificate") != why.npos || why.find("unknown ca") != why.npos);
+}
+
 [[noreturn]] void fail(CURLcode result, const Url& url, const char* detail) {
     const std::string where = url.origin();
     const std::string why = base::printable(*detail ? detail : curl_easy_strerror(result));
+    if (refuses_our_certificate(why))
+        throw base::Error(base::ErrorKind::denied,
+                          where + " does not take our certificate, or wants one: " + why,
+                          "Name a client certificate that it knows, and its key.");
     switch (result) {
+    case CURLE_SSL_CERTPROBLEM:
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the client certificate for " + where + " cannot be used: " + why,
+                          "Both files are PEM; the key has no pass phrase and is the "
+                          "certificate's own.");
     case CURLE_OPERATION_TIMEDOUT:
         throw base::Error(base::ErrorKind::timed_out, where + " did not answer in time: " + why);
     case CURLE_PEER_FAILED_VERIFICATION:

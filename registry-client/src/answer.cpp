@@ -1,6 +1,5 @@
 #include "answer.h"
 
-#include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -59,6 +58,11 @@ void fail(const http::Response& response, const std::string& host, const std::st
 
 bool is_transient(int status) {
     return status == 408 || status == 429 || (status / 100 == 5 && status != 501);
+}
+
+bool is_transient(const base::Error& error) {
+    return error.kind() == base::ErrorKind::unavailable ||
+           error.kind() == base::ErrorKind::timed_out;
 }
 
 std::optional<std::chrono::milliseconds> retry_after(const http::Response& response) {

@@ -3,6 +3,8 @@
 
 #include "http/client.h"
 
+#include "base/error.h"
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -18,6 +20,7 @@ std::string describe(const http::Response& response);
 
 // Worth another attempt: 408, 429, and 5xx but 501.
 bool is_transient(int status);
+bool is_transient(const base::Error& error);
 
 // Retry-After in seconds or as a date; at most five minutes.
 std::optional<std::chrono::milliseconds> retry_after(const http::Response& response);

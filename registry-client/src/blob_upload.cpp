@@ -1,13 +1,13 @@
 #include "blob_upload.h"
 
 #include "answer.h"
+#include "headers.h"
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace registry {
@@ -15,40 +15,25 @@ namespace {
 
 constexpr std::size_t largest_least_chunk = 64u << 20; // what a registry may ask us to gather
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-// "0-99" (some say "bytes=0-99"): a hundred bytes. "0-0" is what many say of none.
-std::uint64_t bytes_of_range(const http::Response& response) {
-    auto range = response.header("range").value_or("0-0");
-    if (range.starts_with("bytes=")) range.erase(0, 6);
-    const auto dash = range.find('-');
-    const auto last = dash == range.npos ? std::nullopt : number(range.substr(dash + 1));
-    if (!last || range.substr(0, dash) != "0") throw BlobUpload::Lost{};
-    return *last == 0 ? 0 : *last + 1;
-}
-
-bool may_be_repeated(const base::Error& error) {
-    return error.kind() == base::ErrorKind::unavailable ||
-           error.kind() == base::ErrorKind::timed_out;
+// What servers say that know no PATCH, want it with another length or range, or in one piece.
+bool refuses_chunks(int status) {
+    return status == 400 || status == 405 || status == 411 || status == 415 || status == 416 ||
+           status == 501;
 }
 
 } // namespace
 
 BlobUpload::BlobUpload(Session& session, std::string uploads, std::vector<std::string> scopes,
-                       const base::Stop& stop)
-    : session_(session), scopes_(std::move(scopes)), stop_(stop) {
+                       std::vector<std::string> forgetting, const base::Stop& stop)
+    : session_(session), scopes_(std::move(scopes)), forgetting_(std::move(forgetting)),
+      stop_(stop) {
     const auto response = session_.send(
         {.method = "POST", .url = uploads, .scopes = scopes_, .doing = "begin an upload"}, stop);
     if (response.status != 202) fail(response, session_.name(), "begin an upload");
     location_ = session_.next_hop(uploads, response);
     if (const auto least = response.header("oci-chunk-min-length"))
         least_chunk_ = static_cast<std::size_t>(
-            std::min<std::uint64_t>(number(*least).value_or(0), largest_least_chunk));
+            std::min<std::uint64_t>(parse_number(*least).value_or(0), largest_least_chunk));
 }
 
 BlobUpload::~BlobUpload() {
@@ -56,7 +41,7 @@ BlobUpload::~BlobUpload() {
     try { // the registry sweeps what is left, but not soon
         session_.send({.method = "DELETE",
                        .url = location_,
-                       .scopes = scopes_,
+                       .scopes = forgetting_,
                        .doing = "forget an upload",
                        .once = true},
                       base::Stop().within(std::chrono::seconds(5)));
@@ -82,10 +67,11 @@ void BlobUpload::patch(std::string_view bytes) {
         try {
             if (try_patch(bytes.substr(static_cast<std::size_t>(received_ - start)))) return;
         } catch (const base::Error& error) {
-            if (last || !may_be_repeated(error) || stop_.requested() || stop_.expired()) throw;
+            if (last || !is_transient(error) || stop_.requested() || stop_.expired()) throw;
         }
         if (last) throw Lost{};
-        session_.back_off(attempt, {}, stop_);
+        session_.back_off(attempt, asked_, stop_);
+        resumed_ = true;
         // Less than it had: bytes that are ours no more. More than was sent: not our session.
         const auto there = ask_received();
         if (there < start || there > start + bytes.size()) throw Lost{};
@@ -103,6 +89,7 @@ bool BlobUpload::try_patch(std::string_view rest) {
                           "Content-Range: " + std::to_string(received_) + "-" +
                               std::to_string(received_ + rest.size() - 1)},
               .body_size = rest.size(),
+              .never_twice = true,
               .doing = "take a part of a blob",
               .once = true};
     call.body_source = [&](char* buffer, std::size_t size) {
@@ -113,13 +100,20 @@ bool BlobUpload::try_patch(std::string_view rest) {
     };
     call.body_rewind = [&] { given = 0; };
     const auto response = session_.send(call, stop_);
+    refuse_transient(response, call.doing);
     if (response.status == 404) throw Lost{};
+    if (received_ == 0 && refuses_chunks(response.status)) throw TakesNoChunks{};
     if (response.status == 416) return false;
     if (response.status != 202 && response.status != 204)
         fail(response, session_.name(), call.doing);
     location_ = session_.next_hop(location_, response);
     received_ += rest.size();
     return true;
+}
+
+void BlobUpload::refuse_transient(const http::Response& response, const std::string& doing) {
+    asked_ = retry_after(response);
+    if (is_transient(response.status)) fail(response, session_.name(), doing);
 }
 
 std::uint64_t BlobUpload::ask_received() {
@@ -129,7 +123,9 @@ std::uint64_t BlobUpload::ask_received() {
     if (response.status != 204 && response.status != 202 && response.status != 200)
         fail(response, session_.name(), "say how much of a blob it has");
     if (response.header("location")) location_ = session_.next_hop(location_, response);
-    return bytes_of_range(response);
+    const auto received = received_bytes(response.header("range").value_or("0-0"));
+    if (!received) throw Lost{};
+    return *received;
 }
 
 image::Digest BlobUpload::digest() {
@@ -137,18 +133,27 @@ image::Digest BlobUpload::digest() {
     return image::Digest(hash_.finish());
 }
 
+void BlobUpload::check() {
+    if (ask_received() != size_) throw Lost{};
+}
+
 void BlobUpload::finish(const image::Digest& digest) {
+    const std::string doing = "take the blob " + digest.render();
     const auto response =
         session_.send({.method = "PUT",
                        .url = location_ + (location_.find('?') == location_.npos ? "?" : "&") +
                               "digest=" + http::percent_encode(digest.render()),
                        .scopes = scopes_,
                        .headers = {"Content-Type: application/octet-stream"},
-                       .doing = "take the blob " + digest.render(),
+                       .doing = doing,
                        .once = true},
                       stop_);
+    refuse_transient(response, doing);
     if (response.status == 404 || response.status == 416) throw Lost{};
-    if (response.status != 201) fail(response, session_.name(), "take the blob " + digest.render());
+    // A part of which the registry got more than it had said when we asked: its bytes are there
+    // twice. Nothing is wrong with ours.
+    if (response.status == 400 && resumed_) throw Lost{};
+    if (response.status != 201) fail(response, session_.name(), doing);
     finished_ = true;
     const auto told = response.header("docker-content-digest");
     if (told && *told != digest.render())

@@ -8,7 +8,9 @@
 
 #include "image/digest.h"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,30 +22,39 @@ class BlobUpload {
     // The registry knows nothing of the session any more, or lost bytes that it had acknowledged:
     // only a new one helps.
     struct Lost {};
+    // The registry takes no chunks, or not as the specification has them: the blob is to be sent
+    // in one request.
+    struct TakesNoChunks {};
 
-    // Begins it. uploads: ".../blobs/uploads/". All borrowed.
+    // Begins it. uploads: ".../blobs/uploads/". forgetting: the scopes for that. All borrowed.
     BlobUpload(Session& session, std::string uploads, std::vector<std::string> scopes,
-               const base::Stop& stop);
+               std::vector<std::string> forgetting, const base::Stop& stop);
     ~BlobUpload();
     BlobUpload(const BlobUpload&) = delete;
     BlobUpload& operator=(const BlobUpload&) = delete;
 
-    // Throws Lost, or Error when the registry refuses it or stays away. Gathers bytes when the
-    // registry wants larger chunks.
+    // Throws Lost, TakesNoChunks (before anything was taken), or Error when the registry refuses
+    // it or stays away. Gathers bytes when the registry wants larger chunks.
     void send(std::string_view chunk);
     // Of all that was given: once, after the last chunk. Sends what was gathered.
     image::Digest digest();
-    // The registry compares it with what it has.
+    // The registry compares it with what it has. Throws Error{unavailable} when there was no
+    // answer or a transient one; then it may be called again after check().
     void finish(const image::Digest& digest);
+    // Throws Lost unless the registry still has every byte.
+    void check();
+    // What the registry asked us to wait with its last transient answer.
+    std::optional<std::chrono::milliseconds> asked() const noexcept { return asked_; }
     std::uint64_t size() const noexcept { return size_; }
 
   private:
     void patch(std::string_view bytes);
     bool try_patch(std::string_view rest);
+    void refuse_transient(const http::Response& response, const std::string& doing);
     std::uint64_t ask_received();
 
     Session& session_;
-    const std::vector<std::string> scopes_;
+    const std::vector<std::string> scopes_, forgetting_;
     const base::Stop& stop_;
     std::string location_;
     std::size_t least_chunk_ = 0;
@@ -51,6 +62,8 @@ class BlobUpload {
     base::Sha256 hash_;
     std::uint64_t size_ = 0;     // given
     std::uint64_t received_ = 0; // by the registry, as far as we know
+    std::optional<std::chrono::milliseconds> asked_;
+    bool resumed_ = false;
     bool finished_ = false;
 };
 

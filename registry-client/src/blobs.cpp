@@ -1,8 +1,6 @@
 #include "remote_repository.h"
 
 #include "answer.h"
-#include "blob_upload.h"
-#include "chunk_pipe.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -22,44 +20,6 @@ using image::Descriptor;
 using image::Digest;
 
 constexpr std::size_t parallel_questions = 4;
-// What registries before object stores want at least; two of them are in memory for each blob.
-constexpr std::size_t chunk_size = 5u << 20;
-
-bool may_be_repeated(const base::Error& error) {
-    return error.kind() == base::ErrorKind::unavailable ||
-           error.kind() == base::ErrorKind::timed_out;
-}
-
-[[noreturn]] void lost_too_often(const std::string& place) {
-    throw base::Error(base::ErrorKind::unavailable, place + " loses every upload of a blob");
-}
-
-// The bytes of a blob, made by a thread of their own.
-class Making {
-  public:
-    Making(ChunkPipe& pipe, const image::ByteProducer& produce) : pipe_(pipe) {
-        thread_.start([&pipe, &produce](const base::Stop&) {
-            try {
-                produce([&](std::string_view bytes) { pipe.write(bytes); });
-                pipe.close();
-            } catch (const ChunkPipe::Abandoned&) { // the sender says why
-            } catch (...) {
-                pipe.give_up();
-                throw;
-            }
-        });
-    }
-    ~Making() { pipe_.abandon(); }
-    Making(const Making&) = delete;
-    Making& operator=(const Making&) = delete;
-
-    void end() { thread_.join(); } // rethrows what stopped it
-
-  private:
-    ChunkPipe& pipe_;
-    base::TaskGroup thread_;
-};
-
 } // namespace
 
 std::vector<Digest> RemoteRepository::find_missing(const std::vector<Descriptor>& blobs,
@@ -87,6 +47,9 @@ bool RemoteRepository::has_blob(const Descriptor& blob, const base::Stop& stop) 
                                         stop);
     if (response.status == 404) return false;
     if (response.status != 200) fail(response, place(), "say whether it has a blob");
+    // What is there under this name, but is not it, is not there.
+    const auto told = response.header("docker-content-digest");
+    if (told && *told != blob.digest.render()) return false;
     const auto length = response.header("content-length");
     return !length || *length == std::to_string(blob.size);
 }
@@ -147,7 +110,8 @@ bool RemoteRepository::mount_blob(const Descriptor& blob, std::string_view from,
     call.scopes.push_back("repository:" + std::string(from) + ":pull");
     try {
         const auto response = session_.send(call, stop);
-        if (response.status == 201) return true;
+        const auto told = response.header("docker-content-digest");
+        if (response.status == 201) return !told || *told == blob.digest.render();
         if (response.status == 202) // an ordinary upload began instead
             started_.lock()->insert_or_assign(blob.digest, session_.next_hop(call.url, response));
     } catch (const base::Error& error) {
@@ -173,8 +137,14 @@ std::string RemoteRepository::start_upload(const Digest& digest, const base::Sto
     return session_.next_hop(path("/blobs/uploads/"), response);
 }
 
+void RemoteRepository::lose_too_often() const {
+    throw base::Error(base::ErrorKind::unavailable, place() + " loses every upload of a blob");
+}
+
 // One POST and one PUT. False when the session was lost and a new one may do better.
-bool RemoteRepository::upload(const Descriptor& wanted, const Body& body, const base::Stop& stop) {
+bool RemoteRepository::upload(const Descriptor& wanted, const Body& body,
+                              std::optional<std::chrono::milliseconds>& asked,
+                              const base::Stop& stop) {
     const std::string location = start_upload(wanted.digest, stop);
     std::optional<base::Sha256> hash(std::in_place);
     body.rewind();
@@ -200,6 +170,7 @@ bool RemoteRepository::upload(const Descriptor& wanted, const Body& body, const 
         hash.emplace();
     };
     const auto response = session_.send(call, stop);
+    asked = retry_after(response);
     if (response.status == 404 || response.status == 416) return false;
     if (response.status != 201) fail(response, place(), call.doing);
     if (Digest(hash->finish()) != wanted.digest)
@@ -218,13 +189,14 @@ bool RemoteRepository::upload(const Descriptor& wanted, const Body& body, const 
 void RemoteRepository::write(const Descriptor& blob, const Body& body, const base::Stop& stop) {
     for (int attempt = 1;; ++attempt) {
         const bool last = attempt >= session_.attempts();
+        std::optional<std::chrono::milliseconds> asked;
         try {
-            if (upload(blob, body, stop)) return;
-            if (last) lost_too_often(place());
+            if (upload(blob, body, asked, stop)) return;
+            if (last) lose_too_often();
         } catch (const base::Error& error) {
-            if (last || !may_be_repeated(error) || stop.requested() || stop.expired()) throw;
+            if (last || !is_transient(error) || stop.requested() || stop.expired()) throw;
         }
-        session_.back_off(attempt, {}, stop);
+        session_.back_off(attempt, asked, stop);
         // The registry may have taken it and the answer got lost.
         if (has_blob(blob, stop)) return;
     }
@@ -240,61 +212,6 @@ void RemoteRepository::write_blob(const image::BlobFile& blob, const base::Stop&
              if (::lseek(file.get(), 0, SEEK_SET) != 0) base::throw_errno("could not read a blob");
          }},
         stop);
-}
-
-image::StreamedBlob RemoteRepository::write_small(std::string_view bytes, const base::Stop& stop) {
-    const Descriptor blob{"", Digest::of(bytes), bytes.size()};
-    if (has_blob(blob, stop)) return {blob.digest, blob.size, true};
-    std::size_t given = 0;
-    write(blob,
-          {[&](char* buffer, std::size_t size) {
-               const auto n = std::min(size, bytes.size() - given);
-               std::memcpy(buffer, bytes.data() + given, n);
-               given += n;
-               return n;
-           },
-           [&] { given = 0; }},
-          stop);
-    return {blob.digest, blob.size, false};
-}
-
-image::StreamedBlob RemoteRepository::stream_blob(const image::ByteProducer& produce,
-                                                  const base::Stop& stop) {
-    for (int attempt = 1;; ++attempt) {
-        if (const auto done = stream_once(produce, stop)) return *done;
-        if (attempt >= session_.attempts()) lost_too_often(place());
-        session_.back_off(attempt, {}, stop);
-    }
-}
-
-// Empty: the upload was lost, and the bytes have to be made again.
-std::optional<image::StreamedBlob> RemoteRepository::stream_once(const image::ByteProducer& produce,
-                                                                 const base::Stop& stop) {
-    ChunkPipe pipe(chunk_size);
-    Making making(pipe, produce);
-    auto chunk = pipe.next();
-    if (chunk && chunk->last) {
-        making.end();
-        return write_small(chunk->bytes, stop);
-    }
-    if (!chunk) making.end(); // throws what stopped it
-    try {
-        BlobUpload upload(session_, path("/blobs/uploads/"), push_, stop);
-        for (; chunk; chunk = chunk->last ? std::nullopt : pipe.next()) upload.send(chunk->bytes);
-        making.end();
-        const Descriptor whole{"", upload.digest(), upload.size()};
-        try {
-            upload.finish(whole.digest);
-        } catch (const base::Error& error) {
-            // The registry may have taken it and the answer got lost.
-            if (!may_be_repeated(error) || stop.requested() || stop.expired()) throw;
-            session_.back_off(1, {}, stop);
-            if (!has_blob(whole, stop)) return std::nullopt;
-        }
-        return image::StreamedBlob{whole.digest, whole.size, false};
-    } catch (const BlobUpload::Lost&) {
-        return std::nullopt;
-    }
 }
 
 } // namespace registry

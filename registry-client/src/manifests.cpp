@@ -1,6 +1,7 @@
 #include "remote_repository.h"
 
 #include "answer.h"
+#include "headers.h"
 
 #include "base/error.h"
 #include "base/json.h"
@@ -27,24 +28,23 @@ std::string accept_header() {
            std::string(image::media_type::docker_manifest_list);
 }
 
-// A manifest says its own type; the header is believed when it does not.
-std::string type_of(const http::Response& response) {
-    try {
-        const auto parsed = base::json::parse(response.body, "the manifest");
-        if (auto type = base::json::find_string(parsed, "mediaType")) return *type;
-    } catch (const base::Error&) { // whoever parses it will say so
-    }
+// A manifest says its own type; the header is believed when it does not. Half of one (a transfer
+// that ended with its connection) is no object.
+std::string type_of(const http::Response& response, const std::string& place) {
+    const auto parsed = base::json::parse(response.body, "the manifest that " + place + " sent");
+    if (!parsed.is_object())
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the manifest that " + place + " sent is not an object");
+    if (auto type = base::json::find_string(parsed, "mediaType")) return *type;
     const auto header = response.header("content-type").value_or("");
     return base::trim(header.substr(0, header.find(';')));
 }
 
-// The next page of a list (RFC 8288): the address in `<...>; rel="next"`.
 std::optional<std::string> next_page(const http::Response& response) {
-    const auto link = response.header("link");
-    if (!link || link->find("rel=\"next\"") == link->npos) return std::nullopt;
-    const auto open = link->find('<'), close = link->find('>');
-    if (open == link->npos || close == link->npos || close < open) return std::nullopt;
-    return link->substr(open + 1, close - open - 1);
+    const auto [first, last] = response.headers.equal_range("link");
+    for (auto header = first; header != last; ++header)
+        if (auto next = next_link(header->second)) return next;
+    return std::nullopt;
 }
 
 } // namespace
@@ -61,14 +61,14 @@ std::optional<RawManifest> RemoteRepository::read_manifest(std::string_view tag_
                                         stop);
     if (response.status == 404) return std::nullopt;
     if (response.status != 200) fail(response, place(), "send the manifest " + name);
-    RawManifest raw{type_of(response), response.body, Digest::of(response.body)};
+    const auto digest = Digest::of(response.body);
     const auto told = response.header("docker-content-digest");
-    const bool lies = told && told->starts_with("sha256:") && *told != raw.digest.render();
-    if (lies || (wanted && *wanted != raw.digest))
+    const bool lies = told && told->starts_with("sha256:") && *told != digest.render();
+    if (lies || (wanted && *wanted != digest))
         throw base::Error(base::ErrorKind::invalid_input,
                           place() + " sent another manifest than " +
                               (wanted ? wanted->render() : base::quoted(told->substr(0, 100))));
-    return raw;
+    return RawManifest{type_of(response, place()), response.body, digest};
 }
 
 bool RemoteRepository::put_manifest(const RawManifest& manifest, const std::string& name,

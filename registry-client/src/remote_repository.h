@@ -1,4 +1,5 @@
-// A repository behind the distribution API: blobs in blobs.cpp, manifests in manifests.cpp.
+// A repository behind the distribution API: blobs in blobs.cpp, those that are made while
+// they are sent in streams.cpp, manifests in manifests.cpp.
 // Thread-safe.
 #pragma once
 
@@ -9,11 +10,15 @@
 #include "base/guarded.h"
 #include "image/blob_store.h"
 
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace registry {
+
+class BlobUpload;
 
 class RemoteRepository : public image::BlobStore {
   public:
@@ -48,12 +53,16 @@ class RemoteRepository : public image::BlobStore {
     std::string path(std::string_view rest) const { return "/v2/" + name_ + std::string(rest); }
     std::string place() const { return session_.name() + "/" + name_; }
 
+    [[noreturn]] void lose_too_often() const;
     bool has_blob(const image::Descriptor& blob, const base::Stop& stop);
     void write(const image::Descriptor& blob, const Body& body, const base::Stop& stop);
-    bool upload(const image::Descriptor& blob, const Body& body, const base::Stop& stop);
+    bool upload(const image::Descriptor& blob, const Body& body,
+                std::optional<std::chrono::milliseconds>& asked, const base::Stop& stop);
     std::string start_upload(const image::Digest& digest, const base::Stop& stop);
     std::optional<image::StreamedBlob> stream_once(const image::ByteProducer& produce,
                                                    const base::Stop& stop);
+    image::StreamedBlob stream_whole(const image::ByteProducer& produce, const base::Stop& stop);
+    void finish(BlobUpload& upload, const image::Descriptor& blob, const base::Stop& stop);
     image::StreamedBlob write_small(std::string_view bytes, const base::Stop& stop);
 
     // Whether the registry itself keeps the list of referrers (the answer had OCI-Subject).
@@ -74,6 +83,7 @@ class RemoteRepository : public image::BlobStore {
     base::Guarded<std::map<image::Digest, std::string>>
         started_;                  // uploads that a refused mount began
     base::Guarded<int> referrers_; // one change of a referrers tag at a time
+    std::atomic<bool> takes_chunks_ = true;
 };
 
 } // namespace registry

@@ -27,8 +27,19 @@ std::string root_of(const std::string& registry, const Settings& settings) {
 
 std::optional<Credential> credential_for(const std::string& registry, const Settings& settings) {
     const auto found = settings.credentials.find(registry);
-    if (found == settings.credentials.end()) return std::nullopt;
+    if (found == settings.credentials.end() || found->second.user.empty()) return std::nullopt;
     return found->second;
+}
+
+http::ClientOptions options_for(const std::string& registry, const http::Url& origin,
+                                const Settings& settings) {
+    http::ClientOptions options{.ca_file = settings.ca_file,
+                                .stall_timeout = settings.stall_timeout,
+                                .allow_address = settings.allow_address};
+    const auto found = settings.credentials.find(registry);
+    if (found != settings.credentials.end() && !found->second.certificate.empty())
+        options.certificate = {found->second.certificate, found->second.key, origin.origin()};
+    return options;
 }
 
 // What our own side throws (a full disk, say) is no fault of the registry, and no reason to ask it
@@ -61,9 +72,7 @@ void show_warnings(const std::string& registry, const http::Response& response) 
 Session::Session(const std::string& registry, Settings settings)
     : registry_(registry), settings_(std::move(settings)), root_(root_of(registry, settings_)),
       origin_(http::parse_url(root_)),
-      client_(http::ClientOptions{.ca_file = settings_.ca_file,
-                                  .stall_timeout = settings_.stall_timeout,
-                                  .allow_address = settings_.allow_address}),
+      client_(options_for(registry, origin_, settings_)),
       authentication_(client_, origin_, credential_for(registry, settings_)) {}
 
 void Session::back_off(int attempt, std::optional<std::chrono::milliseconds> asked,
@@ -85,13 +94,13 @@ http::Response Session::send(Call call, const base::Stop& stop) {
             if (call.prepare) call.prepare(call);
             auto response = send_once(call, stop);
             show_warnings(registry_, response);
-            if (!is_transient(response.status)) return response;
+            if (call.once || !is_transient(response.status)) return response;
             if (last) fail(response, registry_, call.doing);
             asked = retry_after(response);
         } catch (base::Error& error) {
-            const bool again = error.kind() == base::ErrorKind::unavailable ||
-                               error.kind() == base::ErrorKind::timed_out;
-            if (last || !again || call.local_failure || stop.requested() || stop.expired()) throw;
+            if (last || !is_transient(error) || call.local_failure || stop.requested() ||
+                stop.expired())
+                throw;
             base::log::debug("the registry is asked again",
                              {{"registry", registry_}, {"reason", error.message()}});
         }
@@ -125,7 +134,7 @@ http::Response Session::follow(Call& call, const std::string& start, const base:
         request.body = call.body;
         if (call.body_source) request.body_source = marking(call, call.body_source);
         request.body_size = call.body_size;
-        request.body_rewind = call.body_rewind;
+        if (!call.never_twice) request.body_rewind = call.body_rewind;
         if (call.sink) request.sink = marking(call, call.sink);
         request.on_status = call.on_status;
         if (http::parse_url(url).origin() == origin_.origin())

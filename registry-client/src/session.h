@@ -22,11 +22,15 @@ struct Call {
     std::function<std::size_t(char*, std::size_t)> body_source;
     std::uint64_t body_size = 0;
     std::function<void()> body_rewind;
+    // A part of the body may have been taken, and would be there twice: the HTTP client must not
+    // send it again by itself when an old connection turns out to be closed.
+    bool never_twice = false;
     std::function<void(std::string_view)> sink;
     std::function<void(int status)> on_status; // before the first byte for `sink`
     std::string doing;                         // "read the manifest latest": for errors
     bool local_failure = false;                // set by the session: `sink` or `body_source` threw
-    bool once = false;                         // the caller repeats it itself, from an earlier step
+    // The caller repeats it itself, from an earlier step: what is_transient() names is an answer.
+    bool once = false;
     // Called before each attempt: may change the headers (Range, say).
     std::function<void(Call&)> prepare;
 };
@@ -36,7 +40,7 @@ class Session {
     Session(const std::string& registry, Settings settings);
 
     // Any answer but 401, redirects (of GET and HEAD) and what is_transient() names; those end in
-    // an Error once the attempts are used up.
+    // an Error once the attempts are used up, but for a call that is made once.
     http::Response send(Call call, const base::Stop& stop);
 
     // Waits before attempt number `attempt` (1 is the second). Throws when the stop comes.

@@ -156,6 +156,10 @@ void check(const Config& config) {
     if (!config.registry.user.empty() && config.registry.password_file.empty())
         throw Error(ErrorKind::invalid_input, "registry.user needs registry.password_file",
                     "Write the password into a file that only the server may read, and name it.");
+    if (config.registry.client_certificate.empty() != config.registry.client_key.empty())
+        throw Error(ErrorKind::invalid_input,
+                    "registry.client_certificate and registry.client_key need each other",
+                    "Name both files, or neither.");
     if (config.registry.url.find("://") != std::string::npos)
         throw Error(ErrorKind::invalid_input, "registry.url is written without a scheme",
                     "Write host[:port], and name it in registry.insecure for plain HTTP.");

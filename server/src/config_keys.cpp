@@ -141,6 +141,13 @@ std::vector<Key> registry_keys() {
         file(
             "registry.password_file", [](Config & c) -> auto& { return c.registry.password_file; },
             "File whose first line is that user's password."),
+        file(
+            "registry.client_certificate",
+            [](Config & c) -> auto& { return c.registry.client_certificate; },
+            "PEM file of the certificate (and its chain) that `registry.url` is shown."),
+        file(
+            "registry.client_key", [](Config & c) -> auto& { return c.registry.client_key; },
+            "PEM file of that certificate's private key, without a pass phrase."),
         text(
             "registry.system_user", [](Config & c) -> auto& { return c.registry.system_user; },
             "System user that the own registry runs as, when the server is root and it exists."),

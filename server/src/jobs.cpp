@@ -69,9 +69,13 @@ void add_registry(builder::Job& job, const Registry& registry, const std::string
     job.target =
         builder::RegistryTarget{registry.host, registry.repository_of(job.app), tag_of(ref)};
     job.insecure_registries = registry.insecure;
-    if (registry.user.empty()) return;
-    job.registry_credentials[registry.host] = {registry.user,
-                                               base::Secret(first_line(registry.password_file))};
+    if (registry.user.empty() && registry.client_certificate.empty()) return;
+    auto& access = job.registry_credentials[registry.host];
+    if (!registry.user.empty())
+        access = {registry.user, base::Secret(first_line(registry.password_file))};
+    if (registry.client_certificate.empty()) return;
+    access.certificate = base::read_file(registry.client_certificate, 1u << 20);
+    access.key = base::Secret(base::read_file(registry.client_key, 1u << 20));
 }
 
 // What nobody has merged leaves nothing behind that the app's own builds would take up, and a

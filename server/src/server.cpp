@@ -110,6 +110,8 @@ Registry choose_registry(const Config& config, const RegistryChild* child) {
     if (!registry.prefix.empty() && registry.prefix.back() != '/') registry.prefix += '/';
     registry.user = config.registry.user;
     registry.password_file = config.registry.password_file;
+    registry.client_certificate = config.registry.client_certificate;
+    registry.client_key = config.registry.client_key;
     return registry;
 }
 

@@ -29,6 +29,7 @@ struct Registry {
     std::vector<std::string> insecure;
     std::string user;
     std::filesystem::path password_file;
+    std::filesystem::path client_certificate, client_key;
 
     std::string repository_of(const std::string& app) const { return prefix + app; }
 };

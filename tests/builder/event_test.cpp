@@ -55,10 +55,12 @@ TEST_CASE("a job reads back whole, its credentials included") {
             .runtime = "runc",
             .first_id = 7};
     job.limits.cpus = 1.5;
-    job.registry_credentials["h:5000"] = {"user", base::Secret("hush")};
+    job.registry_credentials["h:5000"] = {"user", base::Secret("hush"), "CHAIN",
+                                          base::Secret("quiet")};
     const auto text = job.render();
     CHECK(Job::parse(text).render() == text);
     CHECK(Job::parse(text).registry_credentials.at("h:5000").password.reveal() == "hush");
+    CHECK(Job::parse(text).registry_credentials.at("h:5000").key.reveal() == "quiet");
     job.source = Archive{"/s.tar"};
     job.target = LayoutTarget{"/o", "latest"};
     CHECK(Job::parse(job.render()).render() == job.render());

@@ -14,9 +14,16 @@
 #include <poll.h>
 #include <string>
 
+// YAML in one line each; empty: none.
+struct RegistryOptions {
+    std::string auth; // "htpasswd: {realm: x, path: FILE}"
+    std::string tls;  // "certificate: FILE, key: FILE"
+    std::string address = "127.0.0.1";
+};
+
 class RegistryProcess {
   public:
-    RegistryProcess() : directory_("registry") {
+    explicit RegistryProcess(const RegistryOptions& options = {}) : directory_("registry") {
         base::write_file(directory_.path() / "config.yml",
                          "version: 0.1\n"
                          "log: {level: info, formatter: text}\n"
@@ -24,8 +31,10 @@ class RegistryProcess {
                          "  filesystem: {rootdirectory: " +
                              (directory_.path() / "data").string() +
                              "}\n"
-                             "  delete: {enabled: true}\n"
-                             "http: {addr: 127.0.0.1:0, secret: of-a-test}\n");
+                             "  delete: {enabled: true}\n" +
+                             (options.auth.empty() ? "" : "auth: {" + options.auth + "}\n") +
+                             "http: {addr: '" + options.address + ":0', secret: of-a-test" +
+                             (options.tls.empty() ? "" : ", tls: {" + options.tls + "}") + "}\n");
         base::Pipe log = base::make_pipe();
         process_ = base::Process::start(
             {.argv = {"docker-registry", "serve", (directory_.path() / "config.yml").string()},
@@ -33,7 +42,7 @@ class RegistryProcess {
              .descriptors = {{1, log.write.get()}, {2, log.write.get()}}});
         log.write.reset();
         log_ = std::move(log.read);
-        host_ = "127.0.0.1:" + port_from_log();
+        host_ = options.address + ":" + port_from_log(options.address);
         drain_.start([this](const base::Stop& stop) {
             char buffer[4096];
             while (stop.wait_for(log_.get(), POLLIN) &&
@@ -43,13 +52,14 @@ class RegistryProcess {
     }
 
     const std::string& host() const { return host_; }
+    std::string port() const { return host_.substr(host_.find(':') + 1); }
     std::filesystem::path data() const { return directory_.path() / "data"; }
 
   private:
-    std::string port_from_log() {
+    std::string port_from_log(const std::string& address) {
         const base::Stop limit = base::Stop().within(std::chrono::seconds(60));
         std::string text;
-        const std::string mark = "listening on 127.0.0.1:";
+        const std::string mark = "listening on " + address + ":";
         while (true) {
             const auto found = text.find(mark);
             const auto end = found == text.npos

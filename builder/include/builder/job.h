@@ -93,6 +93,8 @@ using Target = std::variant<RegistryTarget, LayoutTarget, NoTarget>;
 struct RegistryAccess {
     std::string user;
     base::Secret password;
+    std::string certificate = {}; // PEM, the chain, ours first; empty: none
+    base::Secret key = {};        // PEM, of the certificate
 };
 
 struct JobLimits {

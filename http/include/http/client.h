@@ -4,6 +4,7 @@
 
 #include "http/url.h"
 
+#include "base/secret.h"
 #include "base/stop.h"
 
 #include <chrono>
@@ -41,6 +42,13 @@ struct Response {
     std::optional<std::string> header(std::string_view lower_case_name) const;
 };
 
+// Who we are, for a server that wants to see a certificate. Shown to that server alone.
+struct ClientCertificate {
+    std::string chain;  // PEM, ours first
+    base::Secret key;   // PEM
+    std::string origin; // "https://host:port", as Url::origin() has it
+};
+
 struct ClientOptions {
     std::string ca_file; // PEM bundle in addition to the system's; empty: the system's alone
     std::chrono::seconds connect_timeout{15};
@@ -50,6 +58,7 @@ struct ClientOptions {
     // Asked with each numeric address before a connection is made to it, whatever its name was
     // resolved to; false: Error{denied}. For URLs of strangers (address.h). Empty: all are allowed.
     std::function<bool(const std::string& address)> allow_address;
+    std::optional<ClientCertificate> certificate;
 };
 
 class Client {
@@ -57,8 +66,8 @@ class Client {
     explicit Client(ClientOptions options = {});
     ~Client();
     // Any status is a Response. Throws Error{unavailable | timed_out | cancelled} when there was
-    // no complete answer, Error{denied} when the server's certificate is not trusted or its
-    // address not allowed. What a callback of the request throws comes out as it is.
+    // no complete answer, Error{denied} when the server's certificate is not trusted, ours is not
+    // taken, or its address not allowed. What a callback of the request throws comes out as it is.
     Response send(const Request& request, const base::Stop& stop);
 
   private:

@@ -16,9 +16,12 @@
 
 namespace registry {
 
+// What a registry knows us by: a name, a client certificate, or both.
 struct Credential {
-    std::string user;
+    std::string user; // empty: no name
     base::Secret password;
+    std::string certificate = {}; // PEM, the chain, ours first; empty: none
+    base::Secret key = {};        // PEM, of the certificate
 };
 
 struct Settings {

@@ -60,6 +60,8 @@ struct Config {
         std::vector<std::string> insecure;
         std::string user;
         std::filesystem::path password_file;
+        std::filesystem::path client_certificate;
+        std::filesystem::path client_key;
         std::string system_user = "docker-registry";
     } registry;
     struct Sandbox {

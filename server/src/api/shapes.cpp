@@ -133,6 +133,8 @@ Value shape_server(const Site& site) {
             {"registry_insecure", site.registry.insecure},
             {"registry_user", site.registry.user},
             {"registry_password_file", site.registry.password_file.string()},
+            {"registry_client_certificate", site.registry.client_certificate.string()},
+            {"registry_client_key", site.registry.client_key.string()},
             {"stack", stack ? Value(stack->name) : Value(nullptr)},
             // So that `slipway build` gives the digest that a push gives.
             {"build",
