@@ -58,6 +58,7 @@ struct Config {
         std::string user;
         std::filesystem::path password_file;
         std::string system_user = "docker-registry";
+        std::string compression = "gzip";
     } registry;
     struct Sandbox {
         std::string runtime = "crun";
