@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -27,15 +28,30 @@ EntryType type_of(int directory, const char* name) {
 
 UniqueFd open_beneath(const std::filesystem::path& root, std::string_view relative, int flags) {
     const UniqueFd directory = open_file(root, O_RDONLY | O_DIRECTORY);
+    return while_doing("reading " + root.string(),
+                       [&] { return open_beneath(directory.get(), relative, flags); });
+}
+
+UniqueFd open_beneath(int root, std::string_view relative, int flags) {
+    // The kernel takes paths of less than PATH_MAX bytes: a longer one is walked in parts.
+    UniqueFd above;
+    while (relative.size() >= PATH_MAX) {
+        const auto slash = relative.rfind('/', PATH_MAX - 2);
+        if (slash == relative.npos) return {};
+        above = open_beneath(above ? above.get() : root, relative.substr(0, slash),
+                             O_PATH | O_DIRECTORY);
+        if (!above) return {};
+        relative.remove_prefix(slash + 1);
+    }
     open_how how{};
-    how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NONBLOCK);
+    how.flags = static_cast<unsigned>(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NONBLOCK));
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     const std::string name = relative.empty() ? "." : std::string(relative);
-    const auto fd =
-        static_cast<int>(::syscall(SYS_openat2, directory.get(), name.c_str(), &how, sizeof how));
+    const auto fd = static_cast<int>(
+        ::syscall(SYS_openat2, above ? above.get() : root, name.c_str(), &how, sizeof how));
     if (fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENOTDIR && errno != EXDEV &&
         errno != ENXIO && errno != ENAMETOOLONG)
-        throw_errno("could not open " + (root / name).string());
+        throw_errno("could not open " + name);
     return UniqueFd(fd);
 }
 

@@ -2,12 +2,17 @@
 
 #include "base/guarded.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <list>
 #include <thread>
 
 namespace base {
+
+unsigned usable_cores() noexcept {
+    return std::max(std::thread::hardware_concurrency(), 1u);
+}
 
 struct TaskGroup::State {
     struct Task {

@@ -119,6 +119,7 @@ int run() {
 } // namespace
 
 int main(int argc, char**) {
+    builder::give_back_freed_memory();
     base::log::open("slipway-worker", base::log::Level::info);
     if (argc > 1) {
         std::cerr << "usage: slipway-worker 3>EVENTS < JOB\n";

@@ -151,6 +151,8 @@ void parse_buildpacks(const Value& value, Job& job) {
                           : SlugIgnore::after;
     job.variables_in_environment = base::json::find_bool(value, "variables_in_environment", false);
     job.cache_bytes = static_cast<std::uint64_t>(find_integer(value, "cache_bytes").value_or(0));
+    job.compression = image::parse_compression(find_string(value, "compression").value_or("gzip"))
+                          .value_or(image::Compression::gzip);
 }
 
 Value render_credentials(const Job& job) {
@@ -190,6 +192,7 @@ std::string Job::render() const {
          {"slug_ignore", slug_ignore == SlugIgnore::before ? "before" : "after"},
          {"variables_in_environment", variables_in_environment},
          {"cache_bytes", cache_bytes},
+         {"compression", image::to_string(compression)},
          {"buildpack_directories", directories},
          {"launcher_directory", launcher_directory.string()},
          {"images_directory", images_directory.string()},

@@ -190,6 +190,10 @@ void add_build(CLI::App& root, Context& context) {
     add_local_options(*command, options);
     command->add_option("--publish", options->publish, "push the image: host/name:tag");
     command->add_option("--output", options->output, "write the image: oci:PATH[:TAG]");
+    command
+        ->add_option("--compression", options->compression,
+                     "of the layers that are made: gzip, zstd or none (gzip)")
+        ->check(CLI::IsMember({"gzip", "zstd", "none"}));
     command->add_option("--cache", options->cache, "directory kept between builds");
     command->callback([&context, options] { build(context, *options, builder::Mode::build); });
     const auto detected = std::make_shared<LocalOptions>();

@@ -48,10 +48,9 @@ void create(const Context& context, const std::string& name, const std::string& 
     const auto base = image::Reference::parse(base_image.reference);
     const auto base_store = registry::open_repository(base.registry, base.repository,
                                                       registry_settings(server, base.registry));
-    const auto reference =
-        publish(context, written,
-                {base_store.get(), base.registry == target.registry ? base.repository : ""}, name,
-                server, scratch.path());
+    const auto reference = publish(
+        context, written,
+        {base_store.get(), base.registry == target.registry ? base.repository : ""}, name, server);
     if (context.json)
         return print_json({{"image", reference}, {"digest", written.image.digest().render()}});
     print_line("       " + reference);

@@ -100,7 +100,7 @@ void package(const Context& context, Options options) {
     if (!goal.file.empty())
         packages::write_cnb_file(written, goal.file, scratch.path(), context.interrupted);
     else
-        reference = publish(context, written, {}, goal.image, server, scratch.path());
+        reference = publish(context, written, {}, goal.image, server);
     print_made(context, goal, gathered.main, written.image.digest().render(), reference);
 }
 

@@ -104,7 +104,7 @@ Gathered gather(const Context& context, const std::vector<packages::Source>& wan
 
 std::string publish(const Context& context, const packages::WrittenImage& written,
                     const packages::BaseImage& base, const std::string& reference,
-                    const Value& server, const fs::path& scratch) {
+                    const Value& server) {
     const auto target = image::Reference::parse(reference);
     if (target.digest)
         throw Error(ErrorKind::invalid_input,
@@ -112,8 +112,8 @@ std::string publish(const Context& context, const packages::WrittenImage& writte
                     "Name a tag.");
     const auto repository = registry::open_repository(target.registry, target.repository,
                                                       registry_settings(server, target.registry));
-    const auto digest = packages::store_image(
-        written, base, *repository, target.tag.value_or("latest"), scratch, context.interrupted);
+    const auto digest = packages::store_image(written, base, *repository,
+                                              target.tag.value_or("latest"), context.interrupted);
     return target.with_digest(digest).render();
 }
 

@@ -32,7 +32,7 @@ base::json::Value ask_registry(const Context& context);
 // Pushes to `reference` (a tag; default latest); answers "host/name@sha256:...".
 std::string publish(const Context& context, const packages::WrittenImage& written,
                     const packages::BaseImage& base, const std::string& reference,
-                    const base::json::Value& server, const std::filesystem::path& scratch);
+                    const base::json::Value& server);
 
 // A progress line; nothing with --json.
 void say(const Context& context, const std::string& line);

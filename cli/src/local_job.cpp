@@ -195,6 +195,8 @@ builder::Job make_local_job(const LocalOptions& options, const Context& context)
     job.app = "local";
     job.stack = choose_stack(options, server, context);
     job.target = parse_target(options);
+    job.compression =
+        image::parse_compression(options.compression).value_or(image::Compression::gzip);
     add_settings(job, options, server);
     add_bindings(job, options);
     add_credentials(job, server);

@@ -57,17 +57,15 @@ void write_source_archive(const fs::path& directory, const fs::path& archive,
                           const base::Stop& stop, const SourceArchive& form) {
     if (!fs::is_directory(directory))
         throw Error(ErrorKind::not_found, directory.string() + " is not a directory");
-    image::LayerWriter writer(archive, form.compression, image::EntryOrder::depth_first,
-                              image::Names::relative);
-    if (is_work_tree(directory, stop)) {
-        const auto paths = listed_paths(directory, stop);
-        writer.add_tree(directory, form.root, {},
-                        [&](std::string_view relative) { return paths.contains(relative); });
-    } else {
-        writer.add_tree(directory, form.root, {},
-                        [](std::string_view relative) { return relative != ".git"; });
-    }
-    writer.finish();
+    std::set<std::string, std::less<>> paths;
+    const bool tracked = is_work_tree(directory, stop);
+    if (tracked) paths = listed_paths(directory, stop);
+    const auto keep = [&](std::string_view relative) {
+        return tracked ? paths.contains(relative) : relative != ".git";
+    };
+    image::write_layer_file(
+        archive, {.compression = form.compression, .names = image::Names::relative},
+        [&](image::LayerWriter& writer) { writer.add_tree(directory, form.root, {}, keep); });
 }
 
 } // namespace cli

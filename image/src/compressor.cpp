@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-#include <isa-l/igzip_lib.h>
+#include <isa-l.h>
 #include <vector>
 #include <zstd.h>
 
@@ -105,6 +105,31 @@ std::unique_ptr<Compressor> make_compressor(Compression compression) {
         break;
     }
     return std::make_unique<Plain>();
+}
+
+std::string_view to_string(Compression compression) noexcept {
+    constexpr std::string_view names[] = {"gzip", "zstd", "none"};
+    return names[static_cast<std::size_t>(compression)];
+}
+
+std::optional<Compression> parse_compression(std::string_view name) noexcept {
+    for (const auto compression : {Compression::gzip, Compression::zstd, Compression::none})
+        if (name == to_string(compression)) return compression;
+    return std::nullopt;
+}
+
+std::string compressor_of(Compression compression) {
+    switch (compression) {
+    case Compression::gzip:
+        return "ISA-L " + std::to_string(ISAL_MAJOR_VERSION) + "." +
+               std::to_string(ISAL_MINOR_VERSION) + "." + std::to_string(ISAL_PATCH_VERSION) +
+               " level " + std::to_string(gzip_level);
+    case Compression::zstd:
+        return std::string("zstd ") + ZSTD_versionString() + " level " + std::to_string(zstd_level);
+    case Compression::none:
+        break;
+    }
+    return {};
 }
 
 std::string_view layer_media_type(Compression compression) {

@@ -20,6 +20,7 @@ using nlohmann::ordered_json;
     throw base::Error(base::ErrorKind::invalid_input, std::move(why));
 }
 
+constexpr const char* compressor_annotation = "dev.slipway.compressor";
 constexpr std::size_t most_layers = 1000; // overlayfs mounts fewer; a stranger's list may be long
 
 std::string_view oci_layer_type(std::string_view type) {
@@ -119,15 +120,25 @@ ordered_json render_history(const json& base, std::size_t base_layers,
     return history;
 }
 
-std::vector<Descriptor> parse_layers(const json& manifest) {
+// A registry is somewhere where others may write: what is no short printable line is nobody's.
+std::string parse_compressor(const json& descriptor) {
+    const auto annotations = descriptor.find("annotations");
+    if (annotations == descriptor.end() || !annotations->is_object()) return {};
+    const auto name = annotations->find(compressor_annotation);
+    if (name == annotations->end() || !name->is_string()) return {};
+    auto text = name->get<std::string>();
+    return text.size() <= 100 && base::printable(text) == text ? text : std::string();
+}
+
+std::vector<Layer> parse_layers(const json& manifest) {
     const auto layers = manifest.find("layers");
     if (layers == manifest.end() || !layers->is_array()) refuse("the manifest has no layers");
     if (layers->size() > most_layers) refuse("the manifest has more than 1000 layers");
-    std::vector<Descriptor> parsed;
+    std::vector<Layer> parsed;
     for (const auto& value : *layers) {
         Descriptor layer = parse_descriptor(value);
         layer.media_type = oci_layer_type(layer.media_type);
-        parsed.push_back(std::move(layer));
+        parsed.push_back({std::move(layer), {}, parse_compressor(value)});
     }
     return parsed;
 }
@@ -218,13 +229,13 @@ Image Image::parse(std::string_view manifest, std::string_view config) {
     if (os != "linux") refuse("the image is for " + base::quoted(os) + ", not for linux");
 
     Image image(base::json::get_string(parsed, "architecture"));
-    const auto layers = parse_layers(base::json::parse(manifest, "the image's manifest"));
+    auto layers = parse_layers(base::json::parse(manifest, "the image's manifest"));
     const auto diff_ids = parse_diff_ids(parsed);
     if (layers.size() != diff_ids.size())
         refuse("the image's manifest has " + std::to_string(layers.size()) +
                " layers but its configuration has " + std::to_string(diff_ids.size()));
-    for (std::size_t i = 0; i < layers.size(); ++i)
-        image.layers_.push_back({layers[i], Digest::parse(diff_ids[i])});
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i].diff_id = Digest::parse(diff_ids[i]);
+    image.layers_ = std::move(layers);
     if (parsed.contains("config")) image.config_ = parse_container_config(parsed["config"]);
     if (auto created = base::json::find_string(parsed, "created"))
         image.created_ = std::move(*created);
@@ -283,7 +294,12 @@ std::string Image::render_config() const {
 std::string Image::render_manifest() const {
     const std::string config = render_config();
     ordered_json layers = ordered_json::array();
-    for (const auto& layer : layers_) layers.push_back(render_descriptor(layer.descriptor));
+    for (const auto& layer : layers_) {
+        auto descriptor = render_descriptor(layer.descriptor);
+        if (!layer.compressor.empty())
+            descriptor["annotations"] = {{compressor_annotation, layer.compressor}};
+        layers.push_back(std::move(descriptor));
+    }
     return dump({{"schemaVersion", 2},
                  {"mediaType", media_type::manifest},
                  {"config", render_descriptor({std::string(media_type::config), Digest::of(config),

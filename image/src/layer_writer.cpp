@@ -1,37 +1,18 @@
 #include "image/layer_writer.h"
 
-#include "layer_stream.h"
-#include "tar_format.h"
-#include "tree_walk.h"
+#include "layer_state.h"
 
+#include "base/beneath.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/text.h"
 
 #include <algorithm>
 #include <fcntl.h>
 #include <map>
 #include <sys/stat.h>
-#include <unordered_set>
 
 namespace image {
-
-struct LayerWriter::State {
-    State(std::filesystem::path path, Compression compression, EntryOrder entry_order, Names names)
-        : stream(std::move(path), compression), order(entry_order),
-          prefix(names == Names::absolute ? "/" : "") {}
-
-    LayerStream stream;
-    EntryOrder order;
-    std::string prefix; // of every name in the tar
-    std::string last;
-    std::unordered_set<std::string> directories;
-
-    void check_name(std::string_view name) const;
-    bool comes_before(std::string_view a, std::string_view b) const;
-    void begin(std::string_view name);
-    void add_parents(std::string_view name);
-    void write_entry(TarEntry entry);
-};
 
 namespace {
 
@@ -40,12 +21,53 @@ namespace {
                       "a layer cannot have an entry " + base::quoted(name) + ": " + why);
 }
 
-unsigned mode_of(const struct stat& status, Modes modes) {
-    if (modes == Modes::as_they_are) return status.st_mode & 0777;
-    return S_ISDIR(status.st_mode) || (status.st_mode & S_IXUSR) ? 0755 : 0644;
+[[noreturn]] void changed(std::string_view path) {
+    throw base::Error(base::ErrorKind::invalid_input,
+                      base::quoted(path) + " changed while it was read",
+                      "Something still writes to the build's files.");
 }
 
+// Opens the files of a listing. Those of one directory follow one another: it is opened once.
+class TreeFiles {
+  public:
+    explicit TreeFiles(const TreeListing& listing)
+        : listing_(listing),
+          root_(base::open_file(listing.root(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {}
+
+    // The very file that was listed, as it was then.
+    base::UniqueFd open(std::size_t place) {
+        const auto& entry = listing_.entry(place);
+        if (const auto above = listing_.parent(place); above != at_ || !directory_) {
+            directory_ =
+                base::open_beneath(root_.get(), listing_.path(above), O_PATH | O_DIRECTORY);
+            at_ = above;
+        }
+        if (!directory_) changed(listing_.path(place));
+        // O_NONBLOCK: what was a file a moment ago may be a fifo by now.
+        base::UniqueFd file(::openat(directory_.get(), entry.name.c_str(),
+                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        struct stat status;
+        if (!file || ::fstat(file.get(), &status) != 0)
+            base::throw_errno("could not open " + base::quoted(listing_.path(place)));
+        if (!S_ISREG(status.st_mode) || status.st_ino != entry.inode ||
+            status.st_dev != entry.device ||
+            status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec != entry.changed)
+            changed(listing_.path(place));
+        return file;
+    }
+
+  private:
+    const TreeListing& listing_;
+    base::UniqueFd root_, directory_;
+    std::size_t at_ = 0;
+};
+
 } // namespace
+
+unsigned mode_in_layer(mode_t mode, Modes modes) noexcept {
+    if (modes == Modes::as_they_are) return mode & 0777;
+    return S_ISDIR(mode) || (mode & S_IXUSR) ? 0755 : 0644;
+}
 
 void LayerWriter::State::check_name(std::string_view name) const {
     if (name.empty() || name.front() == '/' || name.back() == '/' || name.find('\0') != name.npos)
@@ -90,95 +112,96 @@ void LayerWriter::State::write_entry(TarEntry entry) {
     stream.write(encode_tar_header(entry));
 }
 
-LayerWriter::LayerWriter(std::filesystem::path path, Compression compression, EntryOrder order,
-                         Names names)
-    : state_(std::make_unique<State>(std::move(path), compression, order, names)) {}
-LayerWriter::~LayerWriter() = default;
-LayerWriter::LayerWriter(LayerWriter&&) noexcept = default;
+TarFacts LayerWriter::State::finish() {
+    if (!is_copy) stream.write_zeros(2 * tar_block);
+    return stream.finish();
+}
 
 void LayerWriter::add_directory(std::string_view name, unsigned mode, Owner owner) {
-    state_->begin(name);
-    state_->directories.emplace(name);
-    state_->write_entry(
+    state_.begin(name);
+    state_.directories.emplace(name);
+    state_.write_entry(
         {.type = '5', .name = name, .mode = mode & 0777, .uid = owner.uid, .gid = owner.gid});
 }
 
 void LayerWriter::add_file(std::string_view name, unsigned mode, Owner owner,
                            std::string_view bytes) {
-    state_->begin(name);
-    state_->write_entry({.type = '0',
-                         .name = name,
-                         .mode = mode & 0777,
-                         .uid = owner.uid,
-                         .gid = owner.gid,
-                         .size = bytes.size()});
-    state_->stream.write(bytes);
-    state_->stream.write_zeros(tar_padding(bytes.size()));
+    state_.begin(name);
+    state_.write_entry({.type = '0',
+                        .name = name,
+                        .mode = mode & 0777,
+                        .uid = owner.uid,
+                        .gid = owner.gid,
+                        .size = bytes.size()});
+    state_.stream.write(bytes);
+    state_.stream.write_zeros(tar_padding(bytes.size()));
 }
 
 void LayerWriter::add_symlink(std::string_view name, std::string_view target, Owner owner,
                               unsigned mode) {
-    state_->begin(name);
-    state_->write_entry({.type = '2',
-                         .name = name,
-                         .link = target,
-                         .mode = mode & 0777,
-                         .uid = owner.uid,
-                         .gid = owner.gid});
+    state_.begin(name);
+    state_.write_entry({.type = '2',
+                        .name = name,
+                        .link = target,
+                        .mode = mode & 0777,
+                        .uid = owner.uid,
+                        .gid = owner.gid});
 }
 
 void LayerWriter::add_tree(const std::filesystem::path& root, std::string_view name, Owner owner,
-                           const std::function<bool(std::string_view relative)>& keep,
-                           Modes modes) {
-    // First name of each file with several: sorted, so that the same tree has the same one.
-    std::map<std::pair<dev_t, ino_t>, std::string> first_names;
-    const auto visit = [&](const TreeEntry& entry) {
+                           const TreeListing::Keep& keep, Modes modes) {
+    const auto listing = TreeListing::read(root, state_.order, keep);
+    add_listed(listing, select_all(listing), name, owner, modes);
+}
+
+void LayerWriter::add_listed(const TreeListing& listing, const Selection& selection,
+                             std::string_view name, Owner owner, Modes modes,
+                             const base::Stop& stop) {
+    TreeFiles files(listing);
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> first_names;
+    for (const auto place : selection) {
+        stop.throw_if_over("reading a layer's files");
+        const auto& entry = listing.entry(place);
         std::string full(name);
-        if (!full.empty() && !entry.relative.empty()) full += '/';
-        full += entry.relative;
-        if (full.empty()) return; // the image's root has no entry
-        switch (entry.status.st_mode & S_IFMT) {
-        case S_IFDIR:
-            return add_directory(full, mode_of(entry.status, modes), owner);
-        case S_IFLNK:
-            return add_symlink(full, entry.link, owner);
-        default:
-            break;
+        const auto relative = listing.path(place);
+        if (!full.empty() && !relative.empty()) full += '/';
+        full += relative;
+        if (full.empty()) continue; // the image's root has no entry
+        if (S_ISDIR(entry.mode)) {
+            add_directory(full, mode_in_layer(entry.mode, modes), owner);
+            continue;
         }
-        state_->begin(full);
+        if (S_ISLNK(entry.mode)) {
+            add_symlink(full, listing.target(place), owner);
+            continue;
+        }
+        state_.begin(full);
         TarEntry header{.type = '0',
                         .name = full,
-                        .mode = mode_of(entry.status, modes),
+                        .mode = mode_in_layer(entry.mode, modes),
                         .uid = owner.uid,
                         .gid = owner.gid};
-        if (entry.status.st_nlink > 1) {
-            const auto [found, is_first] = first_names.try_emplace(
-                {entry.status.st_dev, entry.status.st_ino}, state_->prefix + full);
+        if (entry.has_other_names) {
+            const auto [found, is_first] =
+                first_names.try_emplace({entry.device, entry.inode}, state_.prefix + full);
             if (!is_first) {
                 header.type = '1';
                 header.link = found->second;
-                return state_->write_entry(header);
+                state_.write_entry(header);
+                continue;
             }
         }
-        header.size = static_cast<std::uint64_t>(entry.status.st_size);
-        state_->write_entry(header);
-        state_->stream.write_file(entry.fd, header.size, full);
-        state_->stream.write_zeros(tar_padding(header.size));
-    };
-    walk_tree(root, state_->order, keep, visit);
+        header.size = entry.size;
+        const auto file = files.open(place);
+        state_.write_entry(header);
+        state_.stream.write_file(file.get(), header.size, full);
+        state_.stream.write_zeros(tar_padding(header.size));
+    }
 }
 
-WrittenLayer LayerWriter::finish() {
-    state_->stream.write_zeros(2 * tar_block);
-    return state_->stream.finish();
-}
-
-WrittenLayer layer_from_tar(const std::filesystem::path& tar, const std::filesystem::path& path,
-                            Compression compression, const base::Stop& stop) {
-    const base::UniqueFd file = base::open_file(tar, O_RDONLY);
-    LayerStream stream(path, compression);
-    base::while_doing("reading " + tar.string(), [&] { stream.write_rest(file.get(), stop); });
-    return stream.finish();
+void LayerWriter::copy_tar(int fd, const base::Stop& stop) {
+    state_.is_copy = true;
+    state_.stream.write_rest(fd, stop);
 }
 
 } // namespace image

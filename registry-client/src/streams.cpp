@@ -157,14 +157,14 @@ void RemoteRepository::finish(BlobUpload& upload, const Descriptor& blob, const 
 // sent. Nothing is kept between the two.
 image::StreamedBlob RemoteRepository::stream_whole(const image::ByteProducer& produce,
                                                    const base::Stop& stop) {
-    image::Sha256 hash;
+    base::Sha256 hash;
     std::uint64_t size = 0;
     produce([&](std::string_view bytes) {
         stop.throw_if_over("making a blob");
         hash.update(bytes);
         size += bytes.size();
     });
-    const Descriptor blob{"", hash.finish(), size};
+    const Descriptor blob{"", Digest(hash.finish()), size};
     if (has_blob(blob, stop)) return {blob.digest, blob.size, true};
     Pulled bytes(produce);
     write(blob,

@@ -129,6 +129,8 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.variables_in_environment = config.build.classic_variables == "environment";
     job.stack.classic_name = config.build.classic_stack;
     job.cache_bytes = config.build.cache_size;
+    job.compression =
+        image::parse_compression(config.registry.compression).value_or(image::Compression::gzip);
     add_buildpacks(job, settings.store);
     settings.state.make_for_builds(job.work_directory);
     return job;

@@ -66,4 +66,6 @@ TEST_CASE("a job reads back whole, its credentials included") {
     CHECK(Job::parse(job.render()).render() == job.render());
     job.target = NoTarget{};
     CHECK(Job::parse(job.render()).render() == job.render());
+    job.compression = image::Compression::zstd;
+    CHECK(Job::parse(job.render()).compression == image::Compression::zstd);
 }

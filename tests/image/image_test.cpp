@@ -216,3 +216,29 @@ TEST_CASE("an index answers with the manifest of our architecture") {
     CHECK_FALSE(image::choose_from_index(
         {std::string(image::media_type::manifest), plain, Digest::of(plain)}, "amd64"));
 }
+
+TEST_CASE("what compressed a layer stands in the manifest and is read again") {
+    auto layer = make_layer("app");
+    layer.compressor = "ISA-L 2.30.0 level 1";
+    const auto made = base_image().with_layers({layer, make_layer("other")}, {{"a"}, {"b"}});
+    const auto manifest = json::parse(made.render_manifest());
+    CHECK(manifest["layers"][1]["annotations"] ==
+          json{{"dev.slipway.compressor", "ISA-L 2.30.0 level 1"}});
+    CHECK_FALSE(manifest["layers"][2].contains("annotations"));
+    const auto back = Image::parse(made.render_manifest(), made.render_config());
+    CHECK(back.layers()[1].compressor == "ISA-L 2.30.0 level 1");
+    CHECK(back.layers()[2].compressor.empty());
+    CHECK(back.render_manifest() == made.render_manifest());
+}
+
+TEST_CASE("an annotation that is no short line is not taken for ours") {
+    for (const std::string text :
+         {std::string(101, 'x'), std::string("a\nb"), std::string("\x1b[1m")}) {
+        auto layer = make_layer("app");
+        layer.compressor = text;
+        const auto made = base_image().with_layers({layer}, {{"a"}});
+        CHECK(Image::parse(made.render_manifest(), made.render_config())
+                  .layers()[1]
+                  .compressor.empty());
+    }
+}

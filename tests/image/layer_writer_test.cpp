@@ -42,9 +42,20 @@ void make_tree(const fs::path& root) {
 image::WrittenLayer write(const fs::path& tree, const fs::path& to,
                           Compression compression = Compression::gzip,
                           EntryOrder order = EntryOrder::depth_first) {
-    image::LayerWriter writer(to, compression, order);
-    writer.add_tree(tree, "layers/some_pack/deps", {1000, 1001});
-    return writer.finish();
+    return image::write_layer_file(to, {.compression = compression, .order = order},
+                                   [&](image::LayerWriter& writer) {
+                                       writer.add_tree(tree, "layers/some_pack/deps", {1000, 1001});
+                                   });
+}
+
+void write_tar(const fs::path& to, const image::LayerContent& content,
+               EntryOrder order = EntryOrder::depth_first) {
+    image::write_layer_file(to, {.compression = Compression::none, .order = order}, content);
+}
+
+image::LayerContent tree_at(fs::path path) {
+    return
+        [path = std::move(path)](image::LayerWriter& writer) { writer.add_tree(path, "app", {}); };
 }
 
 std::string list(const fs::path& tar) {
@@ -124,11 +135,11 @@ TEST_CASE("what is reported is what was written") {
 
 TEST_CASE("entries have fixed times, given owners, and parents of root") {
     const base::TempDir directory("layer");
-    image::LayerWriter writer(directory.path() / "tar", Compression::none);
-    writer.add_file("cnb/app/file", 04755, {1000, 1001}, "x");
-    writer.add_symlink("cnb/app/link", "/target", {0, 0}, 0755);
-    writer.add_directory("cnb/z", 01700, {5, 6});
-    writer.finish();
+    write_tar(directory.path() / "tar", [](image::LayerWriter& writer) {
+        writer.add_file("cnb/app/file", 04755, {1000, 1001}, "x");
+        writer.add_symlink("cnb/app/link", "/target", {0, 0}, 0755);
+        writer.add_directory("cnb/z", 01700, {5, 6});
+    });
     CHECK(list(directory.path() / "tar") ==
           "drwxr-xr-x 0/0               0 1980-01-01 00:00:01 /cnb\n"
           "drwxr-xr-x 0/0               0 1980-01-01 00:00:01 /cnb/app\n"
@@ -147,9 +158,10 @@ TEST_CASE("the two orders differ where the lifecycle's do") {
                     std::vector<std::string>{"/t", "/t/a", "/t/a/x", "/t/a-b", "/t/a.txt", "/t/b"}},
           std::pair{EntryOrder::by_path, std::vector<std::string>{"/t", "/t/a", "/t/a-b",
                                                                   "/t/a.txt", "/t/a/x", "/t/b"}}}) {
-        image::LayerWriter writer(directory.path() / "tar", Compression::none, order);
-        writer.add_tree(directory.path() / "t", "t", {});
-        writer.finish();
+        write_tar(
+            directory.path() / "tar",
+            [&](image::LayerWriter& writer) { writer.add_tree(directory.path() / "t", "t", {}); },
+            order);
         auto names = names_in(directory.path() / "tar");
         for (auto& name : names)
             if (name.ends_with('/')) name.pop_back();
@@ -172,10 +184,13 @@ TEST_CASE("what a caller leaves out is left out with all below it") {
     const base::TempDir directory("layer");
     make_tree(directory.path() / "tree");
     for (const auto order : {EntryOrder::depth_first, EntryOrder::by_path}) {
-        image::LayerWriter writer(directory.path() / "tar", Compression::none, order);
-        writer.add_tree(directory.path() / "tree", "app", {},
-                        [](std::string_view relative) { return relative != "a"; });
-        writer.finish();
+        write_tar(
+            directory.path() / "tar",
+            [&](image::LayerWriter& writer) {
+                writer.add_tree(directory.path() / "tree", "app", {},
+                                [](std::string_view relative) { return relative != "a"; });
+            },
+            order);
         for (const auto& name : names_in(directory.path() / "tar"))
             CHECK_FALSE((name == "/app/a/" || name.starts_with("/app/a/")));
     }
@@ -185,9 +200,8 @@ TEST_CASE("devices, sockets and fifos are refused by name") {
     const base::TempDir directory("layer");
     fs::create_directories(directory.path() / "t/sub");
     REQUIRE(::mkfifo((directory.path() / "t/sub/pipe").c_str(), 0600) == 0);
-    image::LayerWriter writer(directory.path() / "tar", Compression::gzip);
     try {
-        writer.add_tree(directory.path() / "t", "app", {});
+        write_tar(directory.path() / "tar", tree_at(directory.path() / "t"));
         FAIL("a fifo was taken");
     } catch (const base::Error& error) {
         CHECK(error.kind() == base::ErrorKind::invalid_input);
@@ -199,16 +213,15 @@ TEST_CASE("a tree that is a link is not followed") {
     const base::TempDir directory("layer");
     fs::create_directories(directory.path() / "real");
     fs::create_directory_symlink(directory.path() / "real", directory.path() / "link");
-    image::LayerWriter writer(directory.path() / "tar", Compression::gzip);
-    CHECK_THROWS_AS(writer.add_tree(directory.path() / "link", "app", {}), base::Error);
+    CHECK_THROWS_AS(write_tar(directory.path() / "tar", tree_at(directory.path() / "link")),
+                    base::Error);
 }
 
 // Files below /proc say that they are empty and are not: to a reader they grow under its hands.
 TEST_CASE("a file that changes its size while it is read is an error") {
     const base::TempDir directory("layer");
-    image::LayerWriter writer(directory.path() / "tar", Compression::gzip);
     try {
-        writer.add_tree("/proc/sys/kernel/random", "app", {});
+        write_tar(directory.path() / "tar", tree_at("/proc/sys/kernel/random"));
         FAIL("a growing file was taken");
     } catch (const base::Error& error) {
         CHECK(error.message().find("changed while it was read") != std::string::npos);
@@ -221,9 +234,7 @@ TEST_CASE("a full disk is an error that says so, and leaves no file") {
     base::write_file(directory.path() / "t/big", std::string(20u << 20, 'x'));
     fs::create_symlink("/dev/full", directory.path() / "tar");
     try {
-        image::LayerWriter writer(directory.path() / "tar", Compression::none);
-        writer.add_tree(directory.path() / "t", "app", {});
-        writer.finish();
+        write_tar(directory.path() / "tar", tree_at(directory.path() / "t"));
         FAIL("a full disk took a layer");
     } catch (const base::Error& error) {
         INFO(error.describe());
@@ -233,24 +244,85 @@ TEST_CASE("a full disk is an error that says so, and leaves no file") {
     CHECK_FALSE(fs::exists(fs::symlink_status(directory.path() / "tar")));
 }
 
-TEST_CASE("an abandoned layer leaves no file and no thread") {
-    const base::TempDir directory("layer");
-    {
-        image::LayerWriter writer(directory.path() / "tar", Compression::gzip);
-        writer.add_file("a", 0644, {}, std::string(10u << 20, 'x'));
+TEST_CASE("whoever takes the bytes and fails ends the layer with that error") {
+    const auto content = [](image::LayerWriter& writer) {
+        writer.add_file("a", 0644, {}, std::string(20u << 20, 'x'));
+    };
+    for (const auto compression : {Compression::gzip, Compression::none}) {
+        int calls = 0;
+        CHECK_THROWS_AS(image::write_layer({.compression = compression}, content,
+                                           [&](std::string_view) {
+                                               if (++calls == 1) throw std::out_of_range("full");
+                                           }),
+                        std::out_of_range);
     }
+}
+
+TEST_CASE("content that fails in the middle ends the layer with that error, and leaves no file") {
+    const base::TempDir directory("layer");
+    CHECK_THROWS_AS(write_tar(directory.path() / "tar",
+                              [](image::LayerWriter& writer) {
+                                  writer.add_file("a", 0644, {}, std::string(10u << 20, 'x'));
+                                  throw std::out_of_range("gone");
+                              }),
+                    std::out_of_range);
     CHECK_FALSE(fs::exists(directory.path() / "tar"));
 }
 
 TEST_CASE("names that are out of order or no names are a mistake of the caller") {
     const base::TempDir directory("layer");
-    image::LayerWriter writer(directory.path() / "tar", Compression::gzip);
-    writer.add_file("b", 0644, {}, "");
+    const auto add_after_b = [&](const char* name) {
+        write_tar(directory.path() / "tar", [&](image::LayerWriter& writer) {
+            writer.add_file("b", 0644, {}, "");
+            writer.add_file(name, 0644, {}, "");
+        });
+    };
     for (const char* name : {"a", "b", "", "/c", "c/", "c//d", "c/../d", "./c"}) {
         INFO(name);
-        CHECK_THROWS_AS(writer.add_file(name, 0644, {}, ""), base::Error);
+        CHECK_THROWS_AS(add_after_b(name), base::Error);
     }
-    CHECK_NOTHROW(writer.add_file("c", 0644, {}, ""));
+    CHECK_NOTHROW(add_after_b("c"));
+}
+
+TEST_CASE("hashing a layer without writing it gives the diff id of the one that is written") {
+    const base::TempDir directory("layer");
+    make_tree(directory.path() / "t");
+    base::write_file(directory.path() / "t/big", std::string(5'000'000, 'b'));
+    const auto content = tree_at(directory.path() / "t");
+    const auto written = image::write_layer_file(directory.path() / "gzip", {}, content);
+    const auto hashed = image::hash_layer({}, content);
+    CHECK(hashed.diff_id == written.layer.diff_id);
+    CHECK(hashed.size == written.uncompressed);
+}
+
+TEST_CASE("a layer says what compressed it") {
+    const base::TempDir directory("layer");
+    const auto content = [](image::LayerWriter& writer) { writer.add_file("a", 0644, {}, "a"); };
+    for (const auto& [compression, library] :
+         {std::pair{Compression::gzip, "ISA-L 2."}, std::pair{Compression::zstd, "zstd 1."},
+          std::pair{Compression::none, ""}}) {
+        const auto written = image::write_layer_file(directory.path() / "layer",
+                                                     {.compression = compression}, content);
+        CHECK(written.layer.compressor == image::compressor_of(compression));
+        CHECK(written.layer.compressor.starts_with(library));
+        CHECK(written.layer.compressor.empty() == (compression == Compression::none));
+    }
+}
+
+TEST_CASE("a file that was written to after it was listed does not become part of a layer") {
+    const base::TempDir directory("layer");
+    fs::create_directories(directory.path() / "t");
+    base::write_file(directory.path() / "t/file", "one");
+    const auto listing = image::TreeListing::read(directory.path() / "t", EntryOrder::depth_first);
+    base::write_file(directory.path() / "t/new", "replaces it, of the same length");
+    base::write_file(directory.path() / "t/new", "two");
+    fs::rename(directory.path() / "t/new", directory.path() / "t/file");
+    CHECK_THROWS_AS(image::hash_layer({},
+                                      [&](image::LayerWriter& writer) {
+                                          writer.add_listed(listing, image::select_all(listing),
+                                                            "t", {});
+                                      }),
+                    base::Error);
 }
 
 TEST_CASE("an existing tar becomes a layer unchanged") {

@@ -46,9 +46,11 @@ TEST_CASE("a layer that we wrote comes back, with its diff id") {
     base::write_file(tree / std::string(200, 'n'), "long name");
     for (const auto compression :
          {image::Compression::gzip, image::Compression::zstd, image::Compression::none}) {
-        image::LayerWriter writer(directory.path() / "layer", compression);
-        writer.add_tree(tree, "app", {1000, 1001});
-        const auto written = writer.finish();
+        const auto written =
+            image::write_layer_file(directory.path() / "layer", {.compression = compression},
+                                    [&](image::LayerWriter& writer) {
+                                        writer.add_tree(tree, "app", {1000, 1001});
+                                    });
         const auto target = directory.path() / "target";
         fs::remove_all(target);
         CHECK(unpack_layer(base::read_file(directory.path() / "layer"), target) ==

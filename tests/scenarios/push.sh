@@ -7,7 +7,7 @@ use_tiny_stack
 
 script_app hello <<'BUILD'
 echo "step one"
-ls -l > listing
+ls > listing
 BUILD
 (
     cd "$work/hello" || exit

@@ -27,9 +27,10 @@ inline image::BlobFile make_blob(const base::TempDir& directory, const std::stri
 inline image::Image push_small_image(image::BlobStore& store, const std::string& tag,
                                      const std::string& content = "hello") {
     const base::TempDir directory("contract");
-    image::LayerWriter writer(directory.path() / "layer", image::Compression::gzip);
-    writer.add_file("app/hello.txt", 0644, {}, content);
-    const auto layer = writer.finish();
+    const auto layer =
+        image::write_layer_file(directory.path() / "layer", {}, [&](image::LayerWriter& writer) {
+            writer.add_file("app/hello.txt", 0644, {}, content);
+        });
     const auto made = image::Image("amd64").with_layers({layer.layer}, {{"the application"}});
     const auto config = make_blob(directory, made.render_config());
     store.write_blob({layer.layer.descriptor, layer.path}, {});

@@ -15,6 +15,8 @@ namespace base {
 
 // An open descriptor; empty when there is nothing of that name, or a link on the way to it.
 UniqueFd open_beneath(const std::filesystem::path& root, std::string_view relative, int flags);
+// The same below an open directory.
+UniqueFd open_beneath(int root, std::string_view relative, int flags);
 
 // A regular file's bytes; empty when it is absent, a link or not a regular file. Throws
 // Error{limit_exceeded} when it is larger than `limit`.

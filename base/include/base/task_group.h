@@ -10,6 +10,9 @@
 
 namespace base {
 
+// How many threads can run at a time here; at least 1.
+unsigned usable_cores() noexcept;
+
 class TaskGroup {
   public:
     TaskGroup();

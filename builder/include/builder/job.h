@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/secret.h"
+#include "image/image.h"
 
 #include <chrono>
 #include <cstdint>
@@ -148,8 +149,9 @@ struct Job {
     SlugIgnore slug_ignore = SlugIgnore::after;
     bool variables_in_environment = false; // of classic buildpacks; else in ENV_DIR alone
     std::uint64_t cache_bytes = 0;         // of this app's cache; 0: no limit
-    std::vector<std::filesystem::path> buildpack_directories; // each with an order.toml
-    std::filesystem::path launcher_directory;                 // slipway-launch, slipway-init
+    image::Compression compression = image::Compression::gzip; // of the layers that are made
+    std::vector<std::filesystem::path> buildpack_directories;  // each with an order.toml
+    std::filesystem::path launcher_directory;                  // slipway-launch, slipway-init
     std::filesystem::path images_directory;         // unpacked stack layers, shared by all builds
     std::filesystem::path cache_directory;          // of this app alone; empty: no cache
     std::filesystem::path work_directory;           // of this build alone; removed at its end

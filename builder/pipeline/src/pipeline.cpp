@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "base/text.h"
-#include "bills_of_materials.h"
 #include "build_environment.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
@@ -24,8 +23,10 @@
 #include "registry/image_store.h"
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
+#include "target.h"
 
 #include <chrono>
+#include <malloc.h>
 #include <type_traits>
 
 namespace builder {
@@ -33,20 +34,6 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-
-registry::Settings settings_of(const Job& job) {
-    registry::Settings settings{.insecure = job.insecure_registries,
-                                .ca_file = job.ca_file.string()};
-    for (const auto& [host, access] : job.registry_credentials)
-        settings.credentials[host] = {access.user, access.password, access.certificate, access.key};
-    return settings;
-}
-
-// A stack image's name in the label: without its registry, whose address differs from server to
-// server while the image does not, so that equal inputs give equal digests everywhere.
-std::string portable_name(const image::Reference& reference) {
-    return reference.repository;
-}
 
 std::string command_line(const buildpacks::Process& process) {
     std::string line;
@@ -241,38 +228,22 @@ class Pipeline {
             job_.no_cache ? "" : job_.cache_directory,
             [&](const std::string& sentence) { report_.body(sentence); }, job_.cache_bytes);
         previous_ = reader_->take(report_);
-        const RestoreInput input{.group = group,
-                                 .previous = knows_previous() ? &previous_->metadata : nullptr,
-                                 .image_bills = previous_bills(),
-                                 .workspace = workspace_,
-                                 .user = user_};
+        const RestoreInput input{
+            .group = group,
+            .previous = knows_previous() ? &previous_->metadata : nullptr,
+            .image_bills = knows_previous()
+                               ? bills_of(*previous_, *cache_, job_, settings_, report_, stop_)
+                               : std::filesystem::path(),
+            .workspace = workspace_,
+            .user = user_};
         const auto restored = restore(input, *cache_);
         if (restored.layers.empty()) return;
         report_.step("Restored from the last build");
         for (const auto& layer : restored.layers) report_.body(layer);
     }
 
-    // Without a cache buildpacks make everything anew; equal layers are not sent twice all the
-    // same.
+    // Without a cache buildpacks make everything anew.
     bool knows_previous() const { return previous_ && !job_.no_cache; }
-
-    // The last image's bills of materials: from the cache when it is that image's, else from the
-    // registry.
-    std::filesystem::path previous_bills() {
-        if (!knows_previous() || previous_->metadata.bills.empty()) return {};
-        if (cache_->bills_diff_id() == previous_->metadata.bills) return cache_->bills() / "launch";
-        const auto* target = std::get_if<RegistryTarget>(&job_.target);
-        try {
-            const auto store =
-                registry::open_repository(target->registry, target->repository, settings_);
-            return fetch_bills(previous_->image, previous_->metadata.bills, *store,
-                               job_.work_directory / "last-bills", stop_);
-        } catch (const Error& error) {
-            if (error.kind() == ErrorKind::cancelled) throw;
-            report_.body("The last image's bills of materials cannot be read.");
-            return {};
-        }
-    }
 
     // Nothing may write any more; its mounts and its network are put away beside what follows.
     void end_sandbox() {
@@ -311,17 +282,40 @@ class Pipeline {
         }
     }
 
+    // Layers are sent while they are made; a target that fails is a failure to publish all the
+    // same.
+    template <class F>
+    auto to_target(F&& f) {
+        try {
+            return f();
+        } catch (const TargetError&) {
+            phase_ = Phase::publish;
+            throw;
+        }
+    }
+
     Exported export_layers(const std::vector<BuiltMember>& built) {
         report_.step("Exporting the image");
+        target_ = to_target([&] { return open_target(job_.target, settings_); });
+        // Without a cache of buildpacks' layers, too: equal layers are not sent twice all the same.
+        LayerIndex index(job_.cache_directory.empty() ? "" : job_.cache_directory / "exported",
+                         [&](const std::string& sentence) { report_.body(sentence); });
         const ExportInput input{.workspace = workspace_,
                                 .user = user_,
                                 .run_image = *run_image_,
-                                .run_image_name = portable_name(run_image_->reference),
+                                // Without its registry, whose address differs from server to
+                                // server while the image does not.
+                                .run_image_name = run_image_->reference.repository,
                                 .built = built,
                                 .previous = previous_ ? &*previous_ : nullptr,
-                                .launcher = job_.launcher_directory / "slipway-launch"};
-        auto exported = export_image(input, report_, stop_);
+                                .launcher = job_.launcher_directory / "slipway-launch",
+                                .target = *target_,
+                                .index = index,
+                                .trust_previous = !job_.no_cache,
+                                .compression = job_.compression};
+        auto exported = to_target([&] { return export_image(input, report_, stop_); });
         keep_cache([&] {
+            index.commit();
             keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
         });
         for (const auto& named : exported.processes)
@@ -334,8 +328,7 @@ class Pipeline {
     Published publish_image(const Exported& exported) {
         const auto base = registry::open_repository(run_image_->reference.registry,
                                                     run_image_->reference.repository, settings_);
-        const PublishInput input{
-            job_.target, exported, {run_image_->reference, *base}, workspace_.blobs, settings_};
+        const PublishInput input{job_.target, exported, *target_, {run_image_->reference, *base}};
         const bool kept = !std::holds_alternative<NoTarget>(job_.target);
         if (kept) report_.step("Publishing");
         const auto published = publish(input, stop_);
@@ -372,10 +365,16 @@ class Pipeline {
     std::optional<LayerCache> cache_;
     std::optional<PreviousImage> previous_;
     std::optional<PreviousImageReader> reader_;
+    std::unique_ptr<image::BlobStore> target_;
     Phase phase_ = Phase::fetch;
 };
 
 } // namespace
+
+void give_back_freed_memory() noexcept {
+    ::mallopt(M_MMAP_THRESHOLD, 128 << 10); // fixed: it would rise with what is freed
+    ::mallopt(M_ARENA_MAX, 2);
+}
 
 Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& report,
                      const base::Stop& stop) {

@@ -25,4 +25,11 @@ class PreviousImageReader {
     base::TaskGroup tasks_; // last: its thread uses what stands above
 };
 
+// Where the bills of materials of that image lie, once they are there: in the cache when they are
+// that image's, else read from its registry. Empty: it has none, or they cannot be read, which the
+// log is then told. Throws Error{cancelled}.
+std::filesystem::path bills_of(const PreviousImage& previous, const LayerCache& cache,
+                               const Job& job, const registry::Settings& settings, Reporter& report,
+                               const base::Stop& stop);
+
 } // namespace builder

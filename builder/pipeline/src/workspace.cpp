@@ -18,8 +18,7 @@ void make_directories(const Workspace& workspace, BuildUser user) {
         give_to(path, user);
     }
     // The layers follow once they are restored: detection has no business there.
-    for (const auto& path :
-         {workspace.layers, workspace.platform / "env", workspace.scratch, workspace.blobs})
+    for (const auto& path : {workspace.layers, workspace.platform / "env", workspace.scratch})
         fs::create_directories(path);
 }
 

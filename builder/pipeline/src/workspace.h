@@ -18,10 +18,10 @@ struct Workspace {
     explicit Workspace(const std::filesystem::path& root)
         : app(root / "app"), layers(root / "layers"), platform(root / "platform"),
           plans(root / "plans"), home(root / "home"), scratch(root / "scratch"),
-          blobs(root / "blobs"), bills(root / "bills"), ca_file(root / "ca-certificates.crt"),
+          bills(root / "bills"), ca_file(root / "ca-certificates.crt"),
           classic_home(root / "classic-home"), buildpacks(root / "buildpack-copies") {}
 
-    std::filesystem::path app, layers, platform, plans, home, scratch, blobs;
+    std::filesystem::path app, layers, platform, plans, home, scratch;
     std::filesystem::path bills; // of materials: {launch,build,cache}/<buildpack>/[<layer>/]sbom.*
     std::filesystem::path ca_file;
     std::filesystem::path classic_home; // the source once more; only with classic buildpacks

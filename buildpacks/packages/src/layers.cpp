@@ -5,7 +5,6 @@
 #include "base/temp_dir.h"
 #include "image/oci_layout.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace packages {
@@ -19,16 +18,10 @@ bool belongs_to_buildpack(std::string_view relative) {
 }
 
 void copy_blob(const image::Descriptor& blob, const BaseImage& base, image::BlobStore& target,
-               const fs::path& scratch, const base::Stop& stop) {
+               const base::Stop& stop) {
     if (!base.repository.empty() && target.mount_blob(blob, base.repository, stop)) return;
-    const image::BlobFile copy{blob, scratch / ("base-" + blob.digest.hex())};
-    {
-        const auto file = base::open_file(copy.path, O_WRONLY | O_CREAT | O_TRUNC);
-        base.store->read_blob(
-            blob, [&](std::string_view bytes) { base::write_all(file.get(), bytes); }, stop);
-    }
-    target.write_blob(copy, stop);
-    fs::remove(copy.path);
+    target.stream_blob(
+        [&](const image::ByteSink& sink) { base.store->read_blob(blob, sink, stop); }, stop);
 }
 
 const image::BlobFile* find_blob(const WrittenImage& written, const image::Digest& digest) {
@@ -52,12 +45,13 @@ void LayerList::add(const image::WrittenLayer& layer, std::string created_by) {
 DiffIds LayerList::add_buildpacks(const Contents& contents) {
     DiffIds diff_ids;
     for (const auto& component : contents) {
-        image::LayerWriter writer(next_path(), image::Compression::gzip);
-        writer.add_tree(component.directory,
-                        "cnb/buildpacks/" + component.info.escaped_id() + "/" +
-                            component.info.version,
-                        root_owner, belongs_to_buildpack, image::Modes::normal);
-        const auto written = writer.finish();
+        const auto written =
+            image::write_layer_file(next_path(), {}, [&](image::LayerWriter& writer) {
+                writer.add_tree(component.directory,
+                                "cnb/buildpacks/" + component.info.escaped_id() + "/" +
+                                    component.info.version,
+                                root_owner, belongs_to_buildpack, image::Modes::normal);
+            });
         add(written, "Buildpack: " + component.info.full_name());
         diff_ids[component.info.full_name()] = written.layer.diff_id.render();
     }
@@ -75,7 +69,7 @@ WrittenImage LayerList::finish(const image::Image& base, image::ContainerConfig 
 }
 
 image::Digest store_image(const WrittenImage& written, const BaseImage& base,
-                          image::BlobStore& target, const std::string& tag, const fs::path& scratch,
+                          image::BlobStore& target, const std::string& tag,
                           const base::Stop& stop) {
     std::map<image::Digest, image::Descriptor> wanted;
     for (const auto& layer : written.image.layers())
@@ -87,7 +81,7 @@ image::Digest store_image(const WrittenImage& written, const BaseImage& base,
         if (const auto* blob = find_blob(written, digest))
             target.write_blob(*blob, stop);
         else
-            copy_blob(wanted.at(digest), base, target, scratch, stop);
+            copy_blob(wanted.at(digest), base, target, stop);
     }
     const auto manifest = written.image.render_manifest();
     const auto digest = image::Digest::of(manifest);
@@ -99,15 +93,15 @@ image::Digest store_image(const WrittenImage& written, const BaseImage& base,
 image::Digest write_cnb_file(const WrittenImage& written, const fs::path& file,
                              const fs::path& scratch, const base::Stop& stop) {
     const auto layout = scratch / "layout";
-    const auto digest =
-        store_image(written, {}, *image::open_oci_layout(layout), "", scratch, stop);
+    const auto digest = store_image(written, {}, *image::open_oci_layout(layout), "", stop);
     // Beside its place, so that a rename is all that is left.
     const fs::path unfinished = file.string() + ".part";
     try {
-        image::LayerWriter tar(unfinished, image::Compression::none, image::EntryOrder::depth_first,
-                               image::Names::relative);
-        tar.add_tree(layout, "", root_owner, {}, image::Modes::normal);
-        tar.finish();
+        image::write_layer_file(
+            unfinished, {.compression = image::Compression::none, .names = image::Names::relative},
+            [&](image::LayerWriter& tar) {
+                tar.add_tree(layout, "", root_owner, {}, image::Modes::normal);
+            });
         fs::rename(unfinished, file);
     } catch (...) {
         ::unlink(unfinished.c_str());

@@ -100,26 +100,26 @@ image::WrittenLayer write_files(const BuilderToml& toml, const Resolved& resolve
                                 image::Owner user, const std::filesystem::path& path) {
     json images = json::array();
     for (const auto& image : toml.run_images) images.push_back(run_image_json(image));
-    image::LayerWriter writer(path, image::Compression::gzip);
-    const auto file = [&](const std::string& name, const std::string& text) {
-        writer.add_file(name, 0644, root_owner, text);
-    };
-    writer.add_directory("cnb", 0755, root_owner);
-    writer.add_directory("cnb/build-config", 0755, root_owner);
-    writer.add_directory("cnb/build-config/env", 0755, root_owner);
-    for (const auto& variable : toml.build_environment)
-        file("cnb/build-config/env/" + variable.file, variable.value);
-    writer.add_directory("cnb/buildpacks", 0755, root_owner);
-    file("cnb/order.toml", buildpacks::json_to_toml({{"order", order_json(resolved.order)}}));
-    file("cnb/run.toml", buildpacks::json_to_toml({{"images", images}}));
-    file("cnb/stack.toml", buildpacks::json_to_toml({{"run-image", images.front()}}));
-    if (resolved.has_system())
-        file("cnb/system.toml", buildpacks::json_to_toml({{"system", system_json(resolved)}}));
-    writer.add_directory("layers", 0755, user);
-    writer.add_directory("platform", 0755, root_owner);
-    writer.add_directory("platform/env", 0755, root_owner);
-    writer.add_directory("workspace", 0755, user);
-    return writer.finish();
+    return image::write_layer_file(path, {}, [&](image::LayerWriter& writer) {
+        const auto file = [&](const std::string& name, const std::string& text) {
+            writer.add_file(name, 0644, root_owner, text);
+        };
+        writer.add_directory("cnb", 0755, root_owner);
+        writer.add_directory("cnb/build-config", 0755, root_owner);
+        writer.add_directory("cnb/build-config/env", 0755, root_owner);
+        for (const auto& variable : toml.build_environment)
+            file("cnb/build-config/env/" + variable.file, variable.value);
+        writer.add_directory("cnb/buildpacks", 0755, root_owner);
+        file("cnb/order.toml", buildpacks::json_to_toml({{"order", order_json(resolved.order)}}));
+        file("cnb/run.toml", buildpacks::json_to_toml({{"images", images}}));
+        file("cnb/stack.toml", buildpacks::json_to_toml({{"run-image", images.front()}}));
+        if (resolved.has_system())
+            file("cnb/system.toml", buildpacks::json_to_toml({{"system", system_json(resolved)}}));
+        writer.add_directory("layers", 0755, user);
+        writer.add_directory("platform", 0755, root_owner);
+        writer.add_directory("platform/env", 0755, root_owner);
+        writer.add_directory("workspace", 0755, user);
+    });
 }
 
 json builder_label(const BuilderToml& toml, const Contents& contents, const std::string& version) {

@@ -35,9 +35,18 @@ struct Descriptor {
     std::uint64_t size = 0;
 };
 
+// How the bytes of a layer that we make are stored.
+enum class Compression { gzip, zstd, none };
+std::string_view to_string(Compression compression) noexcept; // "gzip", "zstd", "none"
+std::optional<Compression> parse_compression(std::string_view name) noexcept;
+
 struct Layer {
     Descriptor descriptor;
     Digest diff_id; // of the uncompressed tar
+    // Library, version and level that made the stored bytes out of the tar, so that they can be
+    // made again; empty: unknown, or none. In manifests the descriptor's annotation
+    // dev.slipway.compressor.
+    std::string compressor = {};
 };
 
 struct HistoryEntry {

@@ -63,6 +63,7 @@ struct Config {
         std::filesystem::path client_certificate;
         std::filesystem::path client_key;
         std::string system_user = "docker-registry";
+        std::string compression = "gzip";
     } registry;
     struct Sandbox {
         std::string runtime = "crun";

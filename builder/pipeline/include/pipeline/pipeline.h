@@ -11,6 +11,10 @@
 
 namespace builder {
 
+// Large blocks that were freed go back to the system, whichever thread had them: a worker's memory
+// is what it holds. Once, before anything else.
+void give_back_freed_memory() noexcept;
+
 // Never throws: whatever happens is an Outcome, and the log already says so. The outcome is not
 // sent; that is the caller's last word.
 Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& report,

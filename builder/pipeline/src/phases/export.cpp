@@ -1,5 +1,6 @@
 #include "phases/export.h"
 
+#include "app_cut.h"
 #include "app_slices.h"
 #include "bills_of_materials.h"
 
@@ -7,9 +8,9 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "classic_app.h"
-#include "image/layer_writer.h"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -136,26 +137,13 @@ class ImageExport {
         for (const auto& member : input_.built) add_member(member);
         add_bills();
         add_app();
-        metadata_.launcher =
-            write("Buildpacks Application Launcher", [&](image::LayerWriter& writer) {
-                writer.add_file("cnb/lifecycle/launcher", 0755, {},
-                                base::read_file(input_.launcher));
-            });
-        metadata_.config = write("Buildpacks Launcher Config", [&](image::LayerWriter& writer) {
-            add_own_directories(writer, {"layers", "layers/config"});
-            writer.add_file("layers/config/metadata.toml", 0644, owner_,
-                            render_build_metadata(build_));
-            // What was built there may name it.
-            if (app_ == buildpacks::AppDirectory::app) writer.add_symlink("workspace", "/app", {});
-        });
-        if (!build_.processes.empty())
-            metadata_.process_types =
-                write("Buildpacks Process Types", [&](image::LayerWriter& writer) {
-                    for (const auto& named : build_.processes)
-                        writer.add_symlink("cnb/process/" + named.process.type, launcher_path, {},
-                                           0755);
-                });
-        return finish();
+        add_launcher();
+        const auto* previous =
+            input_.previous && input_.trust_previous ? &input_.previous->image : nullptr;
+        auto exported = export_layers(plan_, {input_.target, previous, input_.index}, stop_);
+        for (std::size_t i = 0; i < plan_.size(); ++i)
+            told_[i](exported.layers[i].diff_id.render());
+        return finish(std::move(exported));
     }
 
   private:
@@ -163,39 +151,32 @@ class ImageExport {
         return app_ == buildpacks::AppDirectory::app ? "app" : "workspace";
     }
 
+    // Gets a layer's diff id once it is known.
+    using Told = std::function<void(const std::string& diff_id)>;
+
     void add_member(const BuiltMember& member) {
         const auto& info = member.buildpack->info();
-        BuildpackRecord record{info.id, info.version, {}, member.built.store_json};
+        const auto number = records_.size();
+        records_.push_back({info.id, info.version, {}, member.built.store_json});
         for (const auto& layer : member.built.layers) {
-            LayerRecord entry{{}, layer.metadata_json, layer.types};
-            if (layer.types.launch) entry.diff_id = add_launch_layer(info, layer);
-            record.layers.emplace(layer.name, std::move(entry));
+            records_[number].layers[layer.name] = {{}, layer.metadata_json, layer.types};
+            if (layer.types.launch)
+                add_launch_layer(info, layer, [this, number, &layer](const std::string& diff_id) {
+                    records_[number].layers[layer.name].diff_id = diff_id;
+                });
         }
-        records_.push_back(std::move(record));
     }
 
-    std::string add_launch_layer(const buildpacks::Info& info,
-                                 const buildpacks::BuiltLayer& layer) {
-        const auto made_by =
-            "Layer: '" + layer.name + "', Created by buildpack: " + info.full_name();
+    void add_launch_layer(const buildpacks::Info& info, const buildpacks::BuiltLayer& layer,
+                          Told told) {
+        auto made_by = "Layer: '" + layer.name + "', Created by buildpack: " + info.full_name();
+        if (!layer.has_content)
+            return add(std::move(made_by), {.old = reuse(input_, info, layer.name)},
+                       std::move(told));
         const auto relative = info.escaped_id() + "/" + layer.name;
-        if (!layer.has_content) {
-            const auto reused = reuse(input_, info, layer.name);
-            layers_.push_back(reused);
-            history_.push_back({made_by});
-            return reused.diff_id.render();
-        }
-        return write(made_by, [&](image::LayerWriter& writer) {
-            add_own_directories(writer, {"layers", "layers/" + info.escaped_id()});
-            writer.add_tree(input_.workspace.layers / relative, "layers/" + relative, owner_,
-                            until_stopped());
-        });
-    }
-
-    // <layers> belongs to the build's user, as everything in it.
-    void add_own_directories(image::LayerWriter& writer,
-                             const std::vector<std::string>& names) const {
-        for (const auto& name : names) writer.add_directory(name, 0755, owner_);
+        const auto& tree = list(input_.workspace.layers / relative, image::EntryOrder::depth_first);
+        add_tree(std::move(made_by), {tree, select_all(tree), "layers/" + relative, owner_},
+                 {"layers", "layers/" + info.escaped_id()}, std::move(told));
     }
 
     void add_bills() {
@@ -205,69 +186,111 @@ class ImageExport {
                 legacy.push_back({member.buildpack->info().id, member.buildpack->info().version,
                                   member.built.legacy_bill_json});
         write_legacy_bill(legacy, input_.workspace);
-        metadata_.bills = write("Software Bill-of-Materials", [&](image::LayerWriter& writer) {
-            add_own_directories(writer, {"layers", "layers/sbom"});
-            writer.add_tree(input_.workspace.bills / "launch", "layers/sbom/launch", owner_,
-                            until_stopped());
-        });
+        const auto& tree = list(input_.workspace.bills / "launch", image::EntryOrder::depth_first);
+        add_tree("Software Bill-of-Materials",
+                 {tree, select_all(tree), "layers/sbom/launch", owner_}, {"layers", "layers/sbom"},
+                 [this](const std::string& diff_id) { metadata_.bills = diff_id; });
     }
 
     void add_app() {
-        const auto& workspace = input_.workspace;
-        if (build_.slices.empty()) {
-            metadata_.app.push_back(write_app("Application Layer", until_stopped()));
-            return;
+        const auto& tree = list(input_.workspace.app, image::EntryOrder::by_path);
+        auto parts = explicit_slices(tree);
+        const bool sliced = !parts.empty();
+        auto rest = cut_app(tree, sliced ? std::exchange(parts.back(), {}) : select_all(tree));
+        if (sliced) parts.pop_back();
+        std::move(rest.begin(), rest.end(), std::back_inserter(parts));
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            const auto made_by = sliced || parts.size() > 1
+                                     ? "Application Slice: " + std::to_string(i + 1)
+                                     : std::string("Application Layer");
+            if (parts[i].empty()) report_.body("Warning: " + made_by + " has no files.");
+            metadata_.app.emplace_back();
+            add_tree(made_by, {tree, std::move(parts[i]), app_directory(), owner_}, {},
+                     [this, i](const std::string& diff_id) { metadata_.app[i] = diff_id; });
         }
-        AppSlices slices(workspace.app, workspace.inside.app);
-        for (const auto& slice : build_.slices) add_slice(slices.take(slice));
-        add_slice(slices.take_rest());
     }
 
-    // A slice that matched nothing is a layer without entries, as the lifecycle's is.
-    void add_slice(const std::set<std::string, std::less<>>& names) {
-        const auto made_by = "Application Slice: " + std::to_string(metadata_.app.size() + 1);
-        if (names.empty()) {
-            report_.body("Warning: " + made_by + " has no files.");
-            metadata_.app.push_back(write(made_by, [](image::LayerWriter&) {}));
-            return;
-        }
-        const auto alive = until_stopped();
-        metadata_.app.push_back(write_app(made_by, [&, alive](std::string_view name) {
-            return alive(name) && names.contains(name);
-        }));
+    // Those that buildpacks asked for, and last what is left; none when nobody asked. A slice that
+    // matched nothing is a layer without entries, as the lifecycle's is.
+    std::vector<image::Selection> explicit_slices(const image::TreeListing& tree) const {
+        std::vector<image::Selection> parts;
+        if (build_.slices.empty()) return parts;
+        AppSlices slices(input_.workspace.app, input_.workspace.inside.app);
+        for (const auto& slice : build_.slices) parts.push_back(select(tree, slices.take(slice)));
+        parts.push_back(select(tree, slices.take_rest()));
+        return parts;
     }
 
-    std::string write_app(const std::string& made_by,
-                          const std::function<bool(std::string_view)>& keep) {
-        return write(
-            made_by,
-            [&](image::LayerWriter& writer) {
-                writer.add_tree(input_.workspace.app, app_directory(), owner_, keep);
+    static image::Selection select(const image::TreeListing& tree,
+                                   const std::set<std::string, std::less<>>& names) {
+        image::Selection selected;
+        for (std::uint32_t i = 0; i < tree.size(); ++i)
+            if (names.contains(tree.path(i))) selected.push_back(i);
+        return selected;
+    }
+
+    void add_launcher() {
+        add_small(
+            "Buildpacks Application Launcher",
+            [bytes = base::read_file(input_.launcher)](image::LayerWriter& writer) {
+                writer.add_file("cnb/lifecycle/launcher", 0755, {}, bytes);
             },
-            image::EntryOrder::by_path); // as the lifecycle orders the application
+            [this](const std::string& diff_id) { metadata_.launcher = diff_id; });
+        add_small(
+            "Buildpacks Launcher Config",
+            [this](image::LayerWriter& writer) {
+                add_own_directories(writer, {"layers", "layers/config"});
+                writer.add_file("layers/config/metadata.toml", 0644, owner_,
+                                render_build_metadata(build_));
+                // What was built there may name it.
+                if (app_ == buildpacks::AppDirectory::app)
+                    writer.add_symlink("workspace", "/app", {});
+            },
+            [this](const std::string& diff_id) { metadata_.config = diff_id; });
+        if (build_.processes.empty()) return;
+        add_small(
+            "Buildpacks Process Types",
+            [this](image::LayerWriter& writer) {
+                for (const auto& named : build_.processes)
+                    writer.add_symlink("cnb/process/" + named.process.type, launcher_path, {},
+                                       0755);
+            },
+            [this](const std::string& diff_id) { metadata_.process_types = diff_id; });
     }
 
-    // Keeps every file of a tree, but no longer than there is time.
-    std::function<bool(std::string_view)> until_stopped() const {
-        return [this](std::string_view) {
-            stop_.throw_if_over("exporting the image");
-            return true;
+    // <layers> belongs to the build's user, as everything in it.
+    void add_own_directories(image::LayerWriter& writer,
+                             const std::vector<std::string>& names) const {
+        for (const auto& name : names) writer.add_directory(name, 0755, owner_);
+    }
+
+    const image::TreeListing& list(const fs::path& root, image::EntryOrder order) {
+        return trees_.emplace_back(image::TreeListing::read(root, order, {}, stop_));
+    }
+
+    // above: directories of ours that hold the tree.
+    void add_tree(std::string made_by, TreeLayer tree, std::vector<std::string> above, Told told) {
+        const image::LayerFormat format{input_.compression, tree.listing.order()};
+        LayerPlan plan{.format = format, .key = key_of(tree, format)};
+        for (const auto place : tree.selection) plan.size += tree.listing.entry(place).size + 512;
+        plan.content = [this, tree = std::move(tree),
+                        above = std::move(above)](image::LayerWriter& writer) {
+            add_own_directories(writer, above);
+            writer.add_listed(tree.listing, tree.selection, tree.name, tree.owner,
+                              image::Modes::as_they_are, stop_);
         };
+        add(std::move(made_by), std::move(plan), std::move(told));
     }
 
-    // One layer in one pass; answers its diff id.
-    template <class Fill>
-    std::string write(std::string made_by, Fill fill,
-                      image::EntryOrder order = image::EntryOrder::depth_first) {
-        stop_.throw_if_over("exporting the image");
-        const auto path = input_.workspace.blobs / ("layer-" + std::to_string(layers_.size()));
-        image::LayerWriter writer(path, image::Compression::gzip, order);
-        fill(writer);
-        const auto written = writer.finish();
-        layers_.push_back(written.layer);
+    void add_small(std::string made_by, image::LayerContent content, Told told) {
+        add(std::move(made_by), {.format = {input_.compression}, .content = std::move(content)},
+            std::move(told));
+    }
+
+    void add(std::string made_by, LayerPlan plan, Told told) {
+        plan_.push_back(std::move(plan));
         history_.push_back({std::move(made_by)});
-        blobs_.push_back({written.layer.descriptor, written.path});
-        return written.layer.diff_id.render();
+        told_.push_back(std::move(told));
     }
 
     image::ContainerConfig configure() const {
@@ -314,17 +337,17 @@ class ImageExport {
         return records;
     }
 
-    Exported finish() {
+    Exported finish(ExportedLayers made) {
+        std::set<image::Digest> stored;
+        for (const auto& layer : made.layers) stored.insert(layer.descriptor.digest);
         const auto image = input_.run_image.image.with_created("1980-01-01T00:00:01Z")
-                               .with_layers(layers_, history_)
+                               .with_layers(std::move(made.layers), history_)
                                .with_config(configure());
-        const auto bytes = image.render_config();
-        const auto path = input_.workspace.blobs / "config.json";
-        base::write_file(path, bytes);
-        blobs_.push_back(
-            {{std::string(image::media_type::config), image::Digest::of(bytes), bytes.size()},
-             path});
-        return {image, std::move(blobs_), std::move(records_), std::move(build_.processes),
+        return {image,
+                std::move(stored),
+                made.sent,
+                std::move(records_),
+                std::move(build_.processes),
                 metadata_.bills};
     }
 
@@ -334,9 +357,10 @@ class ImageExport {
     image::Owner owner_;
     BuildMetadata build_;
     buildpacks::AppDirectory app_;
-    std::vector<image::Layer> layers_;
+    std::deque<image::TreeListing> trees_;
+    std::vector<LayerPlan> plan_;
+    std::vector<Told> told_; // one for each plan, as is the history
     std::vector<image::HistoryEntry> history_;
-    std::vector<image::BlobFile> blobs_;
     std::vector<BuildpackRecord> records_;
     LifecycleMetadata metadata_;
 };

@@ -1,4 +1,5 @@
-// Phase 6: what the target lacks is sent, in parallel; then the manifest by digest, then the tag.
+// Phase 6: the layers are in the target already; what else it lacks follows (layers of the run
+// image, the configuration), then the manifest by digest, then the tag.
 // The digest that comes back is the hash of the bytes that we sent, confirmed by the target.
 #pragma once
 
@@ -15,9 +16,8 @@ struct BaseSource {
 struct PublishInput {
     const Target& target;
     const Exported& exported;
+    image::BlobStore& store; // of the target
     BaseSource base;
-    const std::filesystem::path& blobs; // a directory for what has to be copied
-    const registry::Settings& settings;
 };
 
 struct PublishedImage {

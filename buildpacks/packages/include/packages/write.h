@@ -40,8 +40,7 @@ struct BaseImage {
 };
 // `tag`: what the target calls it; empty: by digest alone. Answers the manifest's digest.
 image::Digest store_image(const WrittenImage& written, const BaseImage& base,
-                          image::BlobStore& target, const std::string& tag,
-                          const std::filesystem::path& scratch, const base::Stop& stop);
+                          image::BlobStore& target, const std::string& tag, const base::Stop& stop);
 
 // A .cnb file: an OCI layout in an uncompressed tar. Complete as soon as it has its name.
 image::Digest write_cnb_file(const WrittenImage& written, const std::filesystem::path& file,
