@@ -72,14 +72,14 @@ refused_because() { # APP REGEX: the build of $work/commit
 }
 
 start_sshd first
-configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\", \"127.0.0.1:9\"]"
+configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\", \"127.0.0.1:1\"]"
 configure 'webhooks.check_interval = "0s"'
 start_server
 use_tiny_stack
 forge_repository owner/app
 slipway apps create hello >/dev/null
 slipway --json webhooks add hello --github owner/app --clone-url "$(clone_url owner/app)" \
-    --deploy-key --api-url "http://127.0.0.1:9/" >"$work/hello.hook"
+    --deploy-key --api-url "http://127.0.0.1:1/" >"$work/hello.hook"
 hook_id=$(hook hello id)
 
 check 'a webhook with a deploy key shows its public half and the fingerprint of the host, to be compared' '
@@ -115,7 +115,7 @@ check 'the private half lies open in no file' '
 check 'a repository that is not there is named, and no token is spoken of' '
     slipway apps create nowhere >/dev/null
     slipway --json webhooks add nowhere --github owner/app --clone-url "$(clone_url owner/gone)" \
-        --deploy-key --api-url "http://127.0.0.1:9/" >"$work/nowhere.hook"
+        --deploy-key --api-url "http://127.0.0.1:1/" >"$work/nowhere.hook"
     welcome_key_of nowhere
     deliver nowhere "$work/push.json" n1
     wait_until 60 "the build is refused" built nowhere refused
