@@ -173,6 +173,23 @@ TEST_CASE("an upload goes on wherever the last answer says, relative or not, its
     CHECK(last.find("&digest=sha256%3A") != std::string::npos);
 }
 
+TEST_CASE("a registry that cannot say what it has of an upload is sent all of it again") {
+    for (const int status : {400, 404, 405, 501}) {
+        INFO(status);
+        Uploads uploads;
+        base::Guarded<int> count(0);
+        uploads.before = [&](const Request& request, auto&) -> std::string {
+            if (request.method == "GET") return answer(status, {}, "");
+            const bool breaks = request.method == "PATCH" && ++*count.lock() == 2;
+            return breaks ? answer(500, {}, "") : "";
+        };
+        int runs = 0;
+        uploads.stream(&runs);
+        CHECK((uploads.state.lock()->stored == bytes_to_send()));
+        CHECK(runs == 2);
+    }
+}
+
 TEST_CASE("a registry that asks for patience between chunks gets it") {
     Uploads uploads;
     base::Guarded<int> count(0);
