@@ -327,6 +327,7 @@ std::optional<Digest> choose_from_index(const RawManifest& raw, std::string_view
     const auto manifests = parsed.find("manifests");
     if (manifests == parsed.end() || !manifests->is_array()) refuse("the index has no manifests");
     for (const auto& entry : *manifests) {
+        if (!entry.is_object()) refuse("an entry of the index is not an object");
         const json platform = entry.value("platform", json::object());
         if (!platform.is_object()) continue;
         const auto os = base::json::find_string(platform, "os").value_or("");

@@ -3,13 +3,10 @@
 #include "answer.h"
 #include "base64.h"
 #include "challenge.h"
+#include "token_answer.h"
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/text.h"
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace registry {
 namespace {
@@ -132,15 +129,10 @@ Authentication::fetch_token(const std::map<std::string, std::string>& challenge,
     const auto response = client_.send(request, stop);
     if (response.status == 401 || response.status == 403) refused(response);
     if (response.status != 200) fail(response, url.origin(), "give a token");
-    const auto parsed = base::json::parse(response.body, "the token server's answer");
-    auto value = base::json::find_string(parsed, "token");
-    if (!value) value = base::json::find_string(parsed, "access_token");
-    if (!value || value->empty())
-        throw base::Error(base::ErrorKind::unavailable, url.origin() + " gave no token");
-    // auth/token.md: 60 when not said, and never taken for less.
-    const auto lifetime = std::clamp<std::int64_t>(
-        base::json::find_integer(parsed, "expires_in").value_or(60), 60, 86400);
-    return {*value, std::chrono::steady_clock::now() + std::chrono::seconds(lifetime - 5)};
+    const auto given = base::while_doing("asking " + url.origin() + " for a token",
+                                         [&] { return parse_token_answer(response.body); });
+    return {given.token,
+            std::chrono::steady_clock::now() + given.lifetime - std::chrono::seconds(5)};
 }
 
 } // namespace registry

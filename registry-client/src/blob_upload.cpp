@@ -119,7 +119,8 @@ void BlobUpload::refuse_transient(const http::Response& response, const std::str
 std::uint64_t BlobUpload::ask_received() {
     const auto response = session_.send(
         {.url = location_, .scopes = scopes_, .doing = "say how much of a blob it has"}, stop_);
-    if (response.status == 404) throw Lost{};
+    // Not every registry that takes chunks can be asked.
+    if (response.status == 404 || refuses_chunks(response.status)) throw Lost{};
     if (response.status != 204 && response.status != 202 && response.status != 200)
         fail(response, session_.name(), "say how much of a blob it has");
     if (response.header("location")) location_ = session_.next_hop(location_, response);

@@ -71,8 +71,7 @@ void show_warnings(const std::string& registry, const http::Response& response) 
 
 Session::Session(const std::string& registry, Settings settings)
     : registry_(registry), settings_(std::move(settings)), root_(root_of(registry, settings_)),
-      origin_(http::parse_url(root_)),
-      client_(options_for(registry, origin_, settings_)),
+      origin_(http::parse_url(root_)), client_(options_for(registry, origin_, settings_)),
       authentication_(client_, origin_, credential_for(registry, settings_)) {}
 
 void Session::back_off(int attempt, std::optional<std::chrono::milliseconds> asked,

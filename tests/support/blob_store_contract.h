@@ -41,7 +41,9 @@ inline image::Image push_small_image(image::BlobStore& store, const std::string&
     return made;
 }
 
-inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader) {
+// removal_takes_tags: false for a registry that breaks the specification there.
+inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader,
+                             bool removal_takes_tags = true) {
     const base::TempDir directory("contract");
     const base::Stop stop;
 
@@ -119,7 +121,7 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader)
         CHECK(std::find(tags.begin(), tags.end(), "b") != tags.end());
         CHECK(std::is_sorted(tags.begin(), tags.end()));
         CHECK(writer.remove_manifest(first.digest(), stop));
-        CHECK_FALSE(reader.read_manifest("b", stop));
+        if (removal_takes_tags) CHECK_FALSE(reader.read_manifest("b", stop));
         CHECK_FALSE(reader.read_manifest(first.digest().render(), stop));
         CHECK_FALSE(writer.remove_manifest(first.digest(), stop));
     }

@@ -107,7 +107,7 @@ class FakeServer {
     bool serve(int fd, const base::Stop& stop) {
         std::string bytes;
         while (bytes.find("\r\n\r\n") == bytes.npos)
-            if (!read_more(fd, bytes, stop)) return false;
+            if (!read_more(fd, bytes, stop) || bytes.front() == '\x16') return false; // TLS
         const auto end = bytes.find("\r\n\r\n");
         Request request;
         std::string head = bytes.substr(0, end + 2);
