@@ -88,7 +88,7 @@ check 'a webhook with a deploy key shows its public half and the fingerprint of 
     jq -e --arg print "$fingerprint" ".host_keys | length == 1 and (.[0] | contains(\$print))" "$work/hello.hook"
     slipway webhooks info hello "$hook_id" >"$work/shown"
     expect "^Deploy key: +ssh-ed25519 " "$work/shown"
-    expect "^Host key: +.*$fingerprint" "$work/shown"
+    grep -F -- "$fingerprint" "$work/shown" | grep -q "^Host key: " || fail "no host key is shown"
     expect "^Cloned from: +$(clone_url owner/app)$" "$work/shown"
     refute "PRIVATE KEY|$(hook hello secret)" "$work/shown"
 '
