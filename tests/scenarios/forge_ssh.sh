@@ -88,7 +88,7 @@ check 'a webhook with a deploy key shows its public half and the fingerprint of 
     jq -e --arg print "$fingerprint" ".host_keys | length == 1 and (.[0] | contains(\$print))" "$work/hello.hook"
     slipway webhooks info hello "$hook_id" >"$work/shown"
     expect "^Deploy key: +ssh-ed25519 " "$work/shown"
-    expect "^Host key: +.*$fingerprint" "$work/shown"
+    grep -F -- "$fingerprint" "$work/shown" | grep -q "^Host key: " || fail "no host key is shown"
     expect "^Cloned from: +$(clone_url owner/app)$" "$work/shown"
     refute "PRIVATE KEY|$(hook hello secret)" "$work/shown"
 '
@@ -104,7 +104,8 @@ check 'a delivery leads to a commit over SSH, and to a digest' '
     wait_until 60 "the build is published" built_commit hello "$(cat "$work/commit")" published
     last_build hello .digest | grep -qE "^sha256:[0-9a-f]{64}$"
     same "$(sort -u "$work/asked")" "git-upload-pack '\''/owner/app.git'\''"
-    expect "Accepted publickey .*$(hook hello ssh_public_key | ssh-keygen -l -f - | cut -d " " -f 2)" "$work/sshd.log"
+    grep "Accepted publickey " "$work/sshd.log" |
+        grep -qF -- "$(hook hello ssh_public_key | ssh-keygen -l -f - | cut -d " " -f 2)" || fail "another key opened it"
 '
 check 'the private half lies open in no file' '
     for file in $(grep -rlaE "OPENSSH PRIVATE KEY" "$state" "$work/server.log"); do
