@@ -92,9 +92,9 @@ TEST_CASE("nobody but its members pushes to a repository, with an error that say
                                          {fresh_name(), registry::Settings{}}}) {
         INFO(name);
         const auto store = registry::open_repository(host, name, settings);
-        CHECK(contract::kind_of([&] { store->write_blob(blob, {}); }) ==
+        CHECK(kind_of([&] { store->write_blob(blob, {}); }) ==
               base::ErrorKind::unauthenticated);
-        CHECK(contract::kind_of([&] { store->read_manifest("latest", {}); }) ==
+        CHECK(kind_of([&] { store->read_manifest("latest", {}); }) ==
               base::ErrorKind::unauthenticated);
     }
 }
@@ -159,7 +159,7 @@ TEST_CASE("behind htpasswd a repository keeps the contract of a blob store") {
     contract::check_blob_store(*writer, *reader);
     auto wrong = as_me(process.host());
     wrong.credentials[process.host()].password = base::Secret("guessed");
-    CHECK(contract::kind_of([&] {
+    CHECK(kind_of([&] {
               registry::open_repository(process.host(), name, wrong)->read_manifest("v1", {});
           }) == base::ErrorKind::unauthenticated);
 }

@@ -87,7 +87,7 @@ bool lacks_parts() {
 
 // The error of asking for a tag that is not there; fails when there is none.
 base::ErrorKind kind_of_asking(const std::string& host, const registry::Settings& settings) {
-    return contract::kind_of(
+    return kind_of(
         [&] { registry::open_repository(host, "team/asked", settings)->read_manifest("v1", {}); });
 }
 
