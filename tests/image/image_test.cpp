@@ -232,7 +232,7 @@ TEST_CASE("what compressed a layer stands in the manifest and is read again") {
 }
 
 TEST_CASE("an annotation that is no short line is not taken for ours") {
-    for (const std::string text :
+    for (const std::string& text :
          {std::string(101, 'x'), std::string("a\nb"), std::string("\x1b[1m")}) {
         auto layer = make_layer("app");
         layer.compressor = text;

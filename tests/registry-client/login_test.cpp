@@ -92,8 +92,7 @@ TEST_CASE("nobody but its members pushes to a repository, with an error that say
                                          {fresh_name(), registry::Settings{}}}) {
         INFO(name);
         const auto store = registry::open_repository(host, name, settings);
-        CHECK(kind_of([&] { store->write_blob(blob, {}); }) ==
-              base::ErrorKind::unauthenticated);
+        CHECK(kind_of([&] { store->write_blob(blob, {}); }) == base::ErrorKind::unauthenticated);
         CHECK(kind_of([&] { store->read_manifest("latest", {}); }) ==
               base::ErrorKind::unauthenticated);
     }

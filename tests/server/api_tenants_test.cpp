@@ -14,7 +14,7 @@ namespace {
 // Two apps, each with a build, and a token of each kind for them.
 struct Tenants : ApiSite {
     // Every route is tried many times within a minute.
-    Tenants() : ApiSite([](server::Config& config) { config.http.max_requests = 0; }) {
+    Tenants() : ApiSite([](server::Config& limits) { limits.http.max_requests = 0; }) {
         for (const char* name : {"red", "blue"}) {
             store->add_app({name, 1});
             repositories.create(name);

@@ -94,7 +94,7 @@ TEST_CASE("what a token may be is checked field by field") {
     CHECK(refused({{"name", "t"}, {"scopes", "server"}}) == "scopes");
     CHECK(refused({{"name", "t"}, {"scopes", {"app:none:read"}}}) == "scopes");
     CHECK(refused({{"name", "t"}, {"scopes", {"app:shop:own"}}}) == "scopes");
-    for (const json wrong : {json(0), json(-5), json("1d"), json(1e18)})
+    for (const json& wrong : {json(0), json(-5), json("1d"), json(1e18)})
         CHECK(refused({{"name", "t"}, {"scopes", {"server"}}, {"expires_in", wrong}}) ==
               "expires_in");
     CHECK(site.ask("POST", "/v1/tokens", root,

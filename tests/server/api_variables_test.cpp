@@ -12,8 +12,8 @@ struct VariableSite : ApiSite {
         store->add_app({"shop", 1});
         deploy = add_token("ci", {"app:shop:deploy"});
     }
-    Reply patch(const json& variables) {
-        return ask("PATCH", "/v1/apps/shop/variables", deploy, {{"variables", variables}});
+    Reply patch(const json& wanted) {
+        return ask("PATCH", "/v1/apps/shop/variables", deploy, {{"variables", wanted}});
     }
     std::string deploy;
 };
