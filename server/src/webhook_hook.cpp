@@ -176,7 +176,8 @@ MadeHook make_hook(const NewHook& wanted, const remotes::Settings& settings,
     hook.api_url = wanted.api_url;
     if (hook.api_url.empty() && wanted.kind != "generic")
         hook.api_url = forges::usual_api_url(wanted.kind, web_origin(hook.clone_url));
-    if (!hook.api_url.empty()) check_api_url(hook.api_url, settings.policy);
+    if (!hook.api_url.empty() && !wanted.token.empty())
+        check_api_url(hook.api_url, settings.policy);
     hook.options = base::json::render(options);
     hook.created = apps::now_milliseconds();
     made.secret = base::Secret(base::random_token(secret_letters));

@@ -240,9 +240,13 @@ TEST_CASE("the forge's API is where its pages are, port and all, and not called 
         CHECK(api_of({.repository = "owner/repo",
                       .clone_url = "ssh://git@git.example.com:2222/owner/repo.git"}) ==
               "https://git.example.com/api/v1");
+    const auto plain = "http://git.example.com/api/v1";
     CHECK_THROWS_WITH(api_of({.repository = "https://git.example.com/owner/repo",
-                              .api_url = "http://git.example.com/api/v1"}),
+                              .api_url = plain,
+                              .token = base::Secret("ghp_0")}),
                       Catch::Contains("in clear"));
+    // Without a token nothing is sent there.
+    CHECK(api_of({.repository = "https://git.example.com/owner/repo", .api_url = plain}) == plain);
 }
 
 TEST_CASE("what makes no webhook is refused with the way out") {
