@@ -3,6 +3,8 @@
 // the plan runs on its threads, so it counts and does not assert.
 #pragma once
 
+#include "listening_socket.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/guarded.h"
@@ -16,6 +18,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <tuple>
 #include <vector>
 
 class FaultProxy {
@@ -39,15 +42,8 @@ class FaultProxy {
 
     // upstream: "127.0.0.1:PORT", plain HTTP.
     FaultProxy(const std::string& upstream, Plan plan)
-        : plan_(std::move(plan)), upstream_(address(upstream)),
-          listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in name = address("127.0.0.1:0");
-        socklen_t size = sizeof name;
-        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size) != 0 ||
-            ::listen(listener_.get(), 64) != 0 ||
-            ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0)
-            base::throw_errno("could not listen");
-        port_ = ntohs(name.sin_port);
+        : plan_(std::move(plan)), upstream_(address(upstream)) {
+        std::tie(listener_, port_) = listen_at("127.0.0.1");
         acceptor_.start([this](const base::Stop& stop) { accept_all(stop); });
     }
 

@@ -6,27 +6,20 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/temp_dir.h"
+#include "listening_socket.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <optional>
 #include <string>
 #include <sys/socket.h>
+#include <tuple>
 
 class NginxProcess {
   public:
     // server: what stands in its server block. address: numeric.
-    NginxProcess(const std::string& address, const std::string& server)
-        : directory_("nginx"), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-        socklen_t size = sizeof name;
-        if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size) != 0 ||
-            ::listen(listener_.get(), 64) != 0 ||
-            ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0)
-            base::throw_errno("could not listen");
-        port_ = ntohs(name.sin_port);
+    NginxProcess(const std::string& address, const std::string& server) : directory_("nginx") {
+        std::tie(listener_, port_) = listen_at(address);
         const auto path = [&](const char* file) { return (directory_.path() / file).string(); };
         base::write_file(
             path("nginx.conf"),
