@@ -68,7 +68,8 @@ Value render_target(const Target& target) {
         return {{"kind", "registry"},
                 {"registry", registry->registry},
                 {"repository", registry->repository},
-                {"tag", registry->tag}};
+                {"tag", registry->tag},
+                {"shown_as", registry->shown_as}};
     if (const auto* layout = std::get_if<LayoutTarget>(&target))
         return {
             {"kind", "layout"}, {"directory", layout->directory.string()}, {"tag", layout->tag}};
@@ -79,7 +80,8 @@ Target parse_target(const Value& value) {
     const auto kind = get_string(value, "kind");
     if (kind == "registry")
         return RegistryTarget{get_string(value, "registry"), get_string(value, "repository"),
-                              get_string(value, "tag")};
+                              get_string(value, "tag"),
+                              base::json::find_string(value, "shown_as").value_or("")};
     if (kind == "layout")
         return LayoutTarget{get_string(value, "directory"), get_string(value, "tag")};
     if (kind == "none") return NoTarget{};

@@ -16,8 +16,9 @@ registry::Settings registry_settings(const base::json::Value& server_info,
     settings.insecure = base::json::get_strings(server_info, "registry_insecure");
     settings.credentials = registry::read_docker_credentials(registry);
     const auto user = base::json::find_string(server_info, "registry_user").value_or("");
-    if (user.empty() || base::json::find_string(server_info, "registry") != registry)
-        return settings;
+    const bool ours = base::json::find_string(server_info, "registry") == registry ||
+                      base::json::find_string(server_info, "registry_public") == registry;
+    if (user.empty() || !ours) return settings;
     const auto file = base::json::get_string(server_info, "registry_password_file");
     const auto password = base::read_file(file, 1u << 16);
     settings.credentials[registry] = {

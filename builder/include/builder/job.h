@@ -72,9 +72,10 @@ struct StackImages {
 };
 
 struct RegistryTarget {
-    std::string registry;   // host[:port]
-    std::string repository; // path
-    std::string tag;        // moved to the new image
+    std::string registry;      // host[:port]
+    std::string repository;    // path
+    std::string tag;           // moved to the new image
+    std::string shown_as = {}; // host[:port] for people, where theirs is another one
 };
 
 struct LayoutTarget {

@@ -86,7 +86,8 @@ std::unique_ptr<image::BlobStore> open_target(const PublishInput& input) {
 
 std::string reference_of(const Target& target, const std::string& digest) {
     if (const auto* registry = std::get_if<RegistryTarget>(&target))
-        return registry->registry + "/" + registry->repository + "@" + digest;
+        return (registry->shown_as.empty() ? registry->registry : registry->shown_as) + "/" +
+               registry->repository + "@" + digest;
     if (const auto* layout = std::get_if<LayoutTarget>(&target))
         return "oci:" + layout->directory.string() + ":" + layout->tag;
     return digest;
