@@ -77,8 +77,11 @@ check 'anybody else does neither: another app member, a wrong password, nobody' 
     must_fail pulls "$reader" "$shop:refused"
 '
 check 'a repository that is not there looks like one that is another app own' '
-    must_fail pulls "$stranger" "$registry/not/there:x" 2>&1 | sed "s/.*not.there//" >"$work/absent"
-    must_fail pulls "$stranger" "$shop:x" 2>&1 | sed "s/.*production.web//" >"$work/foreign"
+    for repository in not/there acme/shop/production/web; do
+        must_fail pulls "$stranger" "$registry/$repository:x" 2>"$work/refusal"
+        sed "s,.*$repository,," "$work/refusal" >"$work/refusal.${repository##*/}"
+    done
+    same "$(cat "$work/refusal.there")" "$(cat "$work/refusal.web")"
     same "$(granted "$stranger" "repository:not/there:pull")" ""
     same "$(granted "$stranger" "repository:acme/shop/production/web:pull")" ""
 '
@@ -105,7 +108,7 @@ check 'the operator builds into the registry with nothing but the local socket' 
     pulls "$admin" "$registry/by-hand/app:1"
     must_fail pulls "$member" "$registry/by-hand/app:1"
 '
-check 'a token that was removed stops at once, and its registry token within minutes' '
+check 'a token that was removed gets nothing more' '
     slipway tokens remove ci
     must_fail pushes "$pusher" "$shop:late"
 '
