@@ -158,7 +158,9 @@ void parse_buildpacks(const Value& value, Job& job) {
 Value render_credentials(const Job& job) {
     Value credentials = Value::object();
     for (const auto& [host, access] : job.registry_credentials)
-        credentials[host] = {{"user", access.user}, {"password", access.password.reveal()}};
+        credentials[host] = {{"user", access.user},
+                             {"password", access.password.reveal()},
+                             {"of_this_build", access.of_this_build}};
     return credentials;
 }
 
@@ -252,7 +254,8 @@ Job Job::parse(std::string_view json) {
     job.insecure_registries = base::json::get_strings(value, "insecure_registries");
     for (const auto& [host, access] : value.at("registry_credentials").items())
         job.registry_credentials[host] = {get_string(access, "user"),
-                                          base::Secret(get_string(access, "password"))};
+                                          base::Secret(get_string(access, "password")),
+                                          base::json::find_bool(access, "of_this_build", false)};
     return job;
 }
 

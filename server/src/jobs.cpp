@@ -79,7 +79,7 @@ void add_registry(builder::Job& job, const Registry& registry, const apps::App& 
     // Ours trusts a build with its own app's repository while it runs, and with nothing more.
     if (registry.tokens) {
         job.registry_credentials[registry.host] = {std::string(RegistryTokens::build_user),
-                                                   registry.tokens->secret_of_build(job.id)};
+                                                   registry.tokens->secret_of_build(job.id), true};
         return;
     }
     if (registry.user.empty()) return;

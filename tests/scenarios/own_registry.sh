@@ -3,13 +3,18 @@
 # a token of the API, and nobody else. skopeo is the client.
 . "$(dirname "$0")/lib.sh"
 
+configure "buildpacks.allowed_private_hosts = [\"$registry\"]"
 start_server
 use_tiny_stack
 slipway apps create shop --repository acme/shop/production/web
 slipway apps create other
 add_key dev
 new_repository shop
-printf 'echo built\nhold shop\n' >"$work/shop/build.sh"
+cat >"$work/shop/build.sh" <<'BUILD'
+if cat /proc/*/environ /proc/*/cmdline 2>/dev/null | grep -aq 'slb[_]'; then echo "LEAK of the build's secret"; fi
+echo "looked at every process"
+hold shop
+BUILD
 printf 'exec httpd -f -p "$PORT"\n' >"$work/shop/web.sh"
 commit shop first
 shop=$registry/acme/shop/production/web
@@ -48,6 +53,8 @@ check 'a build puts the image into its app own repository' '
     let_go shop
     wait
     expect "$shop@sha256:" "$work/shop.push"
+    expect "looked at every process" "$work/shop.push"
+    refute "LEAK" "$work/shop.push"
     same "$(slipway --json apps info shop | jq -r .image)" "$shop:latest"
     pulls "$reader" "$shop@$(pushed_digest shop)"
 '
@@ -101,6 +108,15 @@ check 'what the server and a build present is found nowhere in the log' '
     refute "$(cat "$state/registry/password")" "$work/server.log"
     refute "slb_" "$work/shop.push"
     same "$(stat -c %a "$state/registry/password")" 600
+'
+check 'a build does not read another app images, which a source may name as a buildpack' '
+    new_repository other
+    echo "echo built" >"$work/other/build.sh"
+    echo "docker://$shop:by-hand" >"$work/other/.buildpacks"
+    commit other spy
+    refused_push other
+    expect "denied|UNAUTHORIZED|refused|login" "$work/other.push"
+    refute "is not a buildpackage" "$work/other.push"
 '
 check 'the operator builds into the registry with nothing but the local socket' '
     printf "echo built\n" >"$work/shop/build.sh"

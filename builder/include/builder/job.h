@@ -91,6 +91,8 @@ using Target = std::variant<RegistryTarget, LayoutTarget, NoTarget>;
 struct RegistryAccess {
     std::string user;
     base::Secret password;
+    // It reads nothing that this build may not: it goes with images that the source names, too.
+    bool of_this_build = false;
 };
 
 struct JobLimits {

@@ -38,7 +38,7 @@ registry::Settings settings_of(const Job& job) {
     registry::Settings settings{.insecure = job.insecure_registries,
                                 .ca_file = job.ca_file.string()};
     for (const auto& [host, access] : job.registry_credentials)
-        settings.credentials[host] = {access.user, access.password};
+        settings.credentials[host] = {access.user, access.password, access.of_this_build};
     return settings;
 }
 

@@ -19,6 +19,8 @@ namespace registry {
 struct Credential {
     std::string user;
     base::Secret password;
+    // It may go with references that strangers wrote: it reads nothing that they may not.
+    bool for_strangers = false;
 };
 
 struct Settings {
