@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 namespace {
@@ -41,6 +42,13 @@ void raise_descriptor_limit() {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
     ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// A core would hold every key and token; nor may another process of our user read our memory.
+void keep_memory_private() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none); // the children inherit it, the workers among them
+    ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 base::log::Level level_of(const std::string& name) {
@@ -94,6 +102,7 @@ int main(int argc, char** argv) {
         end = &end_source;
         catch_signals();
         raise_descriptor_limit();
+        keep_memory_private();
         server::serve(config, SLIPWAY_VERSION, drain_source.stop(), end_source.stop());
         return 0;
     } catch (const base::Error& error) {

@@ -25,6 +25,19 @@ Build with_owner(Session& sql, const Build& build) {
     return owned;
 }
 
+// The row stays, as what it became.
+void release_key(Session& sql, std::string_view app, std::string_view once, Replace replace) {
+    const std::string states = replace == Replace::lost
+                                   ? "('lost', 'broken')"
+                                   : "('lost', 'broken', 'refused', 'cancelled', 'superseded')";
+    Query(sql,
+          "UPDATE builds SET once_key = '' WHERE app = ? AND once_key = ? AND once_key <> ''"
+          " AND state IN " +
+              states,
+          app, once)
+        .execute();
+}
+
 void refuse_more(Session& sql, const Build& build, std::int64_t most_queued,
                  std::int64_t most_of_owner) {
     const std::string count = std::string("SELECT COUNT(*) FROM builds WHERE ") + waiting;
@@ -47,7 +60,8 @@ void Builds::add(const Build& build, std::int64_t most_queued, std::int64_t most
 }
 
 std::string Builds::add_once(const Build& build, std::string_view once, std::int64_t most_queued,
-                             std::int64_t most_of_owner, const std::optional<RequestKey>& request) {
+                             std::int64_t most_of_owner, const std::optional<RequestKey>& request,
+                             Replace replace) {
     std::string id = build.id;
     const auto note_request = [&](Session& sql) {
         if (!request) return;
@@ -60,6 +74,7 @@ std::string Builds::add_once(const Build& build, std::string_view once, std::int
         if (limited || !once.empty()) database_.take_turns(sql);
         require_app(sql, build.app);
         if (!once.empty()) {
+            release_key(sql, build.app, once, replace);
             const auto there =
                 Query(sql,
                       "SELECT id FROM builds WHERE app = ? AND once_key = ? AND once_key <> ''",
@@ -91,17 +106,20 @@ std::vector<std::string> Builds::supersede(const Build& by, std::string_view rea
     database_.write([&](Session& sql) {
         database_.take_turns(sql);
         ids.clear();
+        std::vector<std::string> older;
         Query(sql,
               "SELECT id FROM builds WHERE state = 'queued' AND app = ? AND ref = ? AND id < ?"
               " ORDER BY id",
               by.app, by.ref, by.id)
-            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
-        for (const auto& id : ids)
-            Query(sql,
-                  "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
-                      database_.now() + " WHERE id = ?",
-                  reason, id)
-                .execute();
+            .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
+        for (const auto& id : older)
+            // A close() takes no turns: what it ended meanwhile stays as it is.
+            if (Query(sql,
+                      "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
+                          database_.now() + " WHERE id = ? AND state = 'queued'",
+                      reason, id)
+                    .changes())
+                ids.push_back(id);
     });
     return ids;
 }

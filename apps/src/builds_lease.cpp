@@ -62,15 +62,25 @@ std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::millise
     database_.write([&](Session& sql) {
         claimed.reset();
         database_.take_turns(sql);
-        const auto id = Query(sql, next_build(database_), aging.count()).first_text();
+        const auto next = [&] {
+            return Query(sql, next_build(database_), aging.count()).first_text();
+        };
+        auto id = next();
         if (!id) return;
         const auto fence = *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
-        Query(sql,
-              "UPDATE builds SET state = 'running', worker = ?, fence = ?, attempt = attempt + 1,"
-              " lease = " +
-                  database_.now() + " + ?, started = " + database_.now() + " WHERE id = ?",
-              worker, fence, lease.count(), *id)
-            .execute();
+        const auto take = [&] {
+            return Query(sql,
+                         "UPDATE builds SET state = 'running', worker = ?, fence = ?,"
+                         " attempt = attempt + 1, lease = " +
+                             database_.now() + " + ?, started = " + database_.now() +
+                             " WHERE id = ? AND state = 'queued'",
+                         worker, fence, lease.count(), *id)
+                .changes();
+        };
+        while (!take()) { // somebody cancelled it meanwhile
+            id = next();
+            if (!id) return;
+        }
         auto build = Query(sql, select_builds + " WHERE id = ?", *id).first(read_build);
         claimed = Claim{std::move(*build), fence};
     });
@@ -113,19 +123,26 @@ std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_
     database_.write([&](Session& sql) {
         database_.take_turns(sql);
         changed.clear();
-        Query(sql,
-              select_builds + " WHERE " + held + " AND (lease <= " + database_.now() +
-                  " OR worker = ?) ORDER BY id",
-              every_of)
-            .each([&](const soci::row& row) { changed.push_back(read_build(row)); });
+        const auto is_left =
+            std::string(held) + " AND (lease <= " + database_.now() + " OR worker = ?)";
+        std::vector<std::string> ids;
+        Query(sql, "SELECT id FROM builds WHERE " + is_left + " ORDER BY id", every_of)
+            .each([&](const soci::row& row) { ids.push_back(text(row, 0)); });
         const auto time = *Query(sql, "SELECT " + database_.now()).first_number();
-        for (auto& build : changed) {
+        for (const auto& id : ids) {
+            // Its worker may have finished it, or renewed its lease, since the line above: what
+            // holds now is asked again by the statement that takes it away.
+            if (!Query(sql, "UPDATE builds SET lease = 0 WHERE id = ? AND " + is_left, id, every_of)
+                     .changes())
+                continue;
+            auto build = *Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
             decide(sql, build, settings, !settings.orderly || build.worker != every_of);
             if (is_over(build.state)) build.finished = time;
             update_build(sql, build);
             Query(sql, "UPDATE builds SET worker = ?, attempt = ?, lease = 0 WHERE id = ?",
                   build.worker, build.attempt, build.id)
                 .execute();
+            changed.push_back(std::move(build));
         }
     });
     return changed;

@@ -7,6 +7,9 @@
 namespace apps {
 namespace {
 
+// Its image is not the app's.
+const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
+
 std::string where(const BuildFilter& filter) {
     std::string conditions = " WHERE 1 = 1";
     if (!filter.app.empty()) conditions += " AND app = ?";
@@ -57,11 +60,10 @@ std::optional<Build> Builds::last_published(std::string_view app) {
     std::optional<Build> found;
     database_.read([&](Session& sql) {
         found = Query(sql,
-                      select_builds + " WHERE app = ? AND state = 'published'"
-                                      // A proposal's image is not the app's.
-                                      " AND ref NOT LIKE 'refs/pull/%'"
-                                      " AND ref NOT LIKE 'refs/merge-requests/%'"
-                                      " ORDER BY finished DESC, id DESC LIMIT 1",
+                      select_builds +
+                          " WHERE app = ? AND state = 'published'"
+                          " AND NOT (" +
+                          of_proposal + ") ORDER BY finished DESC, id DESC LIMIT 1",
                       app)
                     .first(read_build);
     });
@@ -135,15 +137,21 @@ std::vector<Build> Builds::list_expired(std::int64_t before, int keep) {
     std::vector<Build> builds;
     database_.read([&](Session& sql) {
         builds.clear();
-        Query(sql,
-              select_builds +
-                  " WHERE id IN (SELECT id FROM (SELECT id, state, finished,"
-                  " ROW_NUMBER() OVER (PARTITION BY app ORDER BY id DESC) AS age,"
-                  " ROW_NUMBER() OVER (PARTITION BY app, state ORDER BY finished DESC, id DESC)"
-                  " AS age_in_state FROM builds) aged WHERE finished < ? AND age > ? AND"
-                  " state NOT IN ('received', 'queued', 'running', 'exporting') AND"
-                  " NOT (state = 'published' AND age_in_state = 1)) ORDER BY id",
-              before, keep)
+        Query(
+            sql,
+            select_builds +
+                " WHERE id IN (SELECT id FROM (SELECT id, state, finished,"
+                " ROW_NUMBER() OVER (PARTITION BY app ORDER BY id DESC) AS age,"
+                " ROW_NUMBER() OVER (PARTITION BY app, state, CASE WHEN " +
+                of_proposal +
+                " THEN 1 ELSE 0 END ORDER BY finished DESC, id DESC) AS age_in_state,"
+                " CASE WHEN " +
+                of_proposal +
+                " THEN 1 ELSE 0 END AS is_proposal FROM builds) aged WHERE finished < ? AND age > "
+                "? AND"
+                " state NOT IN ('received', 'queued', 'running', 'exporting') AND"
+                " NOT (state = 'published' AND is_proposal = 0 AND age_in_state = 1)) ORDER BY id",
+            before, keep)
             .each([&](const soci::row& row) { builds.push_back(read_build(row)); });
     });
     return builds;

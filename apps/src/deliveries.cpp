@@ -17,6 +17,8 @@ const std::string select_deliveries =
     "SELECT CAST(number AS BIGINT), hook, delivery, event, ref, commit_id, state, reason, build,"
     " content, body_sha256, received, replays FROM deliveries";
 
+const std::string left_behind = "received < ? AND state <> 'accepted'";
+
 Delivery read_delivery(const soci::row& row) {
     return {number(row, 0), text(row, 1),    text(row, 2),   text(row, 3), text(row, 4),
             text(row, 5),   text(row, 6),    text(row, 7),   text(row, 8), text(row, 9),
@@ -160,13 +162,19 @@ std::vector<Delivery> Hooks::list_ignored(std::string_view hook, std::string_vie
     return found;
 }
 
-// One that is still to be acted upon stays, however old.
+int Hooks::count_deliveries_before(std::int64_t time) {
+    std::int64_t count = 0;
+    database_.read([&](Session& sql) {
+        count = *Query(sql, "SELECT COUNT(*) FROM deliveries WHERE " + left_behind, time)
+                     .first_number();
+    });
+    return static_cast<int>(count);
+}
+
 int Hooks::remove_deliveries_before(std::int64_t time) {
     std::int64_t removed = 0;
     database_.write([&](Session& sql) {
-        removed =
-            Query(sql, "DELETE FROM deliveries WHERE received < ? AND state <> 'accepted'", time)
-                .execute();
+        removed = Query(sql, "DELETE FROM deliveries WHERE " + left_behind, time).execute();
     });
     return static_cast<int>(removed);
 }

@@ -74,8 +74,12 @@ std::vector<Notice> Notices::list_due(std::int64_t now, int limit) {
     std::vector<Notice> found;
     database_.read([&](Session& sql) {
         Query query(sql,
-                    select_notices + " WHERE due <= ? AND " + first_of_its_subject +
-                        " ORDER BY due, number LIMIT ?",
+                    select_notices +
+                        " WHERE number IN (SELECT number FROM (SELECT number, ROW_NUMBER() OVER"
+                        " (PARTITION BY target ORDER BY due, number) AS turn FROM notices"
+                        " WHERE due <= ? AND " +
+                        first_of_its_subject +
+                        ") firsts WHERE turn = 1) ORDER BY due, number LIMIT ?",
                     now, limit);
         found = read_all(query);
     });

@@ -108,6 +108,18 @@ void Store::set_app_repository(std::string_view name, std::string_view repositor
 void Store::remove_app(std::string_view name) {
     database_->write([&](Session& sql) {
         require_app(sql, name);
+        // A build that is being added holds the row, on PostgreSQL, and is seen by the statement
+        // after this one; one that comes later finds no app.
+        if (database_->kind() == "postgresql")
+            Query(sql, "SELECT name FROM apps WHERE name = ? FOR UPDATE", name).finds();
+        if (Query(sql,
+                  "SELECT 1 FROM builds WHERE app = ? AND"
+                  " state IN ('received', 'queued', 'running', 'exporting')",
+                  name)
+                .finds())
+            throw Error(ErrorKind::already_exists,
+                        "a build of " + std::string(name) + " is waiting or running",
+                        "Wait for it, or stop it with: slipway builds cancel BUILD");
         Query(sql, "DELETE FROM apps WHERE name = ?", name).execute();
         Query(sql, "DELETE FROM keys WHERE every_app = 0 AND NOT EXISTS"
                    " (SELECT 1 FROM key_apps WHERE key_apps.key = keys.name)")

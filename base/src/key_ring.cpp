@@ -189,6 +189,7 @@ std::optional<Sealed> parse_sealed(std::string_view text) {
 struct KeyRing::State {
     std::filesystem::path file;
     Guarded<std::vector<Key>> keys;
+    std::shared_mutex writing; // shared: of a text that is sealed and not yet in its place
 };
 
 KeyRing::KeyRing(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -250,6 +251,14 @@ Secret KeyRing::unseal(std::string_view sealed, std::string_view context) const 
 bool KeyRing::is_stale(std::string_view sealed) const {
     const auto parsed = parse_sealed(sealed);
     return !parsed || parsed->id != state_->keys.lock()->front().id;
+}
+
+std::shared_lock<std::shared_mutex> KeyRing::keep() const {
+    return std::shared_lock(state_->writing);
+}
+
+std::unique_lock<std::shared_mutex> KeyRing::all() const {
+    return std::unique_lock(state_->writing);
 }
 
 void KeyRing::rotate() {

@@ -15,24 +15,38 @@ struct TaskGroup::State {
         std::thread thread;
     };
     StopSource source;
-    std::list<Task> tasks; // touched by the owner's thread alone
+    Guarded<std::list<Task>> tasks;
     Guarded<std::exception_ptr> failure;
+
+    // Without the lock while it waits: a task may start others.
+    void join_all() {
+        for (;;) {
+            std::list<Task> first;
+            {
+                auto all = tasks.lock();
+                if (all->empty()) return;
+                first.splice(first.begin(), *all, all->begin());
+            }
+            first.front().thread.join();
+        }
+    }
 };
 
 TaskGroup::TaskGroup() : state_(std::make_unique<State>()) {}
 
 TaskGroup::~TaskGroup() {
     request_stop();
-    for (auto& task : state_->tasks) task.thread.join();
+    state_->join_all();
 }
 
 void TaskGroup::start(std::function<void(const Stop&)> task) {
-    state_->tasks.remove_if([](State::Task& ended) {
+    auto tasks = state_->tasks.lock();
+    tasks->remove_if([](State::Task& ended) {
         if (!ended.done) return false;
         ended.thread.join();
         return true;
     });
-    State::Task& slot = state_->tasks.emplace_back();
+    State::Task& slot = tasks->emplace_back();
     const auto run = [state = state_.get(), &slot, task = std::move(task)] {
         try {
             task(state->source.stop());
@@ -46,7 +60,7 @@ void TaskGroup::start(std::function<void(const Stop&)> task) {
     try {
         slot.thread = std::thread(run);
     } catch (...) {
-        state_->tasks.pop_back(); // no thread to join later
+        tasks->pop_back(); // no thread to join later
         throw;
     }
 }
@@ -60,8 +74,7 @@ Stop TaskGroup::stop() const noexcept {
 }
 
 void TaskGroup::join() {
-    for (auto& task : state_->tasks) task.thread.join();
-    state_->tasks.clear();
+    state_->join_all();
     const auto failure = std::exchange(*state_->failure.lock(), nullptr);
     if (failure) std::rethrow_exception(failure);
 }

@@ -76,7 +76,8 @@ builder::Job bind_inputs(builder::Job job, Binds& binds) {
 }
 
 engine::WorldSpec world_of(const builder::Job& job, const Binds& binds) {
-    engine::WorldSpec spec{.first_id = job.first_id, .name = job.id};
+    engine::WorldSpec spec{.first_id = job.first_id,
+                           .name = job.work_directory.filename().string()};
     spec.limits.memory_bytes = job.limits.memory_bytes;
     spec.limits.pids = job.limits.pids;
     spec.limits.cpus = job.limits.cpus;

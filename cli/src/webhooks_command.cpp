@@ -80,6 +80,11 @@ void print_webhook(const Value& webhook) {
     for (const auto& key : webhook.value("host_keys", Value::array()))
         if (key.is_string())
             fields.emplace_back("Host key", base::printable(key.get<std::string>()));
+    for (auto& field : std::vector<std::pair<std::string, std::string>>{
+             {"Last commit", text_of(webhook, "head")},
+             {"Checked", time_of(webhook, "checked_at")},
+             {"Problem", text_of(webhook, "problem")}})
+        fields.push_back(std::move(field));
     print_fields(fields);
 }
 

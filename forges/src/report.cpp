@@ -101,11 +101,11 @@ Progress parse_progress(std::string_view name) {
     throw Error(ErrorKind::invalid_input, "there is no progress \"" + std::string(name) + "\"");
 }
 
-std::string usual_api_url(std::string_view kind, std::string_view host) {
-    const std::string name(host);
-    if (kind == "github")
-        return name == "github.com" ? "https://api.github.com" : "https://" + name + "/api/v3";
-    return "https://" + name + (kind == "gitlab" ? "/api/v4" : "/api/v1");
+std::string usual_api_url(std::string_view kind, std::string_view origin) {
+    if (kind == "github" && origin == "https://github.com") return "https://api.github.com";
+    return std::string(origin) + (kind == "github"   ? "/api/v3"
+                                  : kind == "gitlab" ? "/api/v4"
+                                                     : "/api/v1");
 }
 
 http::Request render_status(const Forge& forge, const Report& report) {

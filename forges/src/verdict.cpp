@@ -33,8 +33,8 @@ std::chrono::seconds wait_of(const http::Response& response, std::int64_t now) {
     if (const auto after = number(response.header("retry-after")))
         seconds = *after;
     else if (const auto reset = number(response.header("x-ratelimit-reset")))
-        seconds = *reset - now;
-    return std::clamp(std::chrono::seconds(seconds), std::chrono::seconds(0), longest_wait);
+        seconds = std::max<std::int64_t>(*reset, now) - now; // below zero it may overflow
+    return std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, longest_wait.count()));
 }
 
 std::string describe(int status) {

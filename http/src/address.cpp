@@ -78,7 +78,7 @@ std::string numeric(const sockaddr* address) {
 // A server with a public address would answer itself, and its neighbours in a datacentre not.
 bool is_own(const std::string& address) {
     ifaddrs* first = nullptr;
-    if (::getifaddrs(&first) != 0) return false;
+    if (::getifaddrs(&first) != 0) return true; // unknown: not to be called
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list(first, ::freeifaddrs);
     for (const auto* one = first; one; one = one->ifa_next)
         if (one->ifa_addr && numeric(one->ifa_addr) == address) return true;

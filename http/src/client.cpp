@@ -146,9 +146,9 @@ curl_socket_t on_connect(void* self, curlsocktype, curl_sockaddr* peer) {
     const auto allowed = transfer.guarded(0, [&]() -> std::size_t {
         const auto address = numeric_address(*peer);
         if (transfer.options.allow_address(address)) return 1;
-        throw base::Error(base::ErrorKind::denied,
-                          "the host of " + parse_url(transfer.request.url).origin() + " is at " +
-                              address + ", an address that is not public");
+        throw base::Error(base::ErrorKind::denied, "the host of " +
+                                                       parse_url(transfer.request.url).origin() +
+                                                       " is at an address that is not public");
     });
     if (allowed == 0) return CURL_SOCKET_BAD;
     return ::socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);

@@ -46,8 +46,9 @@ std::vector<std::string> checked_addresses(const OutgoingPolicy& policy, const U
     for (const auto& address : addresses)
         if (!is_public_address(address))
             throw Error(ErrorKind::denied,
-                        "the host " + base::quoted(url.host) + " is at " + address +
-                            ", an address that is not public",
+                        // Not which one: it would tell strangers the names of our network.
+                        "the host " + base::quoted(url.host) +
+                            " is at an address that is not public",
                         "The server's operator can allow it: " + policy.setting + ".");
     return addresses;
 }

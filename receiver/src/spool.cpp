@@ -61,14 +61,16 @@ class Spool::Draft {
     explicit Draft(const fs::path& directory)
         : file_(base::open_file(directory, O_WRONLY | O_TMPFILE, 0600)) {}
 
-    void append(std::string_view bytes) {
+    // True: another window is full.
+    bool append(std::string_view bytes) {
         base::write_all(file_.get(), bytes);
         size_ += bytes.size();
         // The disk works while the network does, and the last fsync finds little left to wait for.
-        if (size_ - flushed_ < window) return;
+        if (size_ - flushed_ < window) return false;
         ::sync_file_range(file_.get(), static_cast<off_t>(flushed_),
                           static_cast<off_t>(size_ - flushed_), SYNC_FILE_RANGE_WRITE);
         flushed_ = size_;
+        return true;
     }
 
     std::uint64_t size() const { return size_; }
@@ -146,7 +148,7 @@ Spooled Spool::receive(const Body& body, std::uint64_t announced, std::string_vi
         }
         if (draft.size() + filled > limits.bytes) refuse_size(limits.bytes);
         hash.add(filled);
-        draft.append({piece, filled});
+        if (draft.append({piece, filled}) && limits.on_window) limits.on_window(draft.size());
     }
     if (draft.size() == 0)
         throw Error(ErrorKind::invalid_input, "the upload is empty",

@@ -83,6 +83,15 @@ WebhookDecision decide_ci(const WebhookEvent& event, const WebhookSettings& sett
 
 } // namespace
 
+std::optional<std::string> proposal_of(std::string_view ref) {
+    for (const std::string_view proposals : {"refs/pull/", "refs/merge-requests/"}) {
+        if (!ref.starts_with(proposals)) continue;
+        ref.remove_prefix(proposals.size());
+        return std::string(ref.substr(0, ref.find('/')));
+    }
+    return std::nullopt;
+}
+
 bool concerns(const WebhookEvent& event, const WebhookSettings& settings) {
     if (!settings.repository_id.empty() && !event.repository_id.empty())
         return event.repository_id == settings.repository_id;

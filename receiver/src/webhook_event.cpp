@@ -124,8 +124,9 @@ WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::stri
                     "Add another one: slipway webhooks add APP --" +
                         std::string(to_string(*caller)) + " OWNER/REPO");
     const auto& members = members_of(forge);
-    const auto payload = is_form(headers) ? members.read(payload_field(body), "the payload")
-                                          : members.read(body, "the body");
+    const bool form = forge != Forge::generic && is_form(headers); // curl says so of any bytes
+    const auto payload =
+        form ? members.read(payload_field(body), "the payload") : members.read(body, "the body");
     if (!payload.is_object())
         throw Error(ErrorKind::invalid_input, "the payload is not a JSON object");
     WebhookEvent event;

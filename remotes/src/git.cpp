@@ -64,12 +64,20 @@ Git& Git::call(const http::Url& host, const std::vector<std::string>& addresses,
     return *this;
 }
 
+Git& Git::run_as(std::optional<std::pair<unsigned, unsigned>> user) {
+    user_ = user;
+    return *this;
+}
+
 base::Captured Git::run(std::vector<std::string> arguments, const base::Stop& stop,
                         std::size_t limit) const {
     base::Command command{
-        .argv = {"prlimit", "--fsize=" + std::to_string(most_bytes_), "git"},
+        .argv = {"prlimit", "--fsize=" + std::to_string(most_bytes_)},
         .environment = environment_,
+        .run_as = user_,
     };
+    if (user_) command.argv.push_back(memory_limit);
+    command.argv.push_back("git");
     auto& environment = command.environment;
     environment.push_back("GIT_CONFIG_COUNT=" + std::to_string(configuration_.size()));
     for (std::size_t i = 0; i < configuration_.size(); ++i) {

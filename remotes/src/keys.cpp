@@ -1,6 +1,7 @@
 #include "remotes/keys.h"
 
 #include "address.h"
+#include "remotes/git.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -41,9 +42,10 @@ std::string scan_host_keys(const std::string& url, const Settings& settings,
     const auto addresses = http::checked_addresses(settings.policy, host_of(url));
     const auto called = addresses.empty() ? address.host : addresses.front();
     const auto scanned =
-        base::run({.argv = {"ssh-keyscan", "-T", "10", "-p", std::to_string(address.port), "-t",
-                            "ed25519,ecdsa,rsa", "--", called},
-                   .environment = base::minimal_environment()},
+        base::run({.argv = {"prlimit", memory_limit, "ssh-keyscan", "-T", "10", "-p",
+                            std::to_string(address.port), "-t", "ed25519,ecdsa,rsa", "--", called},
+                   .environment = base::minimal_environment(),
+                   .run_as = settings.run_as},
                   stop.within(time_to_scan));
     std::string known;
     std::istringstream lines(scanned.output);
@@ -73,6 +75,17 @@ std::vector<std::string> fingerprints(const std::string& known_hosts,
     std::istringstream lines(shown.output);
     for (std::string line; std::getline(lines, line);) prints.push_back(base::printable(line));
     return prints;
+}
+
+void sweep(const std::filesystem::path& scratch) {
+    std::vector<std::filesystem::path> left;
+    for (const auto& entry : std::filesystem::directory_iterator(scratch)) {
+        const auto name = entry.path().filename().string();
+        for (const std::string_view ours : {"git-", "key-", "keys-"})
+            if (entry.is_directory() && !entry.is_symlink() && name.starts_with(ours))
+                left.push_back(entry.path());
+    }
+    for (const auto& path : left) base::remove_tree(path);
 }
 
 } // namespace remotes

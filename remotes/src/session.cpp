@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "base/text.h"
 
+#include <unistd.h>
+
 namespace remotes {
 namespace {
 
@@ -38,6 +40,7 @@ Session::Session(const Repository& repository, const Settings& settings, const b
                     "Use https://, or let the operator allow the host: " + settings.policy.setting +
                         ".");
     addresses_ = http::checked_addresses(settings.policy, host);
+    give(files_.path());
     if (!is_ssh(repository.url)) return;
     if (repository.ssh_key.empty() || repository.known_hosts.empty())
         throw Error(ErrorKind::invalid_input, "there is no key to open " + repository.url + " with",
@@ -46,6 +49,13 @@ Session::Session(const Repository& repository, const Settings& settings, const b
     if (!key.ends_with('\n')) key += '\n'; // ssh reads no key without it
     base::write_file(files_.path() / "key", key, 0600);
     base::write_file(files_.path() / "known_hosts", repository.known_hosts + "\n", 0600);
+    for (const char* file : {"key", "known_hosts"}) give(files_.path() / file);
+}
+
+void Session::give(const std::filesystem::path& path) const {
+    if (!settings_.run_as) return;
+    if (::lchown(path.c_str(), settings_.run_as->first, settings_.run_as->second) != 0)
+        base::throw_errno("could not give away " + path.string());
 }
 
 std::string Session::ssh_command() const {
@@ -69,6 +79,7 @@ std::string Session::ssh_command() const {
 base::Captured Session::git(std::vector<std::string> arguments, Reach reach) const {
     const bool ssh = is_ssh(repository_.url);
     Git git(ssh ? "ssh" : "http:https", settings_.most_bytes);
+    git.run_as(settings_.run_as);
     // As a push is checked on its way in.
     git.configure("fetch.fsckObjects", "true");
     for (const char* lenient : {"badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode"})

@@ -20,6 +20,7 @@ class Session {
 
   private:
     std::string ssh_command() const;
+    void give(const std::filesystem::path& path) const; // to him who git is
 
     const Repository& repository_;
     const Settings& settings_;

@@ -34,6 +34,7 @@ void write_options(const builder::BuildOptions& options, const base::KeyRing* ke
     if (options.no_cache) value["no_cache"] = true;
     if (options.dry_run) value["dry_run"] = true;
     if (options.verbose) value["verbose"] = true;
+    if (options.of_stranger) value["of_stranger"] = true;
     row.options = value.empty() ? "" : base::json::render(value);
     if (options.environment.empty()) return;
     Value environment = Value::object();
@@ -48,6 +49,7 @@ builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* 
     options.no_cache = base::json::find_bool(value, "no_cache", false);
     options.dry_run = base::json::find_bool(value, "dry_run", false);
     options.verbose = base::json::find_bool(value, "verbose", false);
+    options.of_stranger = base::json::find_bool(value, "of_stranger", false);
     if (row.sealed.empty()) return options;
     const auto opened = need(keys).unseal(row.sealed, context_of(row));
     const auto environment = base::json::parse(opened.reveal(), "a build's variables");
@@ -58,6 +60,10 @@ builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* 
 
 bool is_dry_run(const apps::Build& row) {
     return base::json::find_bool(parse(row), "dry_run", false);
+}
+
+bool is_of_stranger(const apps::Build& row) {
+    return base::json::find_bool(parse(row), "of_stranger", false);
 }
 
 void apply_options(const builder::BuildOptions& options, builder::Job& job) {

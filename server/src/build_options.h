@@ -15,6 +15,7 @@ void write_options(const builder::BuildOptions& options, const base::KeyRing* ke
 builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* keys);
 // Of a row alone, without a key.
 bool is_dry_run(const apps::Build& row);
+bool is_of_stranger(const apps::Build& row);
 void apply_options(const builder::BuildOptions& options, builder::Job& job);
 
 } // namespace server

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "receiver/webhook.h"
 
 #include <nlohmann/json.hpp>
 
@@ -57,12 +58,13 @@ Value options_of(const apps::Hook& hook) {
 
 } // namespace
 
-std::vector<std::string> forge_notices(const apps::Hook& hook) {
+std::vector<std::string> forge_notices(const apps::Hook& hook, const apps::Build& build) {
     if (hook.kind == "generic") return {};
     const auto options = options_of(hook);
     std::vector<std::string> kinds;
     if (base::json::find_bool(options, "statuses", true)) kinds.emplace_back("status");
-    if (hook.kind == "github" && base::json::find_bool(options, "deployments", true))
+    if (hook.kind == "github" && !receiver::proposal_of(build.ref) &&
+        base::json::find_bool(options, "deployments", true))
         kinds.emplace_back("deployment");
     return kinds;
 }

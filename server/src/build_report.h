@@ -10,8 +10,10 @@
 
 namespace server {
 
-// The kinds of notices that this webhook's forge wants: "status", "deployment" (GitHub alone).
-std::vector<std::string> forge_notices(const apps::Hook& hook);
+// The kinds of notices that this webhook's forge wants of a build: "status", "deployment" (GitHub
+// alone, and of the app's own branches: GitHub ends the older deployments of an environment when a
+// newer one succeeds).
+std::vector<std::string> forge_notices(const apps::Hook& hook, const apps::Build& build);
 
 forges::Report report_of(const apps::Build& build, const apps::Hook& hook,
                          const std::string& public_url);

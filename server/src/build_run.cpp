@@ -65,31 +65,39 @@ class MadeJob {
 
 } // namespace
 
-void BuildRun::begin(LiveBuild& build, const apps::Claim& claim) {
+BuildRun::BuildRun(apps::Builds& builds, const QueueSettings& settings, LiveBuild& build,
+                   const apps::Claim& claim)
+    : builds_(builds), settings_(settings), build_(build),
+      attempt_(std::make_shared<LiveBuild::Attempt>(claim.fence)), row_(claim.build) {
     auto progress = build.progress_.lock();
-    progress->row = claim.build;
-    progress->fence = claim.fence;
-    progress->cancel = base::StopSource();
-    progress->cancelled_because.clear();
-    progress->lease_lost = false;
+    if (progress->attempt) progress->attempt->lose();
+    progress->attempt = attempt_;
+    progress->row = row_;
     build.fetched_ = false;
 }
 
-void BuildRun::let_go(LiveBuild& build) {
-    build.progress_.lock()->fence = 0;
+BuildRun::~BuildRun() {
+    auto progress = build_.progress_.lock();
+    if (progress->attempt == attempt_) progress->attempt.reset();
+}
+
+bool BuildRun::has_lost() {
+    const auto lock = build_.progress_.lock();
+    return attempt_->lease_lost;
 }
 
 void BuildRun::wait_for_next_start(LiveBuild& build) {
-    build.log().append("-----> The server stops; this build begins when it is back");
     auto row = build.row();
     row.state = row.state == BuildState::received ? row.state : BuildState::queued;
+    if (!build.begin_end(row)) return;
+    build.log().append("-----> The server stops; this build begins when it is back");
     *build.ended_.lock() = row;
     build.log().finish();
 }
 
 void BuildRun::run() {
     try {
-        if (build_.progress_.lock()->cancel.stop().requested())
+        if (attempt_->cancel.stop().requested())
             return finish(builder::Cancelled{"it was cancelled"});
         run_worker();
     } catch (const Error& error) {
@@ -107,23 +115,23 @@ void BuildRun::break_off(const Error& error) {
 }
 
 void BuildRun::run_worker() {
-    const auto row = build_.row();
-    MadeJob made(settings_, row);
+    MadeJob made(settings_, row_);
     auto& job = *made;
-    apply_options(read_options(row, settings_.keys), job);
-    if (settings_.add_secrets) settings_.add_secrets(job, row);
+    apply_options(read_options(row_, settings_.keys), job);
+    if (settings_.add_secrets) settings_.add_secrets(job, row_);
     mask_ = builder::mask_of(job);
     const auto on_event = [this](const builder::Event& event) {
         take(builder::masked(mask_, event));
     };
     // The worker keeps the time itself; this is for one that does not.
-    const auto stop =
-        build_.progress_.lock()->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
+    const auto stop = attempt_->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
     builder::run_worker(settings_.worker, job, on_event, stop);
 }
 
 void BuildRun::take(const builder::Event& event) {
     if (!std::exchange(started_, true)) base::failpoint("worker_started");
+    // The log and the row are its successor's; how it went is heard to let it go.
+    if (has_lost() && !std::holds_alternative<builder::Outcome>(event)) return;
     if (const auto* line = std::get_if<builder::LogLine>(&event))
         build_.log_.append(base::printable(line->text, base::Colour::keep));
     if (const auto* started = std::get_if<builder::PhaseStarted>(&event)) take(*started);
@@ -134,19 +142,15 @@ void BuildRun::take(const builder::Event& event) {
 
 void BuildRun::take(const builder::PhaseStarted& started) {
     if (started.phase != builder::Phase::export_) return;
-    build_.progress_.lock()->row.state = BuildState::exporting;
+    row_.state = BuildState::exporting;
     note();
-    if (settings_.on_change) settings_.on_change(build_.row());
+    if (settings_.on_change) settings_.on_change(row_);
     base::failpoint("export_started");
 }
 
 void BuildRun::take(const builder::PhaseFinished& finished) {
-    {
-        auto progress = build_.progress_.lock();
-        if (progress->row.phases.size() < most_phases)
-            progress->row.phases.emplace_back(builder::to_string(finished.phase),
-                                              finished.milliseconds);
-    }
+    if (row_.phases.size() < most_phases)
+        row_.phases.emplace_back(builder::to_string(finished.phase), finished.milliseconds);
     note();
     if (finished.phase != builder::Phase::fetch) return;
     build_.fetched_ = true;
@@ -155,21 +159,19 @@ void BuildRun::take(const builder::PhaseFinished& finished) {
 
 // How far it is. What the table does not take now it gets with the outcome.
 void BuildRun::note() {
-    std::int64_t fence = 0;
     {
         auto progress = build_.progress_.lock();
-        if (progress->lease_lost) return;
-        fence = progress->fence;
+        if (attempt_->lease_lost) return;
+        progress->row = row_;
     }
     try {
-        builds_.note(build_.row(), fence);
+        builds_.note(row_, attempt_->fence);
     } catch (const Error& error) {
         base::log::warning("the progress of a build could not be stored",
                            {{"build", build_.id_}, {"reason", error.describe()}});
         if (error.kind() != ErrorKind::denied) return;
-        auto progress = build_.progress_.lock();
-        progress->lease_lost = true;
-        progress->cancel.request();
+        const auto lock = build_.progress_.lock();
+        attempt_->lose();
     }
 }
 
@@ -186,17 +188,17 @@ void BuildRun::keep(const builder::Record& record) {
 
 // A durable build that the server itself stops begins again with the server.
 bool BuildRun::is_left_for_next_start(const builder::Outcome& outcome) {
-    auto progress = build_.progress_.lock();
-    return progress->server_stops && progress->row.durable &&
+    const auto lock = build_.progress_.lock();
+    return attempt_->server_stops && row_.durable &&
            !std::holds_alternative<builder::Published>(outcome);
 }
 
 void BuildRun::finish(const builder::Outcome& outcome) {
     over_ = true;
     if (std::holds_alternative<builder::Published>(outcome)) base::failpoint("worker_published");
-    if (build_.progress_.lock()->lease_lost) return lose_lease();
+    if (has_lost()) return lose_lease();
     if (is_left_for_next_start(outcome)) return wait_for_next_start(build_);
-    auto row = build_.row();
+    auto row = row_;
     apply(row, outcome);
     row.finished = apps::now_milliseconds();
     try {
@@ -211,20 +213,25 @@ void BuildRun::finish(const builder::Outcome& outcome) {
         row.hint = error.hint();
     }
     base::failpoint("build_finished");
-    end(row);
+    end(build_, row, settings_.on_change);
 }
 
-void BuildRun::end(const apps::Build& row) {
-    build_.progress_.lock()->row = row;
-    for (const auto& line : tell_outcome(row)) build_.log_.append(line);
-    base::log::info("a build ended", {{"build", row.id},
-                                      {"app", row.app},
-                                      {"state", apps::to_string(row.state)},
-                                      {"digest", row.digest},
-                                      {"reason", row.reason}});
-    if (settings_.on_change) settings_.on_change(row);
-    *build_.ended_.lock() = row;
-    build_.log_.finish();
+bool BuildRun::end(LiveBuild& build, const apps::Build& row,
+                   const std::function<void(const apps::Build&)>& tell) {
+    const bool first = build.begin_end(row);
+    if (first) {
+        for (const auto& line : tell_outcome(row)) build.log_.append(line);
+        base::log::info("a build ended", {{"build", row.id},
+                                          {"app", row.app},
+                                          {"state", apps::to_string(row.state)},
+                                          {"digest", row.digest},
+                                          {"reason", row.reason}});
+    }
+    if (tell) tell(row);
+    if (!first) return false;
+    *build.ended_.lock() = row;
+    build.log_.finish();
+    return true;
 }
 
 // Another worker was given the build, or it was ended without us: its row is not ours to write.
@@ -238,19 +245,24 @@ void BuildRun::lose_lease() {
                            {{"build", build_.id_}, {"reason", error.describe()}});
     }
     if (!row || apps::is_over(row->state)) {
-        if (!row) row = build_.row();
+        if (!row) row = row_;
         if (!apps::is_over(row->state)) row->state = BuildState::lost;
-        return end(*row);
+        end(build_, *row, {}); // whoever ended it has told others
+        return;
+    }
+    {
+        auto progress = build_.progress_.lock();
+        if (progress->attempt != attempt_) return; // it has begun again, here
+        progress->row = *row;
     }
     build_.log_.append("-----> This worker lost the build; it begins again");
-    build_.progress_.lock()->row = *row;
 }
 
 void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
     if (const auto* published = std::get_if<builder::Published>(&outcome))
         return apply_published(row, *published);
-    auto progress = build_.progress_.lock();
-    if (progress->server_stops) {
+    const auto lock = build_.progress_.lock();
+    if (attempt_->server_stops) {
         row.state = BuildState::lost;
         row.reason = "the server stopped while this build ran";
         row.hint = "Push again.";
@@ -264,17 +276,16 @@ void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
         apply_detected(row, *detected);
     } else {
         row.state = BuildState::cancelled;
-        row.reason = progress->cancelled_because;
+        row.reason = attempt_->cancelled_because;
         if (row.reason.empty()) row.reason = std::get<builder::Cancelled>(outcome).why;
     }
 }
 
 void BuildRun::save(const apps::Build& row) {
-    const auto fence = build_.progress_.lock()->fence;
     const auto stop = base::Stop{}.within(patience_with_the_store);
     for (;;) {
         try {
-            return builds_.finish(row, fence);
+            return builds_.finish(row, attempt_->fence);
         } catch (const Error& error) {
             const bool passing =
                 error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::limit_exceeded;

@@ -1,4 +1,5 @@
-// One build while its worker runs: events into the row and the log. The slot's thread owns it.
+// One claim of a build while its worker runs: events into the row and the log, under the claim's
+// own fence. A run that has lost its lease says nothing more. The slot's thread owns it.
 #pragma once
 
 #include "server/queue.h"
@@ -9,12 +10,18 @@ namespace server {
 
 class BuildRun {
   public:
-    BuildRun(apps::Builds& builds, const QueueSettings& settings, LiveBuild& build)
-        : builds_(builds), settings_(settings), build_(build) {}
+    // Whoever ran this build before and still does has lost it.
+    BuildRun(apps::Builds& builds, const QueueSettings& settings, LiveBuild& build,
+             const apps::Claim& claim);
+    ~BuildRun(); // lets the lease go
+    BuildRun(const BuildRun&) = delete;
+    BuildRun& operator=(const BuildRun&) = delete;
 
-    static void begin(LiveBuild& build, const apps::Claim& claim); // of an attempt
-    void run();                                                    // to its end; does not throw
-    static void let_go(LiveBuild& build);                          // of the lease
+    void run(); // to its end; does not throw
+    // Those who watch it here read how it ended, and `tell` (may be empty) tells others, in this
+    // order; whoever wrote the end into the table passes one. False: somebody else showed it.
+    static bool end(LiveBuild& build, const apps::Build& row,
+                    const std::function<void(const apps::Build&)>& tell);
     // Those who watch it are told and leave; its row stays as it is.
     static void wait_for_next_start(LiveBuild& build);
 
@@ -29,13 +36,15 @@ class BuildRun {
     void apply(apps::Build& row, const builder::Outcome& outcome);
     void keep(const builder::Record& record);
     void save(const apps::Build& row);
-    void end(const apps::Build& row);
     void lose_lease();
+    bool has_lost();
     bool is_left_for_next_start(const builder::Outcome& outcome);
 
     apps::Builds& builds_;
     const QueueSettings& settings_;
     LiveBuild& build_;
+    const std::shared_ptr<LiveBuild::Attempt> attempt_;
+    apps::Build row_; // as this claim has brought it
     std::size_t records_ = 0;
     bool started_ = false;
     bool over_ = false;     // its outcome was taken

@@ -71,8 +71,8 @@ std::vector<Key> webhook_keys() {
         duration(
             "webhooks.check_interval",
             [](Config & c) -> auto& { return c.webhooks.check_interval; },
-            "How often the branch of each webhook is compared with what was built, for deliveries "
-            "that never came; 0s: never."),
+            "How often the branch of each webhook is compared with its last commit that was seen, "
+            "for deliveries that never came; 0s: never."),
         duration(
             "webhooks.keep", [](Config & c) -> auto& { return c.webhooks.keep; },
             "How long deliveries are kept; a delivery of the same id is not taken again as long."),

@@ -174,11 +174,13 @@ Rotation ConfigVars::rotate() {
     return finish_rotation();
 }
 
-// What this process sealed before the key changed may be written after it was listed: only a look
-// that finds nothing lets the old keys go.
+// What this process sealed before the key changed is written before this looks; what another server
+// of the database did may be written after it was listed: only a look that finds nothing lets the
+// old keys go.
 Rotation ConfigVars::finish_rotation() {
     Rotation rotation;
     const auto writing = writing_.lock();
+    const auto all_written = keys_.all();
     for (int looks = 0; looks < 3; ++looks) {
         const auto resealed = reseal_stale();
         rotation.resealed += resealed;

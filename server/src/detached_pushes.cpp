@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <system_error>
 
 namespace server {
 
@@ -13,11 +14,21 @@ using base::ErrorKind;
 
 void DetachedPushes::hold(const std::string& push, Held held) {
     auto waiting = std::make_shared<Waiting>();
+    const auto build = held.build;
     waiting->held = std::move(held);
     waiting_.lock()->insert_or_assign(push, waiting);
-    watchers_.start([this, push, accepted = waiting->accepted.stop()](const base::Stop& stop) {
-        wait(push, accepted, stop);
-    });
+    try {
+        watchers_.start([this, push, accepted = waiting->accepted.stop()](const base::Stop& stop) {
+            wait(push, accepted, stop);
+        });
+    } catch (const std::system_error& error) {
+        // Nobody would look at the ref: the push is refused, and its build with it.
+        take(push);
+        queue_.cancel(build, "the server could not watch its push");
+        throw Error(ErrorKind::unavailable,
+                    std::string("the push cannot be watched: ") + error.what(),
+                    "Push again in a minute.");
+    }
 }
 
 std::shared_ptr<DetachedPushes::Waiting> DetachedPushes::take(const std::string& push) {

@@ -56,9 +56,16 @@ int exit_code_of(BuildState state) {
     case BuildState::broken:
     case BuildState::lost:
         return receiver::exit_code_of(ErrorKind::internal);
-    default:
+    case BuildState::published:
+    case BuildState::detected:
         return 0;
+    case BuildState::received:
+    case BuildState::queued:
+    case BuildState::running:
+    case BuildState::exporting:
+        break; // the server stops: it goes on with the next one
     }
+    return receiver::exit_code_of(ErrorKind::unavailable);
 }
 
 Error no_build(const std::string& id) {

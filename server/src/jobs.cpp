@@ -1,7 +1,10 @@
 #include "jobs.h"
 
+#include "build_options.h"
 #include "config_values.h"
 #include "registry_tokens.h"
+
+#include "receiver/webhook.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -62,13 +65,10 @@ void add_buildpacks(builder::Job& job, apps::Store& store) {
         "the app's list"};
 }
 
-// "pull-7" of refs/pull/7/head: a proposal's image is not the app's.
+// A proposal's image is not the app's.
 std::string tag_of(const std::string& ref) {
-    for (const std::string_view proposals : {"refs/pull/", "refs/merge-requests/"})
-        if (ref.starts_with(proposals))
-            return "pull-" +
-                   ref.substr(proposals.size(), ref.find('/', proposals.size()) - proposals.size());
-    return "latest";
+    const auto proposal = receiver::proposal_of(ref);
+    return proposal ? "pull-" + *proposal : "latest";
 }
 
 void add_registry(builder::Job& job, const Registry& registry, const apps::App& app,
@@ -85,6 +85,17 @@ void add_registry(builder::Job& job, const Registry& registry, const apps::App& 
     if (registry.user.empty()) return;
     job.registry_credentials[registry.host] = {registry.user,
                                                base::Secret(first_line(registry.password_file))};
+}
+
+// What nobody has merged leaves nothing behind that the app's own builds would take up, and a
+// stranger's code is not told the app's secrets.
+void add_what_is_the_apps(builder::Job& job, const JobSettings& settings,
+                          const apps::Build& build) {
+    if (!receiver::proposal_of(build.ref)) {
+        job.cache_directory = settings.state.caches() / build.app;
+        settings.state.make_for_builds(job.cache_directory);
+    }
+    if (!is_of_stranger(build)) job.environment = settings.variables.for_build(build.app);
 }
 
 } // namespace
@@ -112,9 +123,9 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     if (const auto* tree = std::get_if<builder::GitTree>(&source)) job.revision = tree->commit;
     if (const auto* commit = std::get_if<builder::RemoteCommit>(&source))
         job.revision = commit->commit;
-    job.cache_directory = settings.state.caches() / build.app;
-    job.work_directory = settings.state.builds() / build.id;
-    job.environment = settings.variables.for_build(build.app);
+    // An attempt that was given up on may still be in its own.
+    job.work_directory = settings.state.builds() / (build.id + "-" + std::to_string(build.attempt));
+    add_what_is_the_apps(job, settings, build);
     for (const auto& [name, value] : config.build.environment)
         if (job.environment.emplace(name, value).second) job.operator_variables.insert(name);
     job.ca_file = config.build.ca_certificates;
@@ -128,7 +139,6 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.stack.classic_name = config.build.classic_stack;
     job.cache_bytes = config.build.cache_size;
     add_buildpacks(job, settings.store);
-    settings.state.make_for_builds(job.cache_directory);
     settings.state.make_for_builds(job.work_directory);
     return job;
 }

@@ -1,5 +1,7 @@
 #include "server/live_build.h"
 
+#include <utility>
+
 namespace server {
 
 LiveBuild::LiveBuild(apps::Build row, const std::filesystem::path& log_file,
@@ -10,6 +12,13 @@ LiveBuild::LiveBuild(apps::Build row, const std::filesystem::path& log_file,
 
 apps::Build LiveBuild::row() {
     return progress_.lock()->row;
+}
+
+bool LiveBuild::begin_end(const apps::Build& row) {
+    auto progress = progress_.lock();
+    if (std::exchange(progress->ends, true)) return false;
+    progress->row = row;
+    return true;
 }
 
 std::optional<apps::Build> LiveBuild::ended() {

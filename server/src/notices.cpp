@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace server {
 namespace {
@@ -29,9 +30,11 @@ using forges::Ending;
 using forges::Verdict;
 
 constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
-constexpr int most_due = 64;
+constexpr int most_due = 1000;          // targets that are looked at
 constexpr int most_recovered = 500;
 constexpr std::chrono::milliseconds remembered = std::chrono::hours(24);
+constexpr int pause_without_a_table = 1000; // milliseconds
+constexpr auto pause_after_error = std::chrono::seconds(10);
 constexpr auto longest_call = std::chrono::seconds(60);
 
 http::ClientOptions client_options(const std::string& ca_file) {
@@ -69,9 +72,13 @@ NoticeSender::NoticeSender(apps::Store& store, const base::KeyRing& keys, Notice
 NoticeSender::~NoticeSender() = default;
 
 void NoticeSender::on_change(const apps::Build& build) noexcept {
+    tell(build, Known::no);
+}
+
+void NoticeSender::tell(const apps::Build& build, Known known) noexcept {
     try {
-        add_for_forge(build);
-        add_for_subscribers(build);
+        add_for_forge(build, known);
+        add_for_subscribers(build, known);
         wake();
     } catch (const std::exception& error) {
         base::log::warning("a notice about a build could not be kept",
@@ -79,31 +86,41 @@ void NoticeSender::on_change(const apps::Build& build) noexcept {
     }
 }
 
-void NoticeSender::add_for_forge(const apps::Build& build) {
+void NoticeSender::add_for_forge(const apps::Build& build, Known known) {
     if (build.hook.empty()) return;
     const auto hook = store_.hooks().find(build.hook);
     if (!hook || hook->api_url.empty() || hook->sealed_token.empty()) return;
-    for (const auto& kind : forge_notices(*hook)) {
+    const auto report = report_of(build, *hook, settings_.public_url);
+    for (const auto& kind : forge_notices(*hook, build)) {
+        const auto says_so = [&](const apps::Notice& notice) {
+            return notice.kind == kind && parse_report(notice.payload).progress == report.progress;
+        };
+        if (known == Known::perhaps && is_told(hook->id, build, says_so)) continue;
         apps::Notice notice;
         notice.kind = kind;
         notice.app = build.app;
         notice.target = hook->id;
         notice.subject = build.id;
-        notice.payload = render_report(report_of(build, *hook, settings_.public_url));
+        notice.payload = render_report(report);
         notice.state = "open";
         notice.created = notice.due = apps::now_milliseconds();
         store_.notices().add(notice);
     }
 }
 
-void NoticeSender::add_for_subscribers(const apps::Build& build) {
+void NoticeSender::add_for_subscribers(const apps::Build& build, Known known) {
     const auto type = "build." + std::string(apps::to_string(build.state));
+    const auto says_so = [&](const apps::Notice& notice) {
+        return base::json::find_string(base::json::parse(notice.payload, "a notice"), "type") ==
+               type;
+    };
     for (const auto& subscription : store_.notices().list_subscriptions(build.app)) {
         const bool before_it = apps::is_over(build.state) && build.finished < subscription.created;
         if (before_it) continue; // told again after a restart
         const auto& wanted = subscription.events;
         if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end())
             continue;
+        if (known == Known::perhaps && is_told(subscription.id, build, says_so)) continue;
         apps::Notice notice;
         notice.kind = "event";
         notice.app = build.app;
@@ -119,33 +136,19 @@ void NoticeSender::add_for_subscribers(const apps::Build& build) {
     }
 }
 
-// Between a build's last write and its notice a server may die.
+// Between a build's last write and its notices, or between two of these, a server may die.
 void NoticeSender::recover() {
     const auto since = apps::now_milliseconds() - remembered.count();
     apps::BuildFilter newest;
     newest.limit = most_recovered;
-    for (const auto& build : store_.builds().list(newest)) {
-        if (!apps::is_over(build.state) || build.finished < since) continue;
-        if (!is_told(build)) on_change(build);
-    }
+    for (const auto& build : store_.builds().list(newest))
+        if (apps::is_over(build.state) && build.finished >= since) tell(build, Known::perhaps);
 }
 
-// By whether the last state stands in the table for the first who would be told.
-bool NoticeSender::is_told(const apps::Build& build) {
-    const auto type = "build." + std::string(apps::to_string(build.state));
-    if (!build.hook.empty())
-        if (const auto hook = store_.hooks().find(build.hook);
-            hook && !forge_notices(*hook).empty())
-            for (const auto& notice : store_.notices().list_of(hook->id, build.id))
-                if (parse_report(notice.payload).progress ==
-                    report_of(build, *hook, settings_.public_url).progress)
-                    return true;
-    for (const auto& subscription : store_.notices().list_subscriptions(build.app))
-        for (const auto& notice : store_.notices().list_of(subscription.id, build.id))
-            if (base::json::find_string(base::json::parse(notice.payload, "a notice"), "type") ==
-                type)
-                return true;
-    return false;
+bool NoticeSender::is_told(const std::string& target, const apps::Build& build,
+                           const std::function<bool(const apps::Notice&)>& says_so) {
+    const auto notices = store_.notices().list_of(target, build.id);
+    return std::any_of(notices.begin(), notices.end(), says_so);
 }
 
 void NoticeSender::run(const base::Stop& stop) {
@@ -157,14 +160,17 @@ void NoticeSender::run(const base::Stop& stop) {
             wake();
         });
     };
+    bool reads = true;
     while (!stop.requested()) {
         std::uint64_t count = 0;
         [[maybe_unused]] const auto cleared = ::read(wake_.get(), &count, sizeof count);
-        int patience = 1000; // the database is away: ask again
+        int patience = pause_without_a_table;
         try {
             patience = start_due(start) ? -1 : wait_until_due();
-        } catch (const Error& error) {
-            base::log::warning("notices cannot be read", {{"reason", error.describe()}});
+            reads = true;
+        } catch (const std::exception& error) {
+            if (std::exchange(reads, false)) // said once, until it works again
+                base::log::warning("notices cannot be read", {{"reason", error.what()}});
         }
         pollfd fds[] = {{wake_.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
         ::poll(fds, 2, patience);
@@ -174,15 +180,29 @@ void NoticeSender::run(const base::Stop& stop) {
 
 // True when as many targets as may be are talked to: one that ends wakes us.
 bool NoticeSender::start_due(const std::function<void(apps::Notice)>& start) {
-    for (auto& notice : store_.notices().list_due(apps::now_milliseconds(), most_due)) {
+    for (auto& notice : list_by_turn()) {
         {
             auto shared = shared_.lock();
             if (shared->busy.size() >= most_at_once) return true;
             if (!shared->busy.insert(notice.target).second) continue;
         }
+        turns_[notice.target] = ++turn_;
         start(std::move(notice));
     }
     return !shared_.lock()->busy.empty();
+}
+
+// The target that was talked to longest ago first: those that never answer take turns with the
+// others, however much they are still to be told.
+std::vector<apps::Notice> NoticeSender::list_by_turn() {
+    auto due = store_.notices().list_due(apps::now_milliseconds(), most_due);
+    std::map<std::string, std::uint64_t> turns; // who has nothing to hear is forgotten
+    for (const auto& notice : due) turns[notice.target] = turns_[notice.target];
+    turns_ = std::move(turns);
+    std::stable_sort(due.begin(), due.end(), [&](const auto& a, const auto& b) {
+        return turns_.at(a.target) < turns_.at(b.target);
+    });
+    return due;
 }
 
 int NoticeSender::wait_until_due() {
@@ -204,10 +224,10 @@ void NoticeSender::say(apps::Notice notice, const base::Stop& stop) {
         const bool is_event = notice.kind == "event";
         settle(std::move(notice), verdict);
         if (!is_event) stop.wait(settings_.gap);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) { // or the target would be busy for ever
         if (stop.requested()) return;
-        base::log::warning("a notice could not be sent", {{"reason", error.describe()}});
-        stop.wait(std::chrono::seconds(1)); // the database is away, or the row is not to be read
+        base::log::warning("a notice could not be sent", {{"reason", error.what()}});
+        stop.wait(pause_after_error); // the database is away, or the row is not to be read
     }
 }
 
@@ -235,6 +255,9 @@ Verdict NoticeSender::send_to_forge(apps::Notice& notice, const base::Stop& stop
     const forges::Forge forge{hook->kind, hook->api_url, hook->repository,
                               keys_.unseal(hook->sealed_token, context_of_hook(hook->id))};
     auto& client = client_for(hook->api_url);
+    if (http::parse_url(hook->api_url).scheme != "https" && &client != &clients_->trusted)
+        return {
+            Ending::never, "the token is not sent in clear: the forge's API has no https://", {}};
     const auto report = parse_report(notice.payload);
     if (notice.kind == "status")
         return forges::tell(client, forges::render_status(forge, report), stop).verdict;

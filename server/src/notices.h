@@ -15,6 +15,8 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -56,9 +58,13 @@ class NoticeSender {
     struct Shared {
         std::set<std::string> busy; // targets that a thread talks to
     };
-    void add_for_forge(const apps::Build& build);
-    void add_for_subscribers(const apps::Build& build);
-    bool is_told(const apps::Build& build);
+    enum class Known { no, perhaps }; // perhaps: what stands in the table is not told again
+    void tell(const apps::Build& build, Known known) noexcept;
+    void add_for_forge(const apps::Build& build, Known known);
+    void add_for_subscribers(const apps::Build& build, Known known);
+    bool is_told(const std::string& target, const apps::Build& build,
+                 const std::function<bool(const apps::Notice&)>& says_so);
+    std::vector<apps::Notice> list_by_turn();
     bool start_due(const std::function<void(apps::Notice)>& start);
     void say(apps::Notice notice, const base::Stop& stop);
     bool is_overtaken(const apps::Notice& notice);
@@ -75,6 +81,9 @@ class NoticeSender {
     const NoticeSettings settings_;
     base::UniqueFd wake_;
     base::Guarded<Shared> shared_;
+    // Of run()'s thread alone: when each target was talked to.
+    std::map<std::string, std::uint64_t> turns_;
+    std::uint64_t turn_ = 0;
     struct Clients;
     std::unique_ptr<Clients> clients_;
 };

@@ -54,9 +54,10 @@ Lines tell_published(const apps::Build& build) {
 
 Lines announce(const apps::Build& build) {
     Lines lines;
-    add(lines, "-----> ",
-        "Building " + build.app + " from " + build.commit.substr(0, 12) + " (" +
-            short_ref(build.ref) + ")");
+    auto what = "Building " + build.app;
+    if (!build.commit.empty()) what += " from " + build.commit.substr(0, 12);
+    if (!build.ref.empty()) what += " (" + short_ref(build.ref) + ")";
+    add(lines, "-----> ", what);
     add(lines, body,
         "Build " + build.id + "; on the server: slipway builds log " + build.id + " --follow");
     return lines;

@@ -45,6 +45,13 @@ apps::Build row_of(const Submission& submission, const QueueSettings& settings) 
     return row;
 }
 
+// Its variables are sealed for the row.
+std::shared_lock<std::shared_mutex> keep_keys(const Submission& submission,
+                                              const QueueSettings& settings) {
+    const bool seals = settings.keys && !submission.options.environment.empty();
+    return seals ? settings.keys->keep() : std::shared_lock<std::shared_mutex>();
+}
+
 std::filesystem::path log_file(const QueueSettings& settings, const std::string& id) {
     return settings.logs_directory / (id + ".log");
 }
@@ -76,6 +83,7 @@ Queue::~Queue() {
 }
 
 std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
+    auto kept = keep_keys(submission, settings_);
     const auto row = row_of(submission, settings_);
     const auto file = log_file(settings_, row.id);
     Build build;
@@ -95,22 +103,45 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
     try {
         id = builds_.add_once(row, submission.once, static_cast<std::int64_t>(settings_.longest),
                               static_cast<std::int64_t>(settings_.longest_of_owner),
-                              submission.request);
+                              submission.request, submission.replace);
+    } catch (const Error& error) {
+        // The connection may have gone while the row was being committed.
+        if (error.kind() != ErrorKind::unavailable || !is_there_after_all(row.id)) {
+            forget(row.id, Log::remove);
+            end_submission();
+            throw;
+        }
     } catch (...) {
         forget(row.id, Log::remove);
         end_submission();
         throw;
     }
+    kept = {};
     if (id == row.id) {
+        build->progress_.lock()->in_table = true;
         base::failpoint("build_added");
         tell(settings_, row);
-        if (row.state == BuildState::queued) begin_waiting(row);
+        if (row.state == BuildState::queued) {
+            if (!submission.rebuild) supersede_older(row);
+            begin_waiting();
+        }
     } else {
         forget(row.id, Log::remove);
         build = find_or_show(id);
     }
     end_submission();
     return build;
+}
+
+// A row whose commit was not answered. When that cannot be said, its sender hears that there is no
+// build, and there will be none: the tender looks again.
+bool Queue::is_there_after_all(const std::string& id) {
+    try {
+        return builds_.find(id).has_value();
+    } catch (const Error&) {
+        state_.lock()->doubted.insert(id);
+        return false;
+    }
 }
 
 void Queue::end_submission() {
@@ -144,27 +175,32 @@ bool Queue::accept(std::string_view id) {
     if (auto row = builds_.find(id)) {
         if (const auto build = find(id)) build->progress_.lock()->row.state = row->state;
         tell(settings_, *row);
-        begin_waiting(*row);
+        supersede_older(*row);
+        begin_waiting();
     }
     return true;
 }
 
 // The newest push is what counts: older ones of the ref that did not begin need not be built.
-void Queue::begin_waiting(const apps::Build& row) {
+void Queue::supersede_older(const apps::Build& row) {
+    if (row.ref.empty() || is_dry_run(row)) return;
     try {
-        if (!row.ref.empty() && !is_dry_run(row))
-            for (const auto& id : builds_.supersede(row, superseded_by(row))) {
-                const auto older = builds_.find(id);
-                if (!older) continue;
-                if (const auto build = find(id))
-                    end(*build, *older);
-                else
-                    tell(settings_, *older);
-            }
+        for (const auto& id : builds_.supersede(row, superseded_by(row))) {
+            const auto older = builds_.find(id);
+            if (!older) continue;
+            const auto build = find(id);
+            if (!build)
+                tell(settings_, *older);
+            else if (BuildRun::end(*build, *older, settings_.on_change))
+                forget(id, Log::keep);
+        }
     } catch (const Error& error) { // it costs workers' time, not this build
         base::log::warning("older builds could not be superseded",
                            {{"build", row.id}, {"reason", error.describe()}});
     }
+}
+
+void Queue::begin_waiting() {
     base::failpoint("build_queued");
     wake_slots();
 }
@@ -201,8 +237,10 @@ bool Queue::cancel(std::string_view id, std::string why) {
     if (const auto build = find(id)) {
         {
             auto progress = build->progress_.lock();
-            if (progress->cancelled_because.empty()) progress->cancelled_because = why;
-            progress->cancel.request();
+            if (auto& attempt = progress->attempt) {
+                if (attempt->cancelled_because.empty()) attempt->cancelled_because = why;
+                attempt->cancel.request();
+            }
         }
         close(*build, BuildState::cancelled, why);
     } else if (auto row = builds_.find(id)) {
@@ -222,20 +260,13 @@ void Queue::close(LiveBuild& build, BuildState state, std::string reason, std::s
     row.reason = std::move(reason);
     row.hint = std::move(hint);
     row.finished = apps::now_milliseconds();
-    if (builds_.close(row)) end(build, row);
+    if (builds_.close(row) && BuildRun::end(build, row, settings_.on_change))
+        forget(build.id(), Log::keep);
 }
 
-void Queue::end(LiveBuild& build, const apps::Build& row) {
-    build.progress_.lock()->row = row;
-    for (const auto& line : tell_outcome(row)) build.log().append(line);
-    base::log::info("a build ended", {{"build", row.id},
-                                      {"app", row.app},
-                                      {"state", apps::to_string(row.state)},
-                                      {"reason", row.reason}});
-    tell(settings_, row);
-    *build.ended_.lock() = row;
-    build.log().finish();
-    forget(build.id(), Log::keep);
+// What others ended, and told of.
+void Queue::show_end(LiveBuild& build, const apps::Build& row) {
+    if (BuildRun::end(build, row, {})) forget(build.id(), Log::keep);
 }
 
 std::shared_ptr<LiveBuild> Queue::adopt(const apps::Build& row) {
@@ -243,6 +274,7 @@ std::shared_ptr<LiveBuild> Queue::adopt(const apps::Build& row) {
     auto build = std::make_shared<LiveBuild>(row, log_file(settings_, row.id),
                                              settings_.log_limit + own_lines,
                                              BuildLog::Begin::after_its_last_line);
+    build->progress_.lock()->in_table = true;
     state_.lock()->live.emplace(row.id, build);
     return build;
 }
@@ -287,12 +319,13 @@ void Queue::serve(const base::Stop& stop) {
 void Queue::run(const apps::Claim& claimed) {
     try {
         const auto build = adopt(claimed.build);
-        BuildRun::begin(*build, claimed);
-        if (state_.lock()->stopping) stop_running();
-        tell(settings_, claimed.build);
-        wake_slots(); // those that wait behind it
-        BuildRun(builds_, settings_, *build).run();
-        BuildRun::let_go(*build);
+        {
+            BuildRun run(builds_, settings_, *build, claimed);
+            if (state_.lock()->stopping) stop_running();
+            tell(settings_, claimed.build);
+            wake_slots(); // those that wait behind it
+            run.run();
+        }
         if (const auto ended = build->ended()) {
             forget(build->id(), Log::keep);
             if (ended->state == BuildState::published) close_overtaken(*ended);
@@ -313,6 +346,7 @@ void Queue::release() {
 
 // What waits for a ref that has moved under it. A durable one's ref was moved before it came.
 void Queue::close_overtaken(const apps::Build& by) {
+    if (by.previous.empty()) return; // a rebuild, or of another door: it moved no ref
     for (const auto& build : live()) {
         const auto row = build->row();
         if (row.state != BuildState::queued || row.app != by.app || row.ref != by.ref ||

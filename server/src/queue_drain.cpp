@@ -86,9 +86,9 @@ void Queue::stop_running() {
     state_.lock()->stopping = true;
     for (const auto& build : live()) {
         auto progress = build->progress_.lock();
-        if (progress->fence == 0) continue;
-        progress->server_stops = true;
-        progress->cancel.request();
+        if (!progress->attempt) continue;
+        progress->attempt->server_stops = true;
+        progress->attempt->cancel.request();
     }
 }
 

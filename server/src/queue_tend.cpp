@@ -48,6 +48,7 @@ void Queue::tend(const base::Stop& stop) {
 // out are taken back.
 void Queue::tend_once(bool renew) {
     if (renew) renew_leases();
+    close_doubted();
     look_for_cancels();
     if (renew) {
         take_back();
@@ -59,24 +60,29 @@ void Queue::tend_once(bool renew) {
 
 void Queue::renew_leases() {
     for (const auto& build : live()) {
-        const auto fence = build->progress_.lock()->fence;
-        if (fence == 0 || builds_.renew(build->id(), fence, settings_.lease)) continue;
-        auto progress = build->progress_.lock();
-        if (progress->fence != fence) continue; // it ended meanwhile
-        progress->lease_lost = true;
-        progress->cancel.request();
+        const auto attempt = build->progress_.lock()->attempt;
+        if (!attempt || builds_.renew(build->id(), attempt->fence, settings_.lease)) continue;
+        const auto lock = build->progress_.lock();
+        attempt->lose();
     }
 }
 
 void Queue::look_for_cancels() {
     for (const auto& build : live()) {
-        const auto fence = build->progress_.lock()->fence;
-        if (fence == 0) continue;
+        const auto attempt = build->progress_.lock()->attempt;
+        if (!attempt) continue;
         const auto why = builds_.wants_cancel(build->id());
-        auto progress = build->progress_.lock();
-        if (!why || progress->fence != fence) continue;
-        if (progress->cancelled_because.empty()) progress->cancelled_because = *why;
-        progress->cancel.request();
+        if (!why) continue;
+        const auto lock = build->progress_.lock();
+        if (attempt->cancelled_because.empty()) attempt->cancelled_because = *why;
+        attempt->cancel.request();
+    }
+}
+
+void Queue::close_doubted() {
+    for (const auto& id : std::set(state_.lock()->doubted)) {
+        cancel(id, "its sender was told that the server could not take it");
+        state_.lock()->doubted.erase(id);
     }
 }
 
@@ -86,24 +92,31 @@ void Queue::take_back() {
         base::log::warning("a build's worker is gone",
                            {{"build", row.id}, {"now", apps::to_string(row.state)}});
         const auto build = find(row.id);
-        if (!build) {
-            tell_in_log(settings_, row);
-            if (settings_.on_change) settings_.on_change(row);
-        } else if (build->progress_.lock()->fence == 0) {
-            if (apps::is_over(row.state)) end(*build, row);
-        } // else the next renewal tells its slot
+        if (!build) tell_in_log(settings_, row);
+        if (settings_.on_change) settings_.on_change(row);
+        if (build && build->progress_.lock()->fence() == 0 && apps::is_over(row.state))
+            show_end(*build, row); // else the next renewal tells its slot
     }
 }
 
-// What waits here may have been ended, or begun, by another server on the database.
+// What waits here may have been ended, or begun, by another server on the database, which has told
+// others of it.
 void Queue::follow_others() {
     for (const auto& build : live()) {
-        const auto known = build->row();
-        if (known.state != BuildState::queued && known.state != BuildState::received) continue;
-        const auto row = builds_.find(build->id());
-        if (row && apps::is_over(row->state) && build->row().state == known.state &&
-            !build->ended())
-            end(*build, *row);
+        auto known = [&] {
+            auto progress = build->progress_.lock();
+            return progress->in_table && !progress->attempt ? std::optional(progress->row)
+                                                            : std::nullopt;
+        }();
+        if (!known) continue;
+        if (const auto row = builds_.find(build->id())) {
+            if (apps::is_over(row->state)) show_end(*build, *row);
+            continue;
+        }
+        known->state = BuildState::lost; // with its app, on another server
+        known->reason = "the build was removed";
+        known->finished = apps::now_milliseconds();
+        show_end(*build, *known);
     }
 }
 
@@ -119,7 +132,7 @@ Standing Queue::standing_of(const apps::Build& row, std::int64_t ahead) {
     standing.ahead = ahead;
     std::set<std::string> apps{row.app};
     for (const auto& build : live())
-        if (build->progress_.lock()->fence != 0) apps.insert(build->app());
+        if (build->progress_.lock()->fence() != 0) apps.insert(build->app());
     std::int64_t sum = 0, known = 0;
     for (const auto& app : apps)
         if (const auto usual = builds_.usual_duration(app)) {
@@ -137,7 +150,7 @@ void Queue::tell_standings() {
     std::set<std::string> busy;
     const auto builds = live();
     for (const auto& build : builds)
-        if (build->progress_.lock()->fence != 0) busy.insert(build->app());
+        if (build->progress_.lock()->fence() != 0) busy.insert(build->app());
     const bool free_slot = state_.lock()->idle > 0;
     for (const auto& build : builds) {
         const auto row = build->row();

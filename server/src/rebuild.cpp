@@ -1,5 +1,7 @@
 #include "rebuild.h"
 
+#include "build_options.h"
+
 #include "base/error.h"
 
 namespace server {
@@ -17,7 +19,10 @@ Submission rebuild_of(const Site& site, const apps::Build& earlier) {
     again.commit = earlier.commit;
     again.source = builder::parse_source(earlier.source);
     again.durable = true;
-    again.hook = earlier.hook;
+    again.rebuild = true;
+    again.options.of_stranger = is_of_stranger(earlier);
+    // One that was removed opens nothing any more; a public repository needs none.
+    if (!earlier.hook.empty() && site.store.hooks().find(earlier.hook)) again.hook = earlier.hook;
     if (auto* tree = std::get_if<builder::GitTree>(&again.source))
         tree->quarantine.clear(); // it was published or refused: nothing waits there any more
     if (const auto* archive = std::get_if<builder::Archive>(&again.source);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 
@@ -57,7 +58,11 @@ void keep_pruning(const PruneSettings& settings, const base::Stop& stop) {
             continue;
         last = Clock::now();
         try {
-            prune(settings, DryRun::no);
+            const auto report = prune(settings, DryRun::no);
+            // A busy server is quiet at some hour.
+            if (std::any_of(report.items.begin(), report.items.end(),
+                            [](const auto& item) { return item.count == 0; }))
+                last += between_prunes_of_a_full_disk - between_prunes;
         } catch (const std::exception& error) {
             base::log::warning("old things could not be removed", {{"reason", error.what()}});
         }

@@ -40,7 +40,8 @@ struct PruneSettings {
     const Config::Retention& config;
     const StateDirectory& state;
     apps::Store& store;
-    std::vector<PrunePart> more = {}; // uploads, ...
+    std::vector<PrunePart> more = {};                // uploads, ...
+    std::chrono::seconds deliveries{30 * 24 * 3600}; // of webhooks: webhooks.keep
 };
 
 class UploadStore;

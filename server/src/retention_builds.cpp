@@ -122,19 +122,28 @@ std::vector<PruneItem> prune_logs(const PruneSettings& settings, DryRun dry_run,
     return items;
 }
 
-// Deliveries are the webhooks' own to forget.
 std::vector<PruneItem> prune_ledgers(const PruneSettings& settings, DryRun dry_run) {
     std::vector<PruneItem> items;
-    const auto leave = [&](const char* kind, auto& ledger, std::chrono::seconds age) {
-        const int rows = dry_run == DryRun::yes ? ledger.count_before(before(age))
-                                                : ledger.remove_before(before(age));
+    const auto note = [&](const char* kind, int rows, std::chrono::seconds age) {
         if (rows > 0)
             items.push_back(
                 {kind, std::to_string(rows), 0, older_than(age), static_cast<std::uint64_t>(rows)});
     };
+    const auto leave = [&](const char* kind, auto& ledger, std::chrono::seconds age) {
+        note(kind,
+             dry_run == DryRun::yes ? ledger.count_before(before(age))
+                                    : ledger.remove_before(before(age)),
+             age);
+    };
     leave("notice", settings.store.notices(), settings.config.notices);
     constexpr auto day = std::chrono::hours(24); // what the API promises
     leave("idempotency key", settings.store.idempotency(), day);
+    auto& hooks = settings.store.hooks();
+    const auto since = before(settings.deliveries);
+    note("delivery",
+         dry_run == DryRun::yes ? hooks.count_deliveries_before(since)
+                                : hooks.remove_deliveries_before(since),
+         settings.deliveries);
     return items;
 }
 

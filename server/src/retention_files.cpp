@@ -28,6 +28,9 @@ using Clock = fs::file_time_type::clock;
 // Of what this server is about to remove; nobody looks for such names.
 constexpr std::string_view leaving = ".leaving-";
 
+// Whatever limits are configured: no build goes on for longer.
+constexpr auto longest_build = std::chrono::hours(48);
+
 std::vector<fs::path> entries(const fs::path& directory) {
     std::vector<fs::path> paths;
     std::error_code none;
@@ -90,10 +93,15 @@ struct Cache {
     std::uint64_t bytes = 0;
 };
 
-// When an app was built last; 0: never, as far as is known.
-std::int64_t last_build_of(apps::Store& store, const std::string& app) {
-    const auto last = store.builds().list({.app = app, .limit = 1});
-    return last.empty() ? 0 : std::max(last[0].finished, last[0].created);
+// When an app was built last. Of one whose builds have left, its cache tells.
+std::int64_t last_build_of(apps::Store& store, const fs::path& cache) {
+    const auto last = store.builds().list({.app = cache.filename().string(), .limit = 1});
+    if (!last.empty()) return std::max(last[0].finished, last[0].created);
+    std::error_code gone;
+    const auto age = Clock::now() - fs::last_write_time(cache, gone);
+    if (gone) return 0;
+    return apps::now_milliseconds() -
+           std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
 }
 
 std::set<std::string> digests_of_stacks(apps::Store& store) {
@@ -133,7 +141,7 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
     for (const auto& path : entries(settings.state.caches())) {
         const auto app = path.filename().string();
         if (is_building(settings.store, app)) continue;
-        const Cache cache{path, last_build_of(settings.store, app), bytes_of(path)};
+        const Cache cache{path, last_build_of(settings.store, path), bytes_of(path)};
         const auto age = apps::now_milliseconds() - cache.used;
         if (!settings.store.find_app(app)) {
             leavers.take("cache", path, cache.bytes, "of no app");
@@ -156,12 +164,14 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
     return leavers.items();
 }
 
-// A fetched tree's time is that of its last use, a mirror's that of its lock.
+// A fetched tree's time is that of its last use, a mirror's that of its lock: what a build uses now
+// is no older than the build.
 std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
-    if (is_building(settings.store, "")) return {};
     const auto root = settings.state.buildpack_sources();
-    const auto age = settings.config.buildpacks;
+    const auto age = is_building(settings.store, "")
+                         ? std::max<std::chrono::seconds>(settings.config.buildpacks, longest_build)
+                         : settings.config.buildpacks;
     for (const auto* part : {"trees", "urls"})
         for (const auto& path : entries(root / part))
             if (is_unused_for(path, age))
@@ -176,7 +186,9 @@ std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dr
 
 std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
-    if (is_building(settings.store, "")) return {};
+    // An image's time is when it came, not when it was used last.
+    if (is_building(settings.store, ""))
+        return {{"layer", "-", 0, "skipped: a build runs; this is tried again in an hour", 0}};
     const auto root = settings.state.images();
     const auto of_stacks = digests_of_stacks(settings.store);
     std::set<std::string> used;

@@ -14,6 +14,7 @@
 #include "api/shapes.h"
 
 #include "engine/namespaces.h"
+#include "remotes/keys.h"
 #include "wire/server.h"
 
 #include "base/error.h"
@@ -91,6 +92,7 @@ void recover(const StateDirectory& state, const Repositories& repositories) {
     }
     for (const auto& entry : fs::directory_iterator(state.builds()))
         base::remove_tree(entry.path());
+    remotes::sweep(state.run());
     repositories.sweep();
 }
 
@@ -193,13 +195,14 @@ NoticeSettings notice_settings(const Config& config, std::string url) {
     return settings;
 }
 
-Webhooks::Settings webhook_settings(const Config& config, const StateDirectory& state) {
+Webhooks::Settings webhook_settings(const Config& config, const StateDirectory& state,
+                                    const SystemUser& user) {
     return {.check_interval = config.webhooks.check_interval,
-            .keep = config.webhooks.keep,
             .remotes = {.policy = {.allowed_private_hosts = config.network.allowed_private_hosts,
                                    .setting = "network.allowed_private_hosts"},
                         .ca_file = config.build.ca_certificates,
-                        .scratch = state.run()}};
+                        .scratch = state.run(),
+                        .run_as = run_as(user)}};
 }
 
 SshSettings ssh_settings(const Config& config, const StateDirectory& state, const Site& site,
@@ -316,11 +319,15 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     Webhooks webhooks(
         store->hooks(), keys,
         [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
-        webhook_settings(config, state));
-    PruneSettings pruned{config.retention, state, *store, {[&](DryRun dry_run) {
+        webhook_settings(config, state, user));
+    PruneSettings pruned{config.retention,
+                         state,
+                         *store,
+                         {[&](DryRun dry_run) {
                              return prune_uploads(uploads, store->uploads(),
                                                   config.retention.uploads, dry_run);
-                         }}};
+                         }},
+                         config.webhooks.keep};
     if (own_registry)
         pruned.more.push_back([&](DryRun dry_run) {
             return prune_registry(registry_prune(*own_registry, queue, config, state, *store, end),

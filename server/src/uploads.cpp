@@ -25,6 +25,39 @@ bool is_word(std::string_view text) {
 
 } // namespace
 
+// An upload while it comes. Others see how much of it the disk must still take; one that announced
+// nothing (chunks) is looked at as it comes.
+class UploadStore::OnItsWay {
+  public:
+    OnItsWay(UploadStore& store, std::uint64_t announced)
+        : store_(store), left_(std::min(announced, store.config_.upload.size)) {
+        const auto all = store_.on_its_way_ += left_;
+        try {
+            store_.check_space(all);
+        } catch (...) {
+            store_.on_its_way_ -= left_;
+            throw;
+        }
+    }
+    ~OnItsWay() { store_.on_its_way_ -= left_; }
+    OnItsWay(const OnItsWay&) = delete;
+    OnItsWay& operator=(const OnItsWay&) = delete;
+
+    receiver::SpoolLimits limits() {
+        const auto& upload = store_.config_.upload;
+        return {.bytes = upload.size, .time = upload.time, .on_window = [this](std::uint64_t now) {
+                    const auto came = std::min(now - seen_, left_);
+                    seen_ = now;
+                    left_ -= came;
+                    store_.check_space(store_.on_its_way_ -= came);
+                }};
+    }
+
+  private:
+    UploadStore& store_;
+    std::uint64_t left_, seen_ = 0;
+};
+
 UploadStore::UploadStore(const Config& config, const StateDirectory& state, apps::Store& store)
     : config_(config), state_(state), store_(store), spool_(state.sources()) {
     // What a server that was killed had stored, but had told nobody of.
@@ -60,9 +93,9 @@ apps::Upload UploadStore::open_place(std::string_view id, std::string_view key) 
 
 receiver::Spooled UploadStore::receive(const apps::Upload& place, const Incoming& incoming,
                                        const base::Stop& stop) {
-    check_space(incoming.announced);
+    OnItsWay upload(*this, incoming.announced);
     return spool_.receive(
-        incoming.body, incoming.announced, incoming.checksum, limits(),
+        incoming.body, incoming.announced, incoming.checksum, upload.limits(),
         [&](const receiver::Spooled& spooled) {
             store_.uploads().complete(place.id, spooled.digest, spooled.size);
         },
@@ -71,10 +104,10 @@ receiver::Spooled UploadStore::receive(const apps::Upload& place, const Incoming
 
 apps::Upload UploadStore::receive(const std::string& owner, const Incoming& incoming,
                                   const base::Stop& stop) {
-    check_space(incoming.announced);
+    OnItsWay bytes(*this, incoming.announced);
     apps::Upload upload;
     spool_.receive(
-        incoming.body, incoming.announced, incoming.checksum, limits(),
+        incoming.body, incoming.announced, incoming.checksum, bytes.limits(),
         [&](const receiver::Spooled& spooled) {
             const auto now = apps::now_milliseconds();
             upload = {.id = apps::new_id('s'),
@@ -121,17 +154,13 @@ bool UploadStore::has(const builder::Archive& archive) const {
     return !digest.empty() && spool_.has(digest);
 }
 
-void UploadStore::check_space(std::uint64_t announced) const {
+void UploadStore::check_space(std::uint64_t still_to_come) const {
     const auto space = free_space(state_.root());
-    const auto needed = config_.build.free_space + std::min(announced, config_.upload.size);
+    const auto needed = config_.build.free_space + still_to_come;
     if (space >= needed) return;
     throw Error(ErrorKind::unavailable,
                 "the server's disk is nearly full (" + base::human_bytes(space) + " left)",
                 "Its operator must free some space first; then send the archive again.");
-}
-
-receiver::SpoolLimits UploadStore::limits() const {
-    return {.bytes = config_.upload.size, .time = config_.upload.time};
 }
 
 } // namespace server

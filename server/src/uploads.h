@@ -12,6 +12,7 @@
 #include "builder/job.h"
 #include "receiver/spool.h"
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -63,13 +64,15 @@ class UploadStore {
     receiver::Spool& spool() noexcept { return spool_; }
 
   private:
-    void check_space(std::uint64_t announced) const;
-    receiver::SpoolLimits limits() const;
+    class OnItsWay;
+    void check_space(std::uint64_t still_to_come) const;
 
     const Config& config_;
     const StateDirectory& state_;
     apps::Store& store_;
     receiver::Spool spool_;
+    std::atomic<std::uint64_t> on_its_way_ =
+        0; // bytes of uploads that were announced, not here yet
 };
 
 } // namespace server

@@ -31,9 +31,8 @@ std::string once_key(const apps::Hook& hook, const apps::Delivery& delivery) {
     return hook.app + " " + repository + " " + delivery.ref + " " + delivery.commit;
 }
 
-std::string sender_of(const apps::Hook& hook, const apps::Delivery& delivery) {
-    const auto sender = receiver::read_event(delivery.content).sender;
-    return hook.kind + (sender.empty() ? "" : ":" + base::printable(sender));
+std::string sender_of(const apps::Hook& hook, const receiver::WebhookEvent& event) {
+    return hook.kind + (event.sender.empty() ? "" : ":" + base::printable(event.sender));
 }
 
 } // namespace
@@ -47,8 +46,8 @@ void Webhooks::build(const base::Stop& stop) {
         called_ = false;
         try {
             all = build_open(stop);
-        } catch (const Error& error) {
-            base::log::error("deliveries wait", {{"reason", error.describe()}});
+        } catch (const std::exception& error) {
+            base::log::error("deliveries wait", {{"reason", error.what()}});
             all = false;
         }
         // A forge that catches up sends many: they are looked at together.
@@ -102,7 +101,7 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
         if (stop.requested()) break;
         if (delivery.ref == "refs/heads/" + hook->branch) head = delivery.commit;
         auto& build = round.builds[once_key(*hook, delivery)];
-        if (!build.empty()) {
+        if (!build.empty() && delivery.replays == 0) {
             delivery.state = "built";
             delivery.build = build;
         } else if (build_one(delivery, *hook) == Built::later) {
@@ -120,16 +119,20 @@ void Webhooks::build_some(const apps::OpenHook& open, Round& round, const base::
 
 Webhooks::Built Webhooks::build_one(apps::Delivery& delivery, const apps::Hook& hook) {
     try {
-        delivery.build = submit_({.app = hook.app,
-                                  .ref = delivery.ref,
-                                  .commit = delivery.commit,
-                                  .pushed_by = sender_of(hook, delivery),
-                                  .source = source_of(hook, delivery.ref, delivery.commit),
-                                  .door = "webhook",
-                                  .priority = 1,
-                                  .durable = true,
-                                  .hook = hook.id,
-                                  .once = once_key(hook, delivery)});
+        const auto event = receiver::read_event(delivery.content);
+        delivery.build = submit_(
+            {.app = hook.app,
+             .ref = delivery.ref,
+             .commit = delivery.commit,
+             .pushed_by = sender_of(hook, event),
+             .source = source_of(hook, delivery.ref, delivery.commit),
+             .door = "webhook",
+             .priority = 1,
+             .durable = true,
+             .options = {.of_stranger = event.from_fork},
+             .hook = hook.id,
+             .once = once_key(hook, delivery),
+             .replace = delivery.replays > 0 ? apps::Replace::without_image : apps::Replace::lost});
         base::failpoint("delivery_submitted");
         delivery.state = "built";
     } catch (const Error& error) {

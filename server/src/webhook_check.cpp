@@ -14,12 +14,12 @@ namespace server {
 namespace {
 
 using base::Error;
-using base::ErrorKind;
 using Clock = std::chrono::steady_clock;
 
 // After a start not all forges are called at once.
 constexpr auto longest_first_wait = std::chrono::seconds(30);
-constexpr auto between_sweeps = std::chrono::hours(1);
+// The database is away: nothing is lost meanwhile.
+constexpr auto pause_after_error = std::chrono::seconds(30);
 
 // A part of the time between `least` and `most`, for many servers and webhooks to spread.
 Clock::duration part_of(std::chrono::seconds time, double least, double most) {
@@ -33,71 +33,83 @@ Clock::duration part_of(std::chrono::seconds time, double least, double most) {
 void Webhooks::check(const base::Stop& stop) {
     std::map<std::string, Clock::time_point> due;
     const auto started = apps::now_milliseconds();
-    auto sweep = Clock::now();
     while (!stop.requested()) {
-        try {
-            const auto hooks = hooks_.list("");
-            std::map<std::string, Clock::time_point> next;
-            for (const auto& hook : hooks) {
-                const auto known = due.find(hook.id);
-                const auto first = hook.created >= started
-                                       ? Clock::duration(0) // added just now
-                                       : part_of(std::min<std::chrono::seconds>(
-                                                     longest_first_wait, settings_.check_interval),
-                                                 0, 1);
-                auto when = known == due.end() ? Clock::now() + first : known->second;
-                if (when <= Clock::now()) {
-                    check_hook(hook, stop);
-                    when = Clock::now() + part_of(settings_.check_interval, 0.9, 1.1);
-                }
-                next[hook.id] = when;
-            }
-            due = std::move(next);
-            if (!hooks.empty() && Clock::now() >= sweep) {
-                sweep = Clock::now() + between_sweeps;
-                hooks_.remove_deliveries_before(apps::now_milliseconds() -
-                                                std::chrono::milliseconds(settings_.keep).count());
-            }
-        } catch (const Error& error) {
-            base::log::error("webhooks could not be checked", {{"reason", error.describe()}});
-        }
         auto wake = Clock::time_point::max();
-        for (const auto& [id, when] : due) wake = std::min(wake, when);
-        const auto bounded = due.empty() ? stop
-                                         : stop.within(std::max<Clock::duration>(
-                                               wake - Clock::now(), std::chrono::milliseconds(10)));
+        try {
+            due = check_due(due, started, stop);
+            for (const auto& [id, when] : due) wake = std::min(wake, when);
+        } catch (const std::exception& error) {
+            base::log::error("webhooks could not be checked", {{"reason", error.what()}});
+            wake = Clock::now() + pause_after_error;
+        }
+        const auto bounded = wake == Clock::time_point::max()
+                                 ? stop
+                                 : stop.within(std::max<Clock::duration>(
+                                       wake - Clock::now(), std::chrono::milliseconds(10)));
         bounded.wait_for(added_.get(), POLLIN);
         eventfd_t times = 0;
         ::eventfd_read(added_.get(), &times);
     }
 }
 
+// Looks at those whose time has come; returns when each one's comes next.
+std::map<std::string, Clock::time_point>
+Webhooks::check_due(const std::map<std::string, Clock::time_point>& due, std::int64_t started,
+                    const base::Stop& stop) {
+    std::map<std::string, Clock::time_point> next;
+    for (const auto& hook : hooks_.list("")) {
+        const auto known = due.find(hook.id);
+        const auto first = hook.created >= started // added just now
+                               ? Clock::duration(0)
+                               : part_of(std::min<std::chrono::seconds>(longest_first_wait,
+                                                                        settings_.check_interval),
+                                         0, 1);
+        auto when = known == due.end() ? Clock::now() + first : known->second;
+        if (when <= Clock::now()) {
+            check_hook(hook, stop);
+            when = Clock::now() + part_of(settings_.check_interval, 0.9, 1.1);
+        }
+        next[hook.id] = when;
+    }
+    return next;
+}
+
 void Webhooks::check_hook(const apps::Hook& hook, const base::Stop& stop) {
     const auto ref = "refs/heads/" + hook.branch;
+    std::string head;
     try {
         const auto heads =
             remotes::list_refs(repository_of(hook, keys_), {ref}, settings_.remotes, stop);
-        const auto it = heads.find(ref);
-        const auto now = it == heads.end() ? std::string() : it->second;
-        // The row of now: a push may have come while the forge was asked.
-        auto before = hook.head;
-        change(hook.id, [&](apps::Hook& row) {
-            before = row.head;
-            row.checked = apps::now_milliseconds();
-            if (!now.empty()) row.head = now;
-        });
-        // The first look only remembers: what was there before the webhook is not its business.
-        if (!before.empty() && !now.empty() && before != now) note_missed(hook, now);
+        if (const auto it = heads.find(ref); it != heads.end()) head = it->second;
         state_.lock()->problems.erase(hook.id);
     } catch (const Error& error) {
-        if (stop.requested()) return;
-        auto state = state_.lock();
-        auto& problem = state->problems[hook.id];
-        if (problem != error.message()) // once, not every ten minutes
-            base::log::warning("a webhook's repository cannot be read",
-                               {{"webhook", hook.id}, {"reason", error.describe()}});
-        problem = error.message();
+        if (!stop.requested()) note_problem(hook, error);
+        return;
     }
+    note_seen(hook.id, head);
+}
+
+void Webhooks::note_problem(const apps::Hook& hook, const Error& error) {
+    auto state = state_.lock();
+    auto& problem = state->problems[hook.id];
+    if (problem != error.message()) // once, not every ten minutes
+        base::log::warning("a webhook's repository cannot be read",
+                           {{"webhook", hook.id}, {"reason", error.describe()}});
+    problem = error.message();
+}
+
+// `head`: of the branch, as the forge has it now; empty: there is no such branch.
+void Webhooks::note_seen(const std::string& id, const std::string& head) {
+    const auto hook = hooks_.find(id); // a push may have come while the forge was asked
+    if (!hook) return;
+    const auto& before = hook->head;
+    // The first look only remembers: what was there before the webhook is not its business. The
+    // delivery first, then the head: a server that dies in between finds it once more.
+    if (!before.empty() && !head.empty() && before != head) note_missed(*hook, head);
+    change(id, [&](apps::Hook& row) {
+        row.checked = apps::now_milliseconds();
+        if (!head.empty() && row.head == before) row.head = head;
+    });
 }
 
 void Webhooks::note_missed(const apps::Hook& hook, const std::string& commit) {

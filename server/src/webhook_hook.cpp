@@ -90,11 +90,28 @@ std::string choose_clone_url(const NewHook& wanted, const Place& place, bool dep
     return remotes::normal_url(origin + "/" + place.name + ".git");
 }
 
-void open_by_ssh(apps::Hook& hook, const NewHook& wanted, const base::KeyRing& keys,
-                 const remotes::Settings& settings, const base::Stop& stop) {
-    const auto pair = remotes::make_key_pair("slipway " + hook.app, settings.scratch, stop);
+// An SSH port says nothing of where the web pages are.
+std::string web_origin(const std::string& clone_url) {
+    if (remotes::is_ssh(clone_url)) return "https://" + remotes::host_of(clone_url).host;
+    return clone_url.substr(0, clone_url.find('/', clone_url.find("://") + 3));
+}
+
+// The forge's token goes there: in clear only where the operator answers for the way.
+void check_api_url(const std::string& url, const http::OutgoingPolicy& policy) {
+    const auto parts = http::parse_url(url);
+    if (parts.scheme == "https" || http::is_allowed(policy, parts.host, parts.port)) return;
+    refuse(
+        "the API " + base::quoted(url) + " would be sent the forge's token in clear",
+        "Give its https:// address; for a network of your own the operator can list its host in " +
+            policy.setting + ".");
+}
+
+void open_by_ssh(MadeHook& made, const NewHook& wanted, const remotes::Settings& settings,
+                 const base::Stop& stop) {
+    auto& hook = made.hook;
+    auto pair = remotes::make_key_pair("slipway " + hook.app, settings.scratch, stop);
     hook.ssh_public_key = pair.public_key;
-    hook.sealed_ssh_key = keys.seal(pair.private_key.reveal(), context_of_hook(hook.id));
+    made.ssh_key = std::move(pair.private_key);
     hook.known_hosts = wanted.known_hosts.empty()
                            ? remotes::scan_host_keys(hook.clone_url, settings, stop)
                            : wanted.known_hosts;
@@ -141,8 +158,8 @@ receiver::WebhookSettings settings_of(const apps::Hook& hook) {
             .skip_marks = flag("skip_marks")};
 }
 
-MadeHook make_hook(const NewHook& wanted, const base::KeyRing& keys,
-                   const remotes::Settings& settings, const base::Stop& stop) {
+MadeHook make_hook(const NewHook& wanted, const remotes::Settings& settings,
+                   const base::Stop& stop) {
     receiver::parse_forge(wanted.kind);
     const auto options = hook_options(wanted.options);
     const auto place = place_of(wanted.repository);
@@ -158,16 +175,24 @@ MadeHook make_hook(const NewHook& wanted, const base::KeyRing& keys,
     hook.clone_url = choose_clone_url(wanted, place, options["deploy_key"].get<bool>());
     hook.api_url = wanted.api_url;
     if (hook.api_url.empty() && wanted.kind != "generic")
-        hook.api_url = forges::usual_api_url(wanted.kind, remotes::host_of(hook.clone_url).host);
-    if (!hook.api_url.empty()) http::parse_url(hook.api_url);
+        hook.api_url = forges::usual_api_url(wanted.kind, web_origin(hook.clone_url));
+    if (!hook.api_url.empty()) check_api_url(hook.api_url, settings.policy);
     hook.options = base::json::render(options);
     hook.created = apps::now_milliseconds();
     made.secret = base::Secret(base::random_token(secret_letters));
-    hook.sealed_secret = keys.seal(made.secret.reveal(), context_of_hook(hook.id));
-    if (!wanted.token.empty())
-        hook.sealed_token = keys.seal(wanted.token.reveal(), context_of_hook(hook.id));
-    if (remotes::is_ssh(hook.clone_url)) open_by_ssh(hook, wanted, keys, settings, stop);
+    made.token = wanted.token;
+    if (remotes::is_ssh(hook.clone_url)) open_by_ssh(made, wanted, settings, stop);
     return made;
+}
+
+void seal_hook(MadeHook& made, const base::KeyRing& keys) {
+    auto& hook = made.hook;
+    const auto seal = [&](const base::Secret& secret) {
+        return secret.empty() ? "" : keys.seal(secret.reveal(), context_of_hook(hook.id));
+    };
+    hook.sealed_secret = seal(made.secret);
+    hook.sealed_token = seal(made.token);
+    hook.sealed_ssh_key = seal(made.ssh_key);
 }
 
 base::Secret secret_of(const apps::Hook& hook, const base::KeyRing& keys) {

@@ -29,11 +29,16 @@ struct NewHook {
 struct MadeHook {
     apps::Hook hook;
     base::Secret secret; // shown once
+    base::Secret token;
+    base::Secret ssh_key; // private half
 };
 
-// Throws Error{invalid_input} that names what is wrong; for SSH what remotes/keys.h throws.
-MadeHook make_hook(const NewHook& wanted, const base::KeyRing& keys,
-                   const remotes::Settings& settings, const base::Stop& stop);
+// Nothing is sealed yet: this may call the repository's host. Throws Error{invalid_input} that
+// names what is wrong; for SSH what remotes/keys.h throws.
+MadeHook make_hook(const NewHook& wanted, const remotes::Settings& settings,
+                   const base::Stop& stop);
+// Puts the secrets into the row: just before it is written, under keys.keep() (base/crypto.h).
+void seal_hook(MadeHook& made, const base::KeyRing& keys);
 
 // What a hook's secret, token and key are sealed for (base::KeyRing).
 std::string context_of_hook(const std::string& hook);

@@ -72,8 +72,12 @@ apps::Hook Webhooks::find(std::string_view id) {
 }
 
 MadeHook Webhooks::add(const NewHook& wanted, const base::Stop& stop) {
-    auto made = make_hook(wanted, keys_, settings_.remotes, stop);
-    hooks_.add(made.hook);
+    auto made = make_hook(wanted, settings_.remotes, stop);
+    {
+        const auto kept = keys_.keep();
+        seal_hook(made, keys_);
+        hooks_.add(made.hook);
+    }
     ::eventfd_write(added_.get(), 1);
     return made;
 }

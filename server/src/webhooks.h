@@ -21,8 +21,7 @@ class Webhooks {
   public:
     struct Settings {
         std::chrono::seconds check_interval{600}; // 0: never
-        std::chrono::seconds keep{30 * 24 * 3600};
-        remotes::Settings remotes; // whom the server may call, with what
+        remotes::Settings remotes;                // whom the server may call, with what
     };
     // Queue::submit; returns the build's id.
     using Submit = std::function<std::string(Submission)>;
@@ -49,7 +48,8 @@ class Webhooks {
     Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
-    // Decides once more, by the settings of today. A commit that was built is not built again.
+    // Decides once more, by the settings of today. A commit that waits, runs or has an image is not
+    // built again.
     apps::Delivery replay(const apps::Hook& hook, const std::string& delivery);
 
   private:
@@ -75,7 +75,13 @@ class Webhooks {
     enum class Built { yes, no, later };
     Built build_one(apps::Delivery& delivery, const apps::Hook& hook);
 
+    using Clock = std::chrono::steady_clock;
     void check(const base::Stop& stop);
+    std::map<std::string, Clock::time_point>
+    check_due(const std::map<std::string, Clock::time_point>& due, std::int64_t started,
+              const base::Stop& stop);
+    void note_problem(const apps::Hook& hook, const base::Error& error);
+    void note_seen(const std::string& id, const std::string& head);
     void check_hook(const apps::Hook& hook, const base::Stop& stop);
     void note_missed(const apps::Hook& hook, const std::string& commit);
 

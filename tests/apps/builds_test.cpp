@@ -145,6 +145,32 @@ TEST_CASE("a newer push takes the turn of the older ones of its ref that wait") 
     CHECK(store->builds().find("b1")->state == BuildState::running);
 }
 
+TEST_CASE("a build that ended without an image gives its key away, most of them to who insists") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    auto& builds = store->builds();
+    int number = 0;
+    for (const auto state :
+         {BuildState::received, BuildState::queued, BuildState::published, BuildState::refused,
+          BuildState::cancelled, BuildState::superseded, BuildState::lost, BuildState::broken}) {
+        const auto key = "tree-" + std::to_string(number);
+        const auto id = [&] { return "b" + std::to_string(++number); };
+        auto first = queued("shop", id());
+        first.state = state;
+        CAPTURE(apps::to_string(state));
+        REQUIRE(builds.add_once(first, key) == first.id);
+        const auto again = builds.add_once(queued("shop", id()), key);
+        CHECK((again != first.id) == (state == BuildState::lost || state == BuildState::broken));
+        const auto insisted = builds.add_once(queued("shop", id()), key, 0, 0, std::nullopt,
+                                              apps::Replace::without_image);
+        const bool has_answer = !apps::is_over(state) || state == BuildState::published;
+        CHECK((insisted == first.id) == has_answer);
+        CHECK(builds.add_once(queued("shop", id()), key) == insisted); // and that one is built once
+        CHECK(builds.find(first.id)->state == state);
+    }
+}
+
 TEST_CASE("a build that one may not start twice is started once, app by app") {
     CONTRACT_PLACE(place);
     const auto store = place.open();
@@ -238,6 +264,24 @@ TEST_CASE("builds are listed by app, apps, state and page, and counted likewise"
     for (const auto& [state, count] : store->builds().count_by_state())
         if (state == BuildState::running) running = count;
     CHECK(running == 1);
+}
+
+TEST_CASE("an app's last image stays, however many of pull requests came after it") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    for (const char* id : {"b1", "b2", "b3", "b4"}) {
+        Build build = queued("shop", id);
+        build.state = BuildState::published;
+        build.finished = id[1] - '0';
+        if (id[1] > '2')
+            build.ref = id[1] == '3' ? "refs/pull/7/head" : "refs/merge-requests/7/head";
+        store->builds().add(build);
+    }
+    std::string ids;
+    for (const auto& build : store->builds().list_expired(10, 0)) ids += build.id + " ";
+    CHECK(ids == "b1 b3 b4 ");
+    CHECK(store->builds().last_published("shop")->id == "b2");
 }
 
 TEST_CASE("old builds are listed for removal, but neither the newest nor the published one") {

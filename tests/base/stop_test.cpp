@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <poll.h>
 #include <stdexcept>
 
@@ -52,4 +53,21 @@ TEST_CASE("a group that goes away stops and joins its threads") {
             });
     }
     CHECK(*ended.lock() == 8);
+}
+
+TEST_CASE("a group may be started from many threads at once, its own tasks among them") {
+    std::atomic<int> ran = 0;
+    {
+        TaskGroup tasks, starters;
+        for (int thread = 0; thread < 8; ++thread)
+            starters.start([&](const Stop&) {
+                for (int i = 0; i < 50; ++i) tasks.start([&](const Stop&) { ++ran; });
+                tasks.start([&](const Stop&) { tasks.start([&](const Stop&) { ++ran; }); });
+            });
+        starters.join();
+        tasks.join();
+        CHECK(ran == 8 * 51);
+        tasks.start([&](const Stop&) { ++ran; }); // it lives on
+    }
+    CHECK(ran == 8 * 51 + 1);
 }

@@ -129,8 +129,11 @@ TEST_CASE("a repository's name never leaves its place in the path") {
 }
 
 TEST_CASE("forges keep their API at their usual places") {
-    CHECK(forges::usual_api_url("github", "github.com") == "https://api.github.com");
-    CHECK(forges::usual_api_url("github", "git.example.com") == "https://git.example.com/api/v3");
-    CHECK(forges::usual_api_url("gitlab", "gitlab.com") == "https://gitlab.com/api/v4");
-    CHECK(forges::usual_api_url("gitea", "codeberg.org") == "https://codeberg.org/api/v1");
+    CHECK(forges::usual_api_url("github", "https://github.com") == "https://api.github.com");
+    CHECK(forges::usual_api_url("github", "https://git.example.com") ==
+          "https://git.example.com/api/v3");
+    CHECK(forges::usual_api_url("gitea", "https://git.example.com:3000") ==
+          "https://git.example.com:3000/api/v1");
+    CHECK(forges::usual_api_url("gitlab", "https://gitlab.com") == "https://gitlab.com/api/v4");
+    CHECK(forges::usual_api_url("gitea", "https://codeberg.org") == "https://codeberg.org/api/v1");
 }

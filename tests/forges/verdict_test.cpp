@@ -46,6 +46,14 @@ TEST_CASE("a rate limit is waited out, as long as the forge asks and never over 
     CHECK(judged(429, {{"retry-after", "99999999"}}).after == std::chrono::hours(1));
     for (const char* odd : {"-5", "soon", "", "99999999999999999999"})
         CHECK(judged(429, {{"retry-after", odd}}).after == std::chrono::seconds(0));
+    for (const char* hostile : {"-9223372036854775808", "-9223372036854775000"})
+        CHECK(judged(403, {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", hostile}}).after ==
+              std::chrono::seconds(0));
+    for (const char* hostile : {"9223372036854775807", "9223372036854775000"}) {
+        CHECK(judged(403, {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", hostile}}).after ==
+              std::chrono::seconds(3600));
+        CHECK(judged(429, {{"retry-after", hostile}}).after == std::chrono::seconds(3600));
+    }
     CHECK(judged(403, {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "10"}}).after ==
           std::chrono::seconds(0));
 }

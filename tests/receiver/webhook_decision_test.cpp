@@ -42,6 +42,13 @@ TEST_CASE("a push to the branch is built") {
     CHECK(decided(push()) == "build refs/heads/main " + commit);
 }
 
+TEST_CASE("a proposal is known by its ref") {
+    CHECK(proposal_of("refs/pull/7/head") == "7");
+    CHECK(proposal_of("refs/merge-requests/12/head") == "12");
+    for (const char* ref : {"refs/heads/main", "refs/heads/refs/pull/7", "refs/pulls/7", ""})
+        CHECK_FALSE(proposal_of(ref));
+}
+
 TEST_CASE("other refs are answered with the reason") {
     CHECK(decided(push("refs/heads/feature")) == "the branch feature is not built, main is");
     CHECK(decided(push("refs/heads/main2")) == "the branch main2 is not built, main is");

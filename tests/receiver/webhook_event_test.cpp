@@ -89,6 +89,13 @@ TEST_CASE("a form's payload is the same event") {
                     base::Error);
 }
 
+TEST_CASE("a generic body is JSON even when curl calls it a form") {
+    const auto event =
+        parse_webhook(Forge::generic, {{"content-type", "application/x-www-form-urlencoded"}},
+                      R"({"repo": "a/b", "ref": "refs/heads/main", "sha": ")" + commit + "\"}");
+    CHECK(event.after == commit);
+}
+
 TEST_CASE("GitLab's push has its message in the list of commits") {
     const auto event =
         gitlab(R"({"object_kind": "push", "ref": "refs/heads/main", "before": ")" + before +

@@ -12,6 +12,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
@@ -158,7 +159,7 @@ TEST_CASE("an address that is not public is not called, unless the operator allo
     forge.commit("one");
     auto settings = forge.settings();
     settings.policy.allowed_private_hosts = {"127.0.0.1:1"};
-    for (const std::string url :
+    for (const std::string& url :
          {forge.url(), std::string("https://127.0.0.1/x"), std::string("https://localhost/x"),
           std::string("ssh://git@127.0.0.1:22/x"), std::string("https://[::1]/x"),
           std::string("https://[64:ff9b::a9fe:a9fe]/x"), std::string("https://169.254.169.254/x")})
@@ -173,7 +174,7 @@ TEST_CASE("an address that is not public is not called, unless the operator allo
 
 TEST_CASE("a pack over the limit is not kept") {
     const Forge forge;
-    const auto noise = base::read_file("/proc/self/exe", 4u << 20);
+    const auto noise = base::random_hex(50'000); // no compressor makes less than a half of it
     const auto commit = forge.commit(noise);
     auto settings = forge.settings();
     settings.most_bytes = 10'000;
@@ -190,4 +191,41 @@ TEST_CASE("a ref that git would read as something else is refused") {
         CHECK(kind_of([&] {
                   remotes::list_refs(forge.repository(), {ref}, forge.settings(), {});
               }) == ErrorKind::invalid_input);
+}
+
+TEST_CASE("keys that a killed process left are swept, and nothing else") {
+    const base::TempDir run("run-");
+    for (const char* left : {"git--AbC123", "key--AbC123", "keys--AbC123"}) {
+        fs::create_directory(run.path() / left);
+        base::write_file(run.path() / left / "key", "PRIVATE KEY", 0600);
+    }
+    base::write_file(run.path() / "server.json", "{}");
+    fs::create_directory(run.path() / "other");
+    remotes::sweep(run.path());
+    CHECK(std::distance(fs::directory_iterator(run.path()), {}) == 2);
+    CHECK(fs::exists(run.path() / "server.json"));
+}
+
+TEST_CASE("on a server git is not root, and has a limit of memory") {
+    if (::geteuid() != 0) return; // only root can be somebody else
+    const base::TempDir programs("programs-");
+    fs::permissions(programs.path(), fs::perms(0755));
+    base::write_file(programs.path() / "git",
+                     "#!/bin/sh\necho \"fatal: I am $(id -u) with $(ulimit -v)\" >&2\nexit 1\n",
+                     0755);
+    const base::TempDir scratch("scratch-");
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", (programs.path().string() + ":" + path).c_str(), 1);
+    std::string said;
+    try {
+        remotes::list_refs({.url = "https://127.0.0.1:1/owner/app.git"}, {"refs/heads/main"},
+                           {.policy = {.any_host = true},
+                            .scratch = scratch.path(),
+                            .run_as = std::pair(uid_t{65534}, gid_t{65534})},
+                           {});
+    } catch (const Error& error) {
+        said = error.message();
+    }
+    ::setenv("PATH", path.c_str(), 1);
+    CHECK(said.find("I am 65534 with 4194304") != said.npos);
 }

@@ -93,6 +93,22 @@ check 'GitLab, Gitea and a script of ones own are understood' '
         same "$(last_build "on-$kind" .digest)" "$(last_build hello .digest)"
     done
 '
+check 'the command of the document is taken as it stands there' '
+    slipway apps create by-hand >/dev/null
+    add_webhook by-hand generic owner/repo "\"clone_url\": \"$forge_url/owner/app.git\", \"token\": \"s3cret-t0ken\""
+    sed -n "/^body=/,/^curl/p" "$SLIPWAY_SOURCE_DIR/docs/webhooks.md" |
+        sed "s/<40 hex digits>/$first/" >"$work/by-hand.sh"
+    same "$(wc -l <"$work/by-hand.sh")" 3
+    URL=$(hook_url by-hand) SECRET=$(hook by-hand secret) bash "$work/by-hand.sh" >"$work/answer"
+    jq -e ".delivery" "$work/answer"
+    wait_until 90 "the build is published" built by-hand published
+'
+check 'a build of a private repository can be asked for again' '
+    slipway builds retry "$(last_build hello .id)" >"$work/retry" 2>&1 || { cat "$work/retry"; false; }
+    same "$(last_build hello .state)" published
+    same "$(last_build hello .door)" api
+    same "$(count_builds hello)" 2
+'
 check 'pull requests are an option, and those of forks another one' '
     slipway apps create review >/dev/null
     add_webhook review github owner/app "\"token\": \"s3cret-t0ken\", \"options\": {\"pull_requests\": true}"
@@ -110,9 +126,13 @@ check 'pull requests are an option, and those of forks another one' '
 check 'a delivery that never came is found by comparing the branch' '
     head_is() { call GET "/v1/apps/hello/webhooks/$(hook hello id)" | jq -e ".webhook.head == \"$1\""; }
     wait_until 30 "the branch was looked at" head_is "$first"
+    slipway webhooks info hello "$(hook hello id)" >"$work/info"
+    grep -q "^Last commit: *$first\$" "$work/info"
+    grep -q "^Checked: " "$work/info"
+    ! grep -q "^Problem:" "$work/info" || fail "nothing keeps it from the branch"
     missed=$(forge_commit owner/app missed)
     wait_until 60 "the build is there" built_commit hello "$missed" published
-    same "$(count_builds hello)" 2
+    same "$(count_builds hello)" 3
     call GET "/v1/apps/hello/webhooks/$(hook hello id)/deliveries" |
         jq -e "any(.deliveries[]; .event == \"check\" and .state == \"built\")"
 '

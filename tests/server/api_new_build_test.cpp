@@ -74,6 +74,73 @@ TEST_CASE("a buildpack of one build is checked as everybody's is") {
         CHECK(site.with_options({{"buildpacks", {uri}}}).status == 422);
 }
 
+TEST_CASE("Heroku's door checks buildpacks as ours does, and cancels in the same words") {
+    BuildSite site;
+    const auto ask_for = [&](const json& buildpacks) {
+        return site.ask("POST", "/apps/shop/builds", site.deploy,
+                        {{"source_blob", {{"url", "https://example.com/app.tar.gz"}}},
+                         {"buildpacks", buildpacks}},
+                        {"Content-Type: application/json"});
+    };
+    for (const char* url : {"", "https://me:word@example.com/x", "a\nb"})
+        CHECK(ask_for({{{"url", url}}}).status == 422);
+    json many = json::array(), texts = json::array();
+    for (int i = 0; i < 51; ++i) {
+        many.push_back({{"name", "heroku/nodejs"}});
+        texts.push_back("heroku/nodejs");
+    }
+    CHECK(ask_for(many).status == 422);
+    CHECK(site.with_options({{"buildpacks", texts}}).status == 422);
+    const auto build = site.add_build("shop");
+    CHECK(site.ask("DELETE", "/apps/shop/builds/" + build.id, site.deploy).status == 200);
+    CHECK(site.store->builds().find(build.id)->reason == "it was cancelled by the token ci");
+    const auto again = site.ask("DELETE", "/apps/shop/builds/" + build.id, site.deploy);
+    CHECK(again.status == 409);
+    CHECK_THAT(again.text, Contains("it is cancelled"));
+}
+
+TEST_CASE("a dry run is neither a crash for Scalingo's clients nor a failure for Heroku's") {
+    BuildSite site;
+    auto build = site.add_build("shop");
+    site.store->builds().remove(build.id);
+    build.state = apps::BuildState::detected;
+    build.finished = build.created;
+    site.store->builds().add(build);
+    const auto deployment =
+        site.ask("GET", "/v1/apps/shop/deployments/" + build.id, site.deploy).json;
+    CHECK(deployment["deployment"]["status"] == "aborted");
+    CHECK(site.ask("GET", "/apps/shop/builds/" + build.id, site.deploy).json["status"] ==
+          "succeeded");
+}
+
+TEST_CASE("a retry of a fork's build stays one, and outlives its webhook") {
+    BuildSite site;
+    apps::Hook hook;
+    hook.id = "h1";
+    hook.app = "shop";
+    site.store->hooks().add(hook);
+    auto build = site.add_build("shop");
+    site.store->builds().remove(build.id);
+    build.hook = "h1";
+    build.ref = "refs/pull/7/head";
+    build.commit = std::string(40, 'c');
+    build.source = builder::render_source(
+        builder::RemoteCommit{.url = "https://git.example.com/a/b.git", .commit = build.commit});
+    build.options = R"({"of_stranger": true})";
+    site.store->builds().add(build);
+    const auto retry = [&] {
+        const auto made = site.ask_for({{"rebuild", build.id}, {"options", {{"no_cache", true}}}});
+        REQUIRE(made.status == 201);
+        return *site.store->builds().find(made.json["build"]["id"].get<std::string>());
+    };
+    const auto again = retry();
+    CHECK(again.hook == "h1");
+    CHECK(again.ref == build.ref);
+    CHECK(json::parse(again.options) == json{{"no_cache", true}, {"of_stranger", true}});
+    site.store->hooks().remove("h1"); // a public repository is open all the same
+    CHECK(retry().hook.empty());
+}
+
 TEST_CASE("options that are not there, or are no options, are refused") {
     BuildSite site;
     CHECK(site.with_options({{"no_such", true}}).status == 422);

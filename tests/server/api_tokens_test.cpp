@@ -129,6 +129,9 @@ TEST_CASE("an address that guesses tokens is made to wait") {
     CHECK(reply.status == 429);
     CHECK_FALSE(reply.header("retry-after").empty());
     CHECK(site.ask("GET", "/livez", token).status == 200);
+    // Others behind the same address have done nothing wrong.
+    CHECK(site.ask("GET", "/v1/apps", token).status == 200);
+    CHECK(site.ask("GET", "/v1/apps", server::api::make_token_text()).status == 429);
 }
 
 TEST_CASE("behind a trusted proxy the one who guesses is made to wait, not everybody") {

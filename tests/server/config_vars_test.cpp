@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/stop.h"
+#include "base/task_group.h"
 #include "base/temp_dir.h"
 
 #include <catch2/catch.hpp>
@@ -207,6 +209,37 @@ TEST_CASE("a rotation that was cut off anywhere is finished at the next start") 
         for (const char* name : {"A", "B", "C"})
             CHECK(in.value_after_restart("shop", name) == std::string("of ") + name);
     }
+}
+
+TEST_CASE("a rotation waits for a secret that is sealed and not yet written") {
+    Opened in;
+    apps::Hook hook;
+    hook.id = "h1";
+    hook.app = "shop";
+    base::StopSource rotated;
+    base::TaskGroup threads;
+    {
+        const auto kept = in.keys.keep();
+        hook.sealed_secret = in.keys.seal("word", "hook/h1");
+        threads.start([&](const base::Stop&) {
+            in.variables.rotate();
+            rotated.request();
+        });
+        const auto patience = base::Stop{}.within(std::chrono::seconds(20));
+        while (!in.keys.is_stale(hook.sealed_secret) &&
+               !patience.wait(std::chrono::milliseconds(1))) {
+        }
+        CHECK(in.keys.is_stale(hook.sealed_secret));
+        // It may not end before the row is there, however long that takes.
+        CHECK_FALSE(rotated.stop().wait(std::chrono::milliseconds(300)));
+        in.store->hooks().add(hook);
+    }
+    threads.join();
+    CHECK(rotated.stop().requested());
+    const auto again = base::KeyRing::open(in.directory.path() / "secrets.key");
+    const auto sealed = in.store->hooks().find("h1")->sealed_secret;
+    CHECK_FALSE(again.is_stale(sealed));
+    CHECK(again.unseal(sealed, "hook/h1").reveal() == "word");
 }
 
 TEST_CASE("a rotation does not write over what somebody set meanwhile") {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <atomic>
+#include <set>
 
 using apps::BuildState;
 using base::json::Value;
@@ -44,6 +45,19 @@ struct Site {
         sender = std::make_unique<server::NoticeSender>(*store, keys, settings);
         thread = std::make_unique<base::TaskGroup>();
         thread->start([this](const base::Stop& stop) { sender->run(stop); });
+    }
+    // Returns the secret that it is signed with.
+    base::Secret subscribe(const std::string& id, const std::string& url,
+                           std::vector<std::string> events = {}) {
+        apps::Subscription wanted;
+        wanted.id = id;
+        wanted.app = "shop";
+        wanted.url = url;
+        wanted.events = std::move(events);
+        auto secret = forges::make_event_secret();
+        wanted.sealed_secret = keys.seal(secret.reveal(), "subscription/" + id);
+        store->notices().add(wanted);
+        return secret;
     }
     apps::Build build(BuildState state) {
         apps::Build row;
@@ -112,6 +126,19 @@ TEST_CASE("a published build is told to the forge as a status and as one deploym
     for (const auto& request : forge.requests()) made += request.target.ends_with("/deployments");
     CHECK(made == 1);
     CHECK(forge.requests().front().header("authorization") == "Bearer t0ken");
+}
+
+TEST_CASE("a proposal has a status and no deployment, which would end that of the app's branch") {
+    FakeServer forge(forge_answer);
+    Site site("http://" + forge.host());
+    site.start();
+    auto build = site.build(BuildState::published);
+    build.ref = "refs/pull/7/head";
+    site.sender->on_change(build);
+    const auto told = site.settled("hook1", 1);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].kind == "status");
+    CHECK(bodies(forge, "/deployments").empty());
 }
 
 TEST_CASE("a forge that fails is asked again, and given up after the last attempt") {
@@ -186,17 +213,43 @@ TEST_CASE("an end that was never written down is told after a restart, and once"
     CHECK(site.store->notices().list("hook1", 100).size() == 2);
 }
 
+TEST_CASE("a crash between the notices of one end loses none of them") {
+    const auto ended = apps::now_milliseconds() + 1000;
+    const auto prepare = [&](Site& site) {
+        site.subscribe("n1", "https://one.example");
+        site.subscribe("n2", "https://two.example");
+        auto row = site.build(BuildState::published);
+        row.created = row.started = row.finished = ended;
+        site.store->builds().add(row);
+        return row;
+    };
+    const auto notices_of = [](Site& site) {
+        std::vector<apps::Notice> all;
+        for (const auto* target : {"hook1", "n1", "n2"})
+            for (auto& notice : site.store->notices().list(target, 100)) all.push_back(notice);
+        return all;
+    };
+    Site whole("https://api.example.com");
+    server::NoticeSender(*whole.store, whole.keys, whole.settings).on_change(prepare(whole));
+    const auto all = notices_of(whole);
+    REQUIRE(all.size() == 4);
+    for (const auto& written : all) { // and then the server died
+        Site site("https://api.example.com");
+        prepare(site);
+        site.store->notices().add(written);
+        server::NoticeSender(*site.store, site.keys, site.settings).recover();
+        std::set<std::pair<std::string, std::string>> told;
+        for (const auto& notice : notices_of(site)) told.emplace(notice.target, notice.kind);
+        CHECK(told.size() == 4);
+        CHECK(notices_of(site).size() == 4);
+    }
+}
+
 TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     FakeServer listener([](const Request&) { return FakeServer::answer(204); });
     Site site("");
-    apps::Subscription wanted;
-    wanted.id = "n1";
-    wanted.app = "shop";
-    wanted.url = listener.url("/in");
-    wanted.events = {"build.running", "build.published"};
-    const auto secret = forges::make_event_secret();
-    wanted.sealed_secret = site.keys.seal(secret.reveal(), "subscription/n1");
-    site.store->notices().add(wanted);
+    const auto url = listener.url("/in");
+    const auto secret = site.subscribe("n1", url, {"build.running", "build.published"});
     site.start();
     for (const auto state : {BuildState::queued, BuildState::running, BuildState::published})
         site.sender->on_change(site.build(state));
@@ -208,7 +261,7 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     CHECK(Value::parse(requests[1].body).at("data").at("build").at("id") == "b1");
     const auto& last = requests[1];
     const auto expected =
-        forges::render_event(wanted.url, secret, last.header("webhook-id"),
+        forges::render_event(url, secret, last.header("webhook-id"),
                              std::stoll(last.header("webhook-timestamp")), last.body);
     CHECK(std::find(expected.headers.begin(), expected.headers.end(),
                     "webhook-signature: " + last.header("webhook-signature")) !=
@@ -216,23 +269,67 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     CHECK(requests[0].header("webhook-id") != last.header("webhook-id"));
 }
 
+TEST_CASE(
+    "subscribers that do not answer keep nobody else waiting, however much they are to hear") {
+    std::atomic<int> asked = 0, asked_before = -1;
+    FakeServer dead([&](const Request&) {
+        ++asked;
+        return FakeServer::answer(500);
+    });
+    FakeServer listener([&](const Request&) {
+        asked_before = asked.load();
+        return FakeServer::answer(204);
+    });
+    Site site("");
+    site.settings.first_retry = std::chrono::hours(1);
+    // More of them than are talked to at once, each with more to hear than is looked at.
+    const auto deads = {"n1", "n2", "n3", "n4", "n5"};
+    for (const auto* id : deads) site.subscribe(id, dead.url("/in"));
+    server::NoticeSender silent(*site.store, site.keys, site.settings);
+    auto build = site.build(BuildState::queued);
+    for (int i = 0; i < 20; ++i) {
+        build.id = "b" + std::to_string(i);
+        silent.on_change(build);
+    }
+    site.subscribe("n9", listener.url("/in"), {"build.published"});
+    silent.on_change(site.build(BuildState::published));
+    site.start();
+    REQUIRE(site.settled("n9", 1).size() == 1);
+    CHECK(asked_before >= 0);
+    CHECK(asked_before < 30); // of a hundred
+}
+
 TEST_CASE("a private address is not called unless the operator allowed its host") {
     FakeServer inner([](const Request&) { return FakeServer::answer(204); });
-    Site site("http://" + inner.host(), {});
+    Site site("https://" + inner.host(), {});
+    site.subscribe("n1", inner.url("/in"));
     site.start();
     site.sender->on_change(site.build(BuildState::running));
     for (const auto& notice : site.settled("hook1", 2)) CHECK(notice.state == "failed");
+    for (const auto& notice : site.settled("n1", 1)) CHECK(notice.state == "failed");
     CHECK(inner.connections() == 0);
+}
+
+TEST_CASE("a token is not sent in clear to a host that the operator does not answer for") {
+    Site site("http://forge.example", {});
+    site.start();
+    site.sender->on_change(site.build(BuildState::running));
+    for (const auto& notice : site.settled("hook1", 2)) {
+        CHECK(notice.state == "failed");
+        CHECK(notice.reason.find("in clear") != std::string::npos);
+    }
 }
 
 TEST_CASE("a webhook without a token, or of no forge, tells nobody") {
     Site site("https://api.example.com");
     auto hook = *site.store->hooks().find("hook1");
     hook.sealed_token.clear();
-    site.store->hooks().update(hook);
+    site.store->hooks().remove(hook.id); // a change leaves what is sealed alone
+    site.store->hooks().add(hook);
     site.start();
     site.sender->on_change(site.build(BuildState::running));
     CHECK(site.store->notices().list("hook1", 10).empty());
-    CHECK(server::forge_notices({.kind = "generic"}).empty());
-    CHECK(server::forge_notices({.kind = "gitlab"}) == std::vector<std::string>{"status"});
+    const auto build = site.build(BuildState::running);
+    CHECK(server::forge_notices({.kind = "generic"}, build).empty());
+    CHECK(server::forge_notices({.kind = "gitlab"}, build) == std::vector<std::string>{"status"});
 }

@@ -250,3 +250,99 @@ TEST_CASE("one owner's builds do not fill the queue of the others") {
     }
     CHECK(site.submit("blog"));
 }
+
+TEST_CASE("a slot that lost a build says nothing more of it once another slot here has it") {
+    Site site(2);
+    site.settings.lease = std::chrono::minutes(1); // no renewal tells the first slot
+    site.restart();
+    site.make_gate("shop", ".hold");
+    const auto build = site.queue->submit(Site::durable("shop"));
+    auto gate = site.meet_at("shop", ".hold");
+    REQUIRE(site.store->builds().recover({}, "local").size() == 1);
+    follow(*site.submit("blog")); // the other slot wakes, and takes the older one first
+    const auto patience = base::Stop{}.within(std::chrono::seconds(30));
+    const auto times = [&](const std::string& word) {
+        std::size_t count = 0;
+        const auto text = site.order("shop");
+        for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) ++count;
+        return count;
+    };
+    while (times("started") < 2 || times("cancelled") < 1)
+        if (patience.wait(std::chrono::milliseconds(10))) break;
+    CHECK(times("cancelled") == 1); // the first worker, at once
+    while (!build->ended()) {
+        gate.reset();
+        if (patience.wait(std::chrono::milliseconds(10))) break;
+        gate = base::UniqueFd(
+            ::open((site.directory.path() / "shop.hold").c_str(), O_WRONLY | O_NONBLOCK));
+    }
+    gate.reset();
+    const auto log = follow(*build);
+    CHECK(site.row(*build).state == BuildState::published);
+    CHECK(site.row(*build).attempt == 2);
+    CHECK(log.find("Digest: ") == log.rfind("Digest: "));
+    site.queue->drain({});
+    CHECK(times("ended") == 1);
+    CHECK(site.cleaned == 3);
+}
+
+TEST_CASE("a build that another server ended is shown here, and told of by that one alone") {
+    Site site(1);
+    site.settings.lease = std::chrono::milliseconds(300);
+    base::Guarded<std::string> told;
+    site.settings.on_change = [&](const apps::Build& row) {
+        if (row.state == BuildState::superseded) *told.lock() += row.id + " ";
+    };
+    site.restart();
+    site.make_gate("blog", ".hold");
+    const auto running = site.submit("blog");
+    const auto gate = site.meet_at("blog", ".hold");
+    const auto theirs = site.submit("shop");
+    auto newer = site.row(*theirs);
+    newer.id = apps::new_build_id();
+    REQUIRE(site.store->builds().supersede(newer, "a newer push").size() == 1);
+    const auto log = follow(*theirs);
+    CHECK(has(log, "The build was superseded: a newer push"));
+    CHECK(log.find("superseded") == log.rfind("superseded"));
+    const auto ours = site.submit("shop");
+    site.submit("shop");
+    CHECK(has(follow(*ours), "The build was superseded: "));
+    CHECK(*told.lock() == ours->id() + " ");
+}
+
+TEST_CASE("a rebuild of an older source takes no newer push's turn") {
+    Site site(1);
+    site.make_gate("blog", ".hold");
+    const auto running = site.submit("blog");
+    auto gate = site.meet_at("blog", ".hold");
+    auto push = Site::submission("shop");
+    push.commit = std::string(40, 'c');
+    push.previous = std::string(40, 'b');
+    push.priority = 1;
+    const auto newer = site.queue->submit(push);
+    auto again = Site::submission("shop");
+    again.rebuild = true;
+    const auto rebuild = site.queue->submit(again);
+    CHECK(site.row(*newer).state == BuildState::queued);
+    gate.reset();
+    follow(*newer);
+    CHECK(site.row(*rebuild).state == BuildState::published);
+    CHECK(site.row(*newer).state == BuildState::published); // the rebuild has moved no branch
+}
+
+TEST_CASE("a build whose row is gone is not waited for") {
+    Site site(1);
+    site.settings.lease = std::chrono::milliseconds(300);
+    site.restart();
+    site.make_gate("blog", ".hold");
+    const auto running = site.submit("blog");
+    const auto gate = site.meet_at("blog", ".hold");
+    const auto waiting = site.submit("shop");
+    site.store->builds().remove(waiting->id());
+    CHECK(has(follow(*waiting), "The build was lost: the build was removed"));
+    // Its log is whole a moment before it is forgotten.
+    const auto limit = base::Stop().within(std::chrono::seconds(20));
+    while (site.queue->find(waiting->id()) && !limit.wait(std::chrono::milliseconds(5))) {
+    }
+    CHECK_FALSE(site.queue->find(waiting->id()));
+}

@@ -127,6 +127,11 @@ TEST_CASE("a dry run counts the rows of ledgers, and says of all kinds just what
                                     .created = 1});
     for (const char* key : {"one", "two", "three"})
         years.store->idempotency().begin("t1", key, "request", 1);
+    for (const char* id : {"d1", "d2"}) {
+        apps::Delivery delivery{
+            .hook = "h1", .delivery = id, .state = "ignored", .content = "{}", .received = 1};
+        REQUIRE(years.store->hooks().record(delivery));
+    }
     years.add_build("blog", BuildState::refused, 200 * day);
     years.add_file(years.state_directory.caches() / "blog" / "layer", 1h);
     years.config.caches = 300 * day;
@@ -148,6 +153,7 @@ TEST_CASE("a dry run counts the rows of ledgers, and says of all kinds just what
     };
     CHECK(rows("notice") == 5);
     CHECK(rows("idempotency key") == 3);
+    CHECK(rows("delivery") == 2);
     CHECK(Years::count(said, "build") == 4);
     CHECK(Years::count(said, "log") == 1);
     CHECK(years.prune(DryRun::yes).items.empty());
@@ -232,7 +238,31 @@ TEST_CASE("caches above their size leave, the least recently built app's first")
     CHECK(fs::exists(caches / "blog"));
 }
 
-TEST_CASE("fetched buildpacks and layers stay while any build runs, and leave after it") {
+TEST_CASE("a server that always builds loses its old buildpacks too, and says what it skipped") {
+    Years years;
+    const auto old = years.state_directory.buildpack_sources() / "trees" / "old";
+    const auto young = years.state_directory.buildpack_sources() / "trees" / "young";
+    const auto layer = years.state_directory.images() / "layers" / "abc";
+    for (const auto& path : {old, young, layer}) years.add_file(path / "file", 99 * day);
+    for (const auto& path : {old, layer}) Years::set_age(path, 99 * day);
+    Years::set_age(young, day); // a build that goes on for long may have it
+    years.config.buildpacks = 1h;
+    years.add_build("shop", BuildState::queued, 0h);
+    const auto claim = years.store->builds().claim("somebody", 1h);
+    REQUIRE(claim);
+    const auto report = years.prune();
+    CHECK_FALSE(fs::exists(old));
+    CHECK(fs::exists(young));
+    CHECK(fs::exists(layer));
+    const auto skipped =
+        std::find_if(report.items.begin(), report.items.end(),
+                     [](const auto& item) { return item.reason.starts_with("skipped: "); });
+    REQUIRE(skipped != report.items.end());
+    CHECK(skipped->kind == "layer");
+    CHECK(skipped->count == 0);
+}
+
+TEST_CASE("layers stay while any build runs, and leave after it") {
     Years years;
     const auto tree = years.state_directory.buildpack_sources() / "trees" / "unused";
     const auto used = years.state_directory.buildpack_sources() / "trees" / "used";
@@ -245,7 +275,7 @@ TEST_CASE("fetched buildpacks and layers stay while any build runs, and leave af
     const auto build = years.add_build("shop", BuildState::queued, 0h);
     const auto claim = years.store->builds().claim("somebody", 1h);
     years.prune();
-    CHECK(fs::exists(tree));
+    CHECK_FALSE(fs::exists(tree)); // nothing that runs uses it
     CHECK(fs::exists(layer));
     auto row = claim->build;
     row.state = BuildState::published;

@@ -127,6 +127,41 @@ TEST_CASE("a nearly full disk takes no upload and says whose business that is") 
     CHECK(place.files() == 0);
 }
 
+TEST_CASE("a disk that fills up while an upload of unknown length comes ends it") {
+    Place place;
+    place.config.upload.size = 1ull << 40;
+    std::size_t sent = 0;
+    UploadStore::Incoming endless{.body = [&](char* buffer, std::size_t size) {
+        std::memset(buffer, 'x', size);
+        sent += size;
+        if (sent >= 20u << 20) place.config.build.free_space = 1ull << 60; // as if others wrote
+        return sent < 200u << 20 ? size : 0;
+    }};
+    CHECK(kind_of([&] { place.uploads.receive("t1", endless, {}); }) == ErrorKind::unavailable);
+    CHECK(sent < 60u << 20); // at most a window and what was under way
+    CHECK(place.files() == 0);
+}
+
+TEST_CASE("what others have announced and not sent yet is space that an upload may not count on") {
+    Place place;
+    const auto free = server::free_space(place.state.root());
+    place.config.upload.size = free;
+    place.config.build.free_space = free / 4;
+    const std::string bytes(10, 'a');
+    UploadStore::Incoming large = Place::incoming(bytes);
+    large.announced = free / 2;
+    ErrorKind second = ErrorKind::internal;
+    large.body = [&](char*, std::size_t) -> std::size_t {
+        UploadStore::Incoming other = Place::incoming(bytes);
+        other.announced = free / 2;
+        second = kind_of([&] { place.uploads.receive("t2", other, {}); });
+        return 0;
+    };
+    CHECK_THROWS(place.uploads.receive("t1", large, {})); // it was empty
+    CHECK(second == ErrorKind::unavailable);
+    CHECK(place.uploads.receive("t1", Place::incoming(bytes), {}).size == 10); // it is free again
+}
+
 TEST_CASE("an old upload leaves, one that a young place or a waiting build needs stays") {
     using server::DryRun;
     Place place;

@@ -16,6 +16,33 @@ TEST_CASE("what the server's last life acknowledged is built by the next one") {
     CHECK(place.builds().size() == 1);
 }
 
+TEST_CASE("a replay builds a commit that never got an image, another delivery of it does not") {
+    Place place;
+    const auto hook = place.add();
+    place.deliver(hook, push(), "d1");
+    const auto first = place.settled(hook, "d1").build;
+    place.end_without_image();
+    place.deliver(hook, push(), "d2");
+    CHECK(place.settled(hook, "d2").build == first);
+    place.webhooks().replay(hook, "d1");
+    REQUIRE(place.wait_for_builds(2).size() == 2);
+    CHECK(place.settled(hook, "d1").build != first);
+}
+
+TEST_CASE("the build of a fork's proposal says so in its row") {
+    Place place;
+    const auto hook = place.add(R"({"pull_requests": true, "forks": true})");
+    place.deliver(hook, pull_request(7, 99), "fork", "pull_request");
+    CHECK(place.settled(hook, "fork").state == "built");
+    place.deliver(hook, pull_request(8, 7), "own", "pull_request");
+    CHECK(place.settled(hook, "own").state == "built");
+    const auto builds = place.builds();
+    REQUIRE(builds.size() == 2);
+    CHECK(builds[0].ref == "refs/pull/7/head");
+    CHECK(builds[0].options.of_stranger);
+    CHECK_FALSE(builds[1].options.of_stranger);
+}
+
 TEST_CASE("the deliveries of an app whose queue is full hide nobody else's") {
     Place place;
     const auto greedy = place.add({}, "github", "blog");
@@ -36,17 +63,14 @@ TEST_CASE("places that become free in a full queue go round between apps") {
     Place place;
     const auto older = place.add({}, "github", "blog");
     const auto newer = place.add();
-    place.fill(true);
+    place.make_room(0);
     for (int i = 0; i < 3; ++i) place.record(older, i);
     for (int i = 0; i < 3; ++i) place.record(newer, i);
-    place.make_room(1);
-    place.fill(false);
-    place.webhooks().look();
-    CHECK(place.wait_for_builds(1).size() == 1);
-    place.make_room(1);
-    place.wait_for_builds(2);
-    place.make_room(1);
-    const auto builds = place.wait_for_builds(3);
+    for (int i = 0; i < 3; ++i) {
+        place.make_room(1);
+        place.wait_for_refusals(2); // the round has come to both
+    }
+    const auto builds = place.builds();
     REQUIRE(builds.size() == 3);
     CHECK(builds[0].app != builds[1].app);
     CHECK(builds[1].app != builds[2].app);

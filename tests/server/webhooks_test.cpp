@@ -23,7 +23,7 @@ TEST_CASE("a push is in the ledger when it is acknowledged, and becomes one buil
     const auto source = std::get<builder::RemoteCommit>(build.source);
     CHECK(source.url == "https://git.example.com/owner/repo.git");
     CHECK(source.token.empty());
-    CHECK(place.reread(hook).head == commit);
+    CHECK(place.has_head(hook, commit));
 }
 
 TEST_CASE("neither the same delivery nor the same commit is built twice") {
@@ -56,7 +56,7 @@ TEST_CASE("another secret, a rotated key and other options count from the next d
     const auto hook = place.add();
     CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
     place.keys().rotate();
-    place.seal_secret(hook, "another");
+    place.change_secret(hook, "another");
     place.keys().forget_old();
     CHECK_THROWS_AS(place.deliver(place.reread(hook), push(), "d2"), base::Error);
     place.sign_with("another");
@@ -221,6 +221,28 @@ TEST_CASE("an SSH address gets a key pair of its own; the private half is sealed
     CHECK_THAT(repository_of(made.hook, place.keys()).ssh_key.reveal(),
                Catch::StartsWith("-----BEGIN OPENSSH PRIVATE KEY-----"));
     CHECK(made.hook.sealed_ssh_key.find("OPENSSH") == std::string::npos);
+}
+
+TEST_CASE("the forge's API is where its pages are, port and all, and not called in clear") {
+    Place place;
+    place.start();
+    const auto api_of = [&](NewHook wanted) {
+        wanted.app = "hello";
+        wanted.kind = "gitea";
+        wanted.known_hosts = "git.example.com ssh-ed25519 AAAA";
+        return place.webhooks().add(wanted, {}).hook.api_url;
+    };
+    CHECK(api_of({.repository = "https://git.example.com:3000/owner/repo"}) ==
+          "https://git.example.com:3000/api/v1");
+    CHECK(api_of({.repository = "https://git.example.com/owner/repo"}) ==
+          "https://git.example.com/api/v1");
+    if (!is_missing("ssh-keygen"))
+        CHECK(api_of({.repository = "owner/repo",
+                      .clone_url = "ssh://git@git.example.com:2222/owner/repo.git"}) ==
+              "https://git.example.com/api/v1");
+    CHECK_THROWS_WITH(api_of({.repository = "https://git.example.com/owner/repo",
+                              .api_url = "http://git.example.com/api/v1"}),
+                      Catch::Contains("in clear"));
 }
 
 TEST_CASE("what makes no webhook is refused with the way out") {

@@ -12,6 +12,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <map>
+#include <set>
+
 namespace webhook_site {
 
 using namespace server;
@@ -30,8 +33,13 @@ class Place {
             store_->hooks(), keys_,
             [this](Submission submission) {
                 auto asked = asked_.lock();
-                if (asked->full || asked->full_of == submission.app || asked->room == 0)
+                if (asked->full || asked->full_of == submission.app || asked->room == 0) {
+                    ++asked->refused;
                     throw base::Error(base::ErrorKind::limit_exceeded, "full");
+                }
+                if (submission.replace == apps::Replace::without_image &&
+                    asked->without_image.contains(submission.once))
+                    asked->ids.erase(submission.once);
                 auto [it, fresh] = asked->ids.try_emplace(submission.once, "");
                 if (fresh) {
                     --asked->room;
@@ -82,22 +90,36 @@ class Place {
     apps::Hooks& hooks() { return store_->hooks(); }
     Webhooks& webhooks() { return *webhooks_; }
     base::KeyRing& keys() { return keys_; }
-    void sign_with(const std::string& secret) { secret_ = secret; }
-    apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
-    // As a rotation of keys replaces it.
-    void seal_secret(const apps::Hook& hook, const std::string& secret) {
+    // In the row, as a rotation writes what is sealed.
+    void change_secret(const apps::Hook& hook, const std::string& secret) {
         apps::SealedTexts texts(store_->database());
         for (const auto& text : texts.list())
-            if (text.sealed == hook.sealed_secret)
-                texts.replace(text, keys_.seal(secret, context_of_hook(hook.id)));
+            if (text.context == context_of_hook(hook.id))
+                REQUIRE(texts.replace(text, keys_.seal(secret, text.context)));
     }
+    void sign_with(const std::string& secret) { secret_ = secret; }
     std::vector<Submission> builds() { return asked_.lock()->builds; }
+    // As if every build so far had been superseded or cancelled.
+    void end_without_image() {
+        auto asked = asked_.lock();
+        for (const auto& [key, id] : asked->ids) asked->without_image.insert(key);
+    }
     void fill(bool full) { asked_.lock()->full = full; }
     void fill_of(const std::string& app) { asked_.lock()->full_of = app; }
     // So many more builds; then it is full.
     void make_room(int builds) {
-        asked_.lock()->room = builds;
+        {
+            auto asked = asked_.lock();
+            asked->room = builds;
+            asked->refused = 0;
+        }
         webhooks_->look();
+    }
+    // Returns once so many were refused since.
+    void wait_for_refusals(int count) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (asked_.lock()->refused < count && !limit.wait(std::chrono::milliseconds(5))) {
+        }
     }
     // As a push that was accepted left it, of a commit of its own.
     void record(const apps::Hook& hook, int number) {
@@ -119,15 +141,24 @@ class Place {
         }
         return builds();
     }
+    // It is noted after the builds of its round.
+    bool has_head(const apps::Hook& hook, const std::string& head) {
+        const auto limit = base::Stop().within(std::chrono::seconds(20));
+        while (reread(hook).head != head)
+            if (limit.wait(std::chrono::milliseconds(5))) return false;
+        return true;
+    }
     apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
 
   private:
     struct Asked {
         std::map<std::string, std::string> ids;
         std::vector<Submission> builds;
+        std::set<std::string> without_image; // keys whose build ended so
         bool full = false;
         std::string full_of; // an app
         int room = -1;       // negative: as many as come
+        int refused = 0;
     };
     base::TempDir directory_{"slipway-test"};
     base::KeyRing keys_ = base::KeyRing::open(directory_.path() / "keys");
@@ -148,6 +179,17 @@ inline std::string push(const std::string& id = commit, const std::string& messa
                                 {{"id", repository},
                                  {"full_name", "owner/repo"},
                                  {"clone_url", "https://evil.example/x.git"}}}});
+}
+
+// From the repository of this number; the app's own is 7.
+inline std::string pull_request(int number, int from) {
+    return base::json::render({{"action", "opened"},
+                               {"pull_request",
+                                {{"number", number},
+                                 {"title", "t"},
+                                 {"head", {{"sha", commit}, {"repo", {{"id", from}}}}},
+                                 {"base", {{"ref", "main"}, {"repo", {{"id", 7}}}}}}},
+                               {"repository", {{"id", 7}, {"full_name", "owner/repo"}}}});
 }
 
 inline std::string ci(const std::string& conclusion, const std::string& name = "test",

@@ -50,6 +50,11 @@ struct RecoverSettings {
     bool orderly = false;
 };
 
+// Which builds of a `once` key are no answer to it: another one is made. `lost`: those that failed
+// through nobody's doing (lost, broken). `without_image`: all that ended and were not published;
+// for somebody who asks for that very build.
+enum class Replace { lost, without_image };
+
 // How long a webhook's build waits before it counts as a person's.
 inline constexpr std::chrono::milliseconds usual_aging = std::chrono::minutes(10);
 
@@ -63,12 +68,14 @@ class Builds {
     // received -> queued; false when it is not received any more.
     bool enqueue(std::string_view id);
     // The same tree asked twice by a door that may not build twice: adds the build unless one with
-    // this `once` key exists; returns the id of the one that is there.
+    // this `once` key exists, but for those that `replace` names; returns the id of the one that is
+    // there.
     // `once` is the app's: another app's key is another. An unanswered `request` knows the id from
     // the same moment on.
     std::string add_once(const Build& build, std::string_view once, std::int64_t most_queued = 0,
                          std::int64_t most_of_owner = 0,
-                         const std::optional<RequestKey>& request = std::nullopt);
+                         const std::optional<RequestKey>& request = std::nullopt,
+                         Replace replace = Replace::lost);
 
     // Queued builds of the same app and ref that are older than `by` become superseded. Their ids.
     std::vector<std::string> supersede(const Build& by, std::string_view reason);

@@ -79,6 +79,8 @@ class Hooks {
     std::vector<Delivery> list_waiting(std::string_view hook, std::string_view commit);
     // Of this commit, the newest first: among them what CI said of it.
     std::vector<Delivery> list_ignored(std::string_view hook, std::string_view commit, int limit);
+    // Received before then; one that is still to be acted upon stays, however old.
+    int count_deliveries_before(std::int64_t time);
     int remove_deliveries_before(std::int64_t time);
 
   private:
@@ -114,7 +116,8 @@ class Notices {
   public:
     explicit Notices(Database& database) : database_(database) {}
     void add(const Notice& notice);
-    // Open ones that are due, the oldest of each (target, subject) alone.
+    // Open ones that are due, of each target the one that has been due for longest and waits for no
+    // older one of its subject.
     std::vector<Notice> list_due(std::int64_t now, int limit);
     void update(const Notice& notice); // payload, state, reason, attempts, due
     std::vector<Notice> list(std::string_view target, int limit);                   // newest first

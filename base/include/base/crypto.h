@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,12 @@ class KeyRing {
     Secret unseal(std::string_view sealed, std::string_view context) const;
     // Sealed by a key that is not the first one any more.
     bool is_stale(std::string_view sealed) const;
+    // Held from seal() until the sealed text is where a rotation finds it; short, and by a thread
+    // that does not rotate. While somebody holds it all() waits, and the other way round.
+    std::shared_lock<std::shared_mutex> keep() const;
+    // Everything that was sealed is written: for the look at what old keys still seal, and for
+    // forget_old() after it.
+    std::unique_lock<std::shared_mutex> all() const;
     // Puts a fresh key in front and writes the file (durably); the old ones stay.
     void rotate();
     // Drops all but the first, once nothing is sealed by them.

@@ -1,5 +1,6 @@
 // The only code that starts threads. A group's owner outlives its threads: the destructor asks
-// them to stop and joins them; join() rethrows the first failure.
+// them to stop and joins them; join() rethrows the first failure. Any thread may call a group that
+// its owner keeps alive.
 #pragma once
 
 #include "base/stop.h"
@@ -18,6 +19,7 @@ class TaskGroup {
 
     // Runs `task` in a thread of its own. The first task that throws asks the others to stop.
     // Threads that have ended are reaped at the next call, so that a group may live for ever.
+    // Throws std::system_error when there is no thread to be had: the task does not run then.
     void start(std::function<void(const Stop&)> task);
     void request_stop() noexcept;
     void join(); // rethrows the first failure

@@ -62,6 +62,9 @@ struct BuildOptions {
     bool no_cache = false;                           // neither read nor kept
     bool dry_run = false;                            // stop after detection
     bool verbose = false; // log what detection said, and the environment's names
+    // Nobody's wish but a fact of the source: it comes from a fork, whose author may see nothing
+    // of the app's.
+    bool of_stranger = false;
 };
 
 struct StackImages {

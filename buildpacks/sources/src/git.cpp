@@ -4,6 +4,7 @@
 #include "local.h"
 
 #include "base/beneath.h"
+#include "base/crypto.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -95,7 +96,12 @@ Checkout Git::fetch(const GitUrl& git, int depth, const base::Stop& stop) const 
 
 fs::path Git::obtain(Session& session, const std::string& commit, int depth,
                      const base::Stop& stop) const {
-    const auto name = commit + (access_.submodules ? "-submodules" : "");
+    // Who may read one repository need not be let into another that has the commit too: a tree is
+    // found again through the address and the credential that opened it.
+    const auto& remote = session.remote();
+    const auto name = commit + "-" +
+                      base::sha256_hex(remote.url + "\n" + remote.authorization).substr(0, 16) +
+                      (access_.submodules ? "-submodules" : "");
     const auto at = session.remote().url + " at " + commit.substr(0, 12);
     if (const auto tree = store_.find(name)) {
         on_line_("Using " + at);

@@ -35,8 +35,8 @@ struct Report {
     std::string environment; // of a deployment
 };
 
-// Where the forge keeps its API, for a repository on `host` ("github.com", "gitlab.example.com").
-std::string usual_api_url(std::string_view kind, std::string_view host);
+// Where the forge keeps its API; origin: "https://github.com", "https://git.example.com:8443".
+std::string usual_api_url(std::string_view kind, std::string_view origin);
 
 http::Request render_status(const Forge& forge, const Report& report);
 

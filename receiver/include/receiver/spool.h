@@ -21,6 +21,9 @@ namespace receiver {
 struct SpoolLimits {
     std::uint64_t bytes = 2ull << 30; // "upload.size"
     std::chrono::seconds time{900};   // "upload.time", of one whole body
+    // Asked while a body comes, after every 8 MiB on the disk: what it throws ends the upload. May
+    // be empty.
+    std::function<void(std::uint64_t so_far)> on_window = {};
 };
 
 // A body that came whole.

@@ -62,8 +62,9 @@ struct WebhookEvent {
     std::uint64_t ci_number = 0; // of its run: grows with each
 };
 
-// The body is JSON, or a form whose field "payload" is (application/x-www-form-urlencoded). Throws
-// Error{invalid_input} for what this forge does not send.
+// The body is JSON, or a form whose field "payload" is (application/x-www-form-urlencoded; a
+// generic one is JSON whatever its type says). Throws Error{invalid_input} for what this forge does
+// not send.
 WebhookEvent parse_webhook(Forge forge, const WebhookHeaders& headers, std::string_view body);
 
 // For the ledger: enough to decide again. Inverse of each other.
@@ -101,6 +102,9 @@ struct CiResult {
     std::string name;
 };
 using WebhookDecision = std::variant<BuildCommit, IgnoreEvent, WaitForCi, CiResult>;
+
+// "7" of refs/pull/7/head and refs/merge-requests/7/head; empty: a ref of the repository's own.
+std::optional<std::string> proposal_of(std::string_view ref);
 
 // Whether the payload is about the repository that the settings name.
 bool concerns(const WebhookEvent& event, const WebhookSettings& settings);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,10 @@ class Git {
     Git& call(const http::Url& host, const std::vector<std::string>& addresses,
               const std::filesystem::path& ca_file, const std::string& authorization);
 
+    // As this user and group, and with a bound on its memory: for git that is on the server itself
+    // and not in a build's world. Empty changes nothing.
+    Git& run_as(std::optional<std::pair<unsigned, unsigned>> user);
+
     // Blocks. Output past `limit` bytes is dropped. Throws Error{cancelled | timed_out}.
     base::Captured run(std::vector<std::string> arguments, const base::Stop& stop,
                        std::size_t limit = 1u << 20) const;
@@ -37,7 +42,11 @@ class Git {
     std::uint64_t most_bytes_;
     std::vector<std::pair<std::string, std::string>> configuration_;
     std::vector<std::string> environment_;
+    std::optional<std::pair<unsigned, unsigned>> user_;
 };
+
+// For prlimit: of what talks to strangers on the server itself.
+inline constexpr const char* memory_limit = "--as=4294967296";
 
 enum class GitFault {
     too_large,     // a file past most_bytes

@@ -22,4 +22,8 @@ std::string scan_host_keys(const std::string& normal_url, const Settings& settin
 std::vector<std::string> fingerprints(const std::string& known_hosts,
                                       const std::filesystem::path& scratch, const base::Stop& stop);
 
+// Removes what sessions of a process that was killed left in `scratch`: keys in plain text. Nothing
+// may use it meanwhile.
+void sweep(const std::filesystem::path& scratch);
+
 } // namespace remotes

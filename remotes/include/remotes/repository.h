@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace remotes {
@@ -26,6 +29,9 @@ struct Settings {
     std::filesystem::path ca_file; // more certificates to trust; empty: the system's alone
     std::filesystem::path scratch; // a directory of the caller's: keys lie there while git runs
     std::uint64_t most_bytes = 2ull << 30; // of what one fetch brings
+    // Who git, ssh and ssh-keyscan are: they read what strangers send. Empty: us. Given where no
+    // sandbox is around us; `scratch` must be open to him. Then their memory is limited too.
+    std::optional<std::pair<uid_t, gid_t>> run_as = {};
 };
 
 // "https://host/path", "ssh://user@host[:port]/path" of it and of "user@host:path" (the forges'

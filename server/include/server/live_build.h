@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -35,15 +36,30 @@ class LiveBuild {
   private:
     friend class Queue;
     friend class BuildRun;
-    struct Progress {
-        apps::Build row;
-        std::int64_t fence = 0;  // of our lease; 0: we hold none
-        base::StopSource cancel; // of this attempt
+    // One claim of it. Who was given up on keeps his own beside his successor's, which may be
+    // another slot of this server: it says that he lost his lease, and never gets another's fence.
+    struct Attempt {
+        explicit Attempt(std::int64_t of_lease) : fence(of_lease) {}
+        const std::int64_t fence;
+        base::StopSource cancel;
         std::string cancelled_because;
         bool lease_lost = false;
         bool server_stops = false; // a cancel by the server itself, not by a person
-        std::int64_t told_ahead = 0;
+        void lose() {
+            lease_lost = true;
+            cancel.request();
+        }
     };
+    struct Progress {
+        apps::Build row;
+        std::shared_ptr<Attempt> attempt; // the newest; its members under the lock. Null: none runs
+        std::int64_t told_ahead = 0;
+        bool in_table = false;
+        bool ends = false; // somebody says so by now: nobody else does
+        std::int64_t fence() const noexcept { return attempt ? attempt->fence : 0; }
+    };
+    // The right to say how it ended, once: true for the first who asks. It takes its last row.
+    bool begin_end(const apps::Build& row);
 
     const std::string id_;
     const std::string app_;

@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,10 @@ struct Submission {
     builder::BuildOptions options = {};
     std::string hook = {}; // id of the webhook that it came from
     std::string once = {}; // asked again with the same key: the build that is there
+    apps::Replace replace = apps::Replace::lost;  // unless it is one of these
     std::optional<apps::RequestKey> request = {}; // whose answer this build is
     bool hold = false;                            // received only, until accept()
+    bool rebuild = false; // of an older source: it takes no newer one's turn
 };
 
 struct QueueSettings {
@@ -111,7 +114,8 @@ class Queue {
     struct State {
         // Received, queued and running ones of this server.
         std::map<std::string, Build, std::less<>> live;
-        std::uint64_t wakes = 0; // slots look at the table again
+        std::set<std::string> doubted; // ids whose senders were told that there is no build
+        std::uint64_t wakes = 0;       // slots look at the table again
         std::size_t submitting = 0;
         std::size_t idle = 0;                   // slots that wait
         std::size_t running = 0;                // with those that look for a build
@@ -123,11 +127,14 @@ class Queue {
 
     Build find_or_show(const std::string& id);
     Build adopt(const apps::Build& row);
-    void begin_waiting(const apps::Build& row);
+    void supersede_older(const apps::Build& row);
+    void begin_waiting();
+    bool is_there_after_all(const std::string& id);
+    void close_doubted();
     void end_submission();
     void forget(const std::string& id, Log log);
     void close(LiveBuild& build, apps::BuildState state, std::string reason, std::string hint = {});
-    void end(LiveBuild& build, const apps::Build& row);
+    void show_end(LiveBuild& build, const apps::Build& row);
     std::vector<Build> live();
 
     void serve(const base::Stop& stop);

@@ -1,8 +1,8 @@
 #include "api.h"
 #include "shapes.h"
+#include "submissions.h"
 
 #include "../build_records.h"
-#include "../buildpack_uri.h"
 #include "../registry_child.h"
 #include "../registry_files.h"
 #include "../registry_scope.h"
@@ -26,8 +26,6 @@ using base::ErrorKind;
 using base::json::Value;
 
 namespace {
-
-constexpr std::size_t most_buildpacks = 50;
 
 void check_idle(const Site& site, const std::string& app) {
     if (site.queue.has_builds_of(app))
@@ -104,19 +102,12 @@ http::Reply create_app(Api& api, const Value& wanted) {
     // The repository first: one without a row is found by nobody, and made anew by the next try.
     site.repositories.remove(app.name);
     site.repositories.create(app.name);
+    base::remove_tree(site.state.caches() / app.name); // of an app that had this name
     site.store.add_app(app);
     base::log::info("an app was created", {{"app", app.name}});
     auto reply = envelope(201, "app", shape_app(site, app));
     reply.headers.emplace_back("Location", "/v1/apps/" + app.name);
     return reply;
-}
-
-void check_uri(const std::string& uri) {
-    try {
-        check_buildpack_uri(uri);
-    } catch (const Error& error) {
-        throw FieldError("buildpacks", error.message(), error.hint());
-    }
 }
 
 // All is checked before anything is set.
@@ -130,9 +121,7 @@ void change_app(Api& api, Call& call) {
     const auto repository =
         parse_repository(find_text(wanted, "repository").value_or(""), app.name);
     const bool moves = wanted.contains("repository") && repository != app.repository;
-    if (uris.size() > most_buildpacks)
-        throw FieldError("buildpacks", "an app may have up to 50 buildpacks");
-    for (const auto& uri : uris) check_uri(uri);
+    check_buildpacks("buildpacks", uris);
     if (stack && !stack->empty() && !site.store.find_stack(*stack))
         throw FieldError("stack", "there is no stack " + base::quoted(*stack),
                          "slipway stack list shows those that are there.");
@@ -155,7 +144,6 @@ void destroy_app(Api& api, Call& call) {
     if (call.query("current_name").value_or("") != app.name)
         throw FieldError("current_name", "the app's name must be given again to confirm",
                          "Add ?current_name=" + app.name);
-    check_idle(site, app.name);
     const std::lock_guard one_at_a_time(api.apps_change());
     const auto builds = site.store.builds().list({.app = app.name, .limit = 1'000'000});
     site.store.remove_app(app.name);

@@ -62,9 +62,6 @@ Principal Authentication::identify(const http::RequestHead& head) {
 }
 
 Principal Authentication::identify(const http::RequestHead& head, const std::string& text) {
-    const auto network = network_of(head.peer);
-    if (const auto failures = failures_.look(network); !failures.allowed)
-        throw Busy("too many wrong tokens came from your address", failures.retry_after);
     if (text.empty())
         throw Error(ErrorKind::unauthenticated, "this needs a token",
                     "Send it as \"Authorization: Bearer slw_...\"; the server's operator makes one "
@@ -73,6 +70,11 @@ Principal Authentication::identify(const http::RequestHead& head, const std::str
         return look_up(text);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::unauthenticated) {
+            // A token that is right gets in whatever others at its address say: behind one address
+            // there may be a whole office.
+            const auto network = network_of(head.peer);
+            if (const auto failures = failures_.look(network); !failures.allowed)
+                throw Busy("too many wrong tokens came from your address", failures.retry_after);
             failures_.take(network);
             base::log::warning(
                 "a token was refused",

@@ -1,5 +1,6 @@
 #include "api.h"
 #include "shapes.h"
+#include "submissions.h"
 
 #include "../build_records.h"
 
@@ -64,20 +65,6 @@ void show_build(Api& api, Call& call) {
     call.send(envelope(200, "build", std::move(shape)));
 }
 
-http::Reply cancel_build(Api& api, Call& call) {
-    const auto& site = api.site();
-    const auto& id = call.build().id;
-    const auto& who = call.principal();
-    const auto why = "it was cancelled by " +
-                     (who.is_operator ? "the server's operator" : "the token " + who.name);
-    const auto now = [&] { return site.store.builds().find(id).value_or(call.build()); };
-    if (!site.queue.cancel(id, why))
-        throw Error(ErrorKind::already_exists, "build " + id + " has ended: it is " +
-                                                   std::string(apps::to_string(now().state)));
-    base::log::info("a build was cancelled", {{"build", id}, {"by", who.name}});
-    return envelope(202, "build", shape_build(now()));
-}
-
 void list_records(Api& api, Call& call) {
     call.send(json_reply(200, {{"records", read_records(api.site().state.logs(), call.build().id,
                                                         call.parameter("record"))}}));
@@ -96,7 +83,8 @@ void add_build_routes(http::Router& router, Api& api) {
             [&](Call& call) { show_build(api, call); });
     api.add(router, Access::deploy, "POST", "/v1/builds/{build}/cancel", [&](Call& call) {
         call.read_json();
-        api.send_once(call, [&] { return cancel_build(api, call); });
+        api.send_once(call,
+                      [&] { return envelope(202, "build", shape_build(cancel_build(api, call))); });
     });
     api.add(router, Access::read, "GET", "/v1/builds/{build}/log",
             [&](Call& call) { answer_log(api, call); });

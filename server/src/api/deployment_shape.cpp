@@ -24,6 +24,7 @@ std::string_view deployment_status(BuildState state) noexcept {
         return "build-error";
     case BuildState::cancelled:
     case BuildState::superseded:
+    case BuildState::detected: // nothing failed, and nothing was deployed
         return "aborted";
     case BuildState::broken:
     case BuildState::lost:

@@ -7,13 +7,16 @@
 #include "server/build_log.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <poll.h>
+#include <vector>
 
 namespace server::api {
 namespace {
@@ -30,6 +33,7 @@ constexpr std::int64_t history = 600'000; // milliseconds: builds that ended bef
 constexpr int most_builds = 20;
 constexpr std::size_t longest_frame = 64u << 10;
 constexpr std::uint64_t largest_offset = 1ull << 60;
+constexpr auto patience = std::chrono::minutes(5); // with a reader that takes no byte
 constexpr std::size_t enough_waiting = 256u << 10; // bytes that the reader has not taken yet
 constexpr std::string_view policy_violation = "\x03\xf0", going_away = "\x03\xe9";
 
@@ -42,15 +46,20 @@ class DeploymentStream {
         if (!authenticate()) return close(policy_violation);
         const auto app = api_.site().build_events.follow(app_);
         auto pinged = Clock::now();
+        bool changed = true;
         while (!left_) {
             app->clear();
+            if (changed) list();
             collect();
-            if (Clock::now() - pinged >= between_pings) {
+            const bool ping = Clock::now() - pinged >= between_pings;
+            if (ping) {
+                if (is_shut_out()) return close(policy_violation); // taken away meanwhile
                 send("ping", {}, {{"ts", apps::now_milliseconds() / 1000}});
                 pinged = Clock::now();
             }
-            if (!flush() || call_.stop().requested()) break;
-            wait(app->fd(), pinged + between_pings);
+            if (!flush() || has_stalled() || call_.stop().requested()) break;
+            // What another server changed is seen at the next ping.
+            changed = wait(app->fd(), pinged + between_pings) || ping || is_behind_;
             read_frames();
         }
         if (!left_) close(going_away);
@@ -78,15 +87,11 @@ class DeploymentStream {
     bool admit(const http::WebSocketFrame& frame) {
         try {
             const auto event = base::json::parse(frame.payload, "the first frame");
-            auto head = call_.head();
-            head.headers.erase("authorization");
-            head.headers.emplace("authorization",
-                                 "Bearer " + base::json::get_string(event.at("data"), "token"));
-            const auto who = api_.identify(head);
-            const auto app = api_.site().store.find_app(call_.parameter("app"));
-            if (!app || !who.may(app->name, apps::Right::read)) return false;
-            app_ = app->name;
-            resume(event.at("data"));
+            const auto& data = event.at("data");
+            token_ = base::Secret(base::json::get_string(data, "token"));
+            app_ = call_.parameter("app");
+            if (!may_read()) return false;
+            resume(data);
             return true;
         } catch (const Error&) {
             return false;
@@ -107,19 +112,51 @@ class DeploymentStream {
         }
     }
 
+    bool may_read() const {
+        auto head = call_.head();
+        head.headers.erase("authorization");
+        head.headers.emplace("authorization", "Bearer " + token_.reveal());
+        const auto who = api_.identify(head);
+        const auto app = api_.site().store.find_app(app_);
+        return app && who.may(app->name, apps::Right::read);
+    }
+
+    // Who was let in. A database that does not answer takes nobody's rights away.
+    bool is_shut_out() const {
+        try {
+            return !may_read();
+        } catch (const Error& error) {
+            return error.kind() != ErrorKind::unavailable;
+        }
+    }
+
+    void list() {
+        builds_ = api_.site().store.builds().list({.app = app_, .limit = most_builds});
+        std::reverse(builds_.begin(), builds_.end());
+    }
+
+    // The log may say that a build is over before anything else does.
+    void refresh(apps::Build& build) {
+        if (apps::is_over(build.state)) return;
+        const auto live = api_.site().queue.find(build.id);
+        if (live && !live->ended()) return;
+        if (auto row = api_.site().store.builds().find(build.id)) build = std::move(*row);
+    }
+
     // Everything that changed since the last time, as long as the reader keeps up.
     void collect() {
-        auto builds = api_.site().store.builds().list({.app = app_, .limit = most_builds});
-        std::reverse(builds.begin(), builds.end());
         const auto oldest = apps::now_milliseconds() - history;
-        for (const auto& build : builds) {
+        is_behind_ = true;
+        for (auto& build : builds_) {
             if (out_.size() >= enough_waiting) return;
+            refresh(build);
             if (!told_.contains(build.id)) {
                 if (build.finished != 0 && build.finished < oldest) continue;
                 send("new", build.id, {{"deployment", shape_deployment(api_.site(), build)}});
             }
             tell(build, told_[build.id]);
         }
+        is_behind_ = out_.size() >= enough_waiting;
     }
 
     // The log before the status: who hears of the end has seen all lines.
@@ -174,16 +211,25 @@ class DeploymentStream {
 
     // False: the reader is gone.
     bool flush() {
+        if (pong_ && out_.size() < enough_waiting) {
+            out_ += http::render_frame(WebSocketOpcode::pong, *pong_);
+            pong_.reset();
+        }
+        if (out_.empty()) moved_ = Clock::now();
         while (!out_.empty() && !left_) {
             const auto n = connection_->try_write(out_);
             if (!n) left_ = true;
             if (!n || *n == 0) break;
+            moved_ = Clock::now();
             out_.erase(0, *n);
         }
         return !left_;
     }
 
-    void wait(int app_fd, Clock::time_point until) {
+    bool has_stalled() const { return Clock::now() - moved_ >= patience; }
+
+    // True: something about the app's builds has changed.
+    bool wait(int app_fd, Clock::time_point until) {
         std::vector<pollfd> fds{
             {connection_->fd(), static_cast<short>(POLLIN | connection_->wants()), 0},
             {call_.stop().fd(), POLLIN, 0},
@@ -195,6 +241,7 @@ class DeploymentStream {
                 if (told.follower) fds.push_back({told.follower->fd(), POLLIN, 0});
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
         ::poll(fds.data(), fds.size(), static_cast<int>(std::max<std::int64_t>(0, left.count())));
+        return fds[2].revents != 0;
     }
 
     void read_some() {
@@ -218,8 +265,9 @@ class DeploymentStream {
     void read_frames() {
         read_some();
         while (const auto frame = take_frame()) {
-            if (frame->opcode == WebSocketOpcode::ping)
-                out_ += http::render_frame(WebSocketOpcode::pong, frame->payload);
+            // RFC 6455 5.5.3: the newest one may be answered alone. Whoever pings and does not
+            // read would fill our memory with the others.
+            if (frame->opcode == WebSocketOpcode::ping) pong_ = frame->payload;
             if (frame->opcode == WebSocketOpcode::close) {
                 close(frame->payload);
                 left_ = true;
@@ -237,6 +285,11 @@ class DeploymentStream {
     Call& call_;
     std::unique_ptr<http::Connection> connection_;
     std::string app_;
+    base::Secret token_;
+    std::vector<apps::Build> builds_;        // the oldest first, as last listed
+    std::optional<std::string> pong_;        // that is owed
+    Clock::time_point moved_ = Clock::now(); // bytes towards the reader
+    bool is_behind_ = false;                 // not all of builds_ is told
     std::map<std::string, Told> told_;
     std::string in_, out_;
     bool left_ = false;

@@ -7,6 +7,7 @@
 #include "../tcp.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <nlohmann/json.hpp>
@@ -19,16 +20,33 @@ namespace {
 
 constexpr auto time_to_answer = std::chrono::seconds(2);
 
-// What an operator must see is the sentence; the trail is in the log.
-void look(Value& missing, const std::string& name, const std::function<void()>& check) {
-    try {
-        check();
-    } catch (const base::Error& error) {
-        missing.push_back({{"name", name}, {"reason", error.message()}});
-    } catch (const std::exception& error) {
-        missing.push_back({{"name", name}, {"reason", error.what()}});
+// Anybody may ask: he learns what is missing. Why (addresses, paths, a database's own words) is the
+// operator's: in the log, and in the answer on his own socket.
+class Look {
+  public:
+    explicit Look(const Call& call) : is_operator_(call.head().peer_uid.has_value()) {}
+
+    void at(const std::string& name, const std::function<void()>& check) {
+        try {
+            check();
+        } catch (const base::Error& error) {
+            miss(name, error.message(), error.describe());
+        } catch (const std::exception& error) {
+            miss(name, error.what(), error.what());
+        }
     }
-}
+    void miss(const std::string& name, const std::string& reason, const std::string& trail) {
+        base::log::warning("the server is not ready", {{"missing", name}, {"reason", trail}});
+        Value one{{"name", name}};
+        if (is_operator_) one["reason"] = reason;
+        missing_.push_back(std::move(one));
+    }
+    const Value& missing() const noexcept { return missing_; }
+
+  private:
+    const bool is_operator_;
+    Value missing_ = Value::array();
+};
 
 void check_registry(const Site& site, const base::Stop& stop) {
     const auto& host = site.registry.host;
@@ -52,14 +70,14 @@ void check_stack(const Site& site) {
 
 void answer_ready(Api& api, Call& call) {
     const auto& site = api.site();
-    Value missing = Value::array();
-    look(missing, "database", [&] { site.store.database().check(); });
-    look(missing, "registry", [&] { check_registry(site, call.stop()); });
-    look(missing, "disk", [&] { check_disk(site); });
-    look(missing, "stack", [&] { check_stack(site); });
-    if (api.is_stopping()) missing.push_back({{"name", "server"}, {"reason", "it is stopping"}});
-    const bool ready = missing.empty();
-    auto reply = json_reply(ready ? 200 : 503, {{"ready", ready}, {"missing", missing}});
+    Look look(call);
+    look.at("database", [&] { site.store.database().check(); });
+    look.at("registry", [&] { check_registry(site, call.stop()); });
+    look.at("disk", [&] { check_disk(site); });
+    look.at("stack", [&] { check_stack(site); });
+    if (api.is_stopping()) look.miss("server", "it is stopping", "it is stopping");
+    const bool ready = look.missing().empty();
+    auto reply = json_reply(ready ? 200 : 503, {{"ready", ready}, {"missing", look.missing()}});
     if (!ready) reply.headers.emplace_back("Retry-After", "5");
     call.send(std::move(reply));
 }

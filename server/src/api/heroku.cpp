@@ -19,7 +19,8 @@ using base::json::Value;
 
 std::string_view heroku_status(BuildState state) noexcept {
     if (!apps::is_over(state)) return "pending";
-    return state == BuildState::published ? "succeeded" : "failed";
+    const bool good = state == BuildState::published || state == BuildState::detected;
+    return good ? "succeeded" : "failed";
 }
 
 Value shape_heroku_build(const Site& site, const apps::Build& build) {
@@ -59,10 +60,11 @@ http::Reply make_build(Api& api, Call& call, const Value& body) {
             if (!url && !name) throw FieldError("buildpacks", "a buildpack has a url or a name");
             wish.options.buildpacks.push_back(url ? *url : *name);
         }
+    check_buildpacks("buildpacks", wish.options.buildpacks);
     return created(api, submit(api, call, std::move(wish)));
 }
 
-// Heroku lists in an array of its own, the page in headers.
+// A bare array, as Heroku has it; the page is asked for as of our own lists.
 void list_builds(Api& api, Call& call) {
     const auto page = parse_page(call.head());
     apps::BuildFilter filter;
@@ -76,12 +78,8 @@ void list_builds(Api& api, Call& call) {
 }
 
 void cancel(Api& api, Call& call) {
-    const auto& id = call.build().id;
-    if (!api.site().queue.cancel(id, "it was cancelled by the token " + call.principal().name))
-        throw Error(ErrorKind::already_exists, "build " + id + " has ended");
-    call.send(json_reply(
-        200,
-        shape_heroku_build(api.site(), api.site().store.builds().find(id).value_or(call.build()))));
+    const auto build = cancel_build(api, call);
+    call.send(json_reply(200, shape_heroku_build(api.site(), build)));
 }
 
 void clear_cache(Api& api, Call& call) {

@@ -33,7 +33,9 @@ Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
             .durable = again.durable,
             .version = std::move(again.commit),
             .ref = std::move(again.ref),
-            .hook = std::move(again.hook)};
+            .hook = std::move(again.hook),
+            .rebuild = again.rebuild,
+            .options = std::move(again.options)};
 }
 
 // An upload by its id: that of somebody else does not exist.
@@ -60,7 +62,7 @@ Wish wish_of_json(Api& api, Call& call, const Value& body) {
                          : wish_of_rebuild(api, call, *rebuild);
     if (const auto version = find_text(wanted, "version")) wish.version = *version;
     if (const auto it = wanted.find("options"); it != wanted.end() && !it->is_null())
-        wish.options = parse_options(*it);
+        wish.options = parse_options(*it, std::move(wish.options));
     return wish;
 }
 
@@ -76,7 +78,8 @@ bool wants_log(const Call& call) {
 }
 
 // The status went out with the first line, so the last one says how it ended: the digest alone, or
-// "error: " and why.
+// "error: " and why. A dry run has no digest: "detected: " and who would build it. One that waits
+// for the server's next start has not ended: "goes on: " and its state.
 void follow(Api& api, Call& call, const std::string& build) {
     call.start(200, {{"Content-Type", "text/plain; charset=utf-8"},
                      {"Slipway-Build", build},
@@ -85,6 +88,11 @@ void follow(Api& api, Call& call, const std::string& build) {
     const auto ended = write_log_to_its_end(api, call, build);
     if (ended.state == apps::BuildState::published)
         call.exchange().write(ended.digest + "\n");
+    else if (ended.state == apps::BuildState::detected)
+        call.exchange().write("detected: " + base::printable(ended.reason) + "\n");
+    else if (!apps::is_over(ended.state))
+        call.exchange().write("goes on: " + std::string(apps::to_string(ended.state)) +
+                              ": the server stops, and builds it when it is back\n");
     else
         call.exchange().write("error: " + std::string(apps::to_string(ended.state)) + ": " +
                               base::printable(ended.reason) + "\n");

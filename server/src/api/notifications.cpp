@@ -89,9 +89,12 @@ http::Reply create(Api& api, const Call& call, const Value& wanted) {
     subscription.id = apps::new_id('n');
     subscription.created = apps::now_milliseconds();
     const auto secret = forges::make_event_secret();
-    subscription.sealed_secret =
-        api.site().keys.seal(secret.reveal(), "subscription/" + subscription.id);
-    notices.add(subscription);
+    {
+        const auto kept = api.site().keys.keep();
+        subscription.sealed_secret =
+            api.site().keys.seal(secret.reveal(), "subscription/" + subscription.id);
+        notices.add(subscription);
+    }
     base::log::info("a notification was added", {{"notification", subscription.id},
                                                  {"app", subscription.app},
                                                  {"by", call.principal().name}});

@@ -76,6 +76,7 @@ Api::Made Api::make_once(Call& call, std::string_view body_hash,
         throw;
     }
     try {
+        const auto kept = site_.keys.keep();
         answers.finish(caller, *key, reply.status,
                        site_.keys.seal(render_kept(reply), context_of(caller, *key)));
     } catch (const Error& error) { // the thing is made: its maker must hear of it

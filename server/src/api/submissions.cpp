@@ -80,9 +80,8 @@ Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum) 
     return {.source = builder::RemoteArchive{url, announced}, .durable = true};
 }
 
-builder::BuildOptions parse_options(const Value& options) {
+builder::BuildOptions parse_options(const Value& options, builder::BuildOptions parsed) {
     if (!options.is_object()) throw FieldError("options", "the options are an object");
-    builder::BuildOptions parsed;
     for (const auto& [name, value] : options.items()) {
         if (name == "buildpacks")
             parsed.buildpacks = find_texts(options, name);
@@ -105,8 +104,15 @@ builder::BuildOptions parse_options(const Value& options) {
         for (const auto& [name, value] : it->items())
             parsed.environment[name] = parse_variable(name, value);
     }
-    for (const auto& uri : parsed.buildpacks) check("options.buildpacks", check_buildpack_uri, uri);
+    check_buildpacks("options.buildpacks", parsed.buildpacks);
     return parsed;
+}
+
+void check_buildpacks(const std::string& field, const std::vector<std::string>& uris) {
+    if (uris.size() > most_buildpacks)
+        throw FieldError(field,
+                         "there are at most " + std::to_string(most_buildpacks) + " buildpacks");
+    for (const auto& uri : uris) check(field, check_buildpack_uri, uri);
 }
 
 apps::Build submit(Api& api, Call& call, Wish wish) {
@@ -120,6 +126,7 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.source = std::move(wish.source);
     submission.door = "api";
     submission.durable = wish.durable;
+    submission.rebuild = wish.rebuild;
     submission.hook = std::move(wish.hook);
     submission.options = std::move(wish.options);
     if (auto key = call.head().header("idempotency-key"))
@@ -134,6 +141,20 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
         if (error.kind() != ErrorKind::limit_exceeded) throw;
         throw Busy(error.message(), full_queue_pause, error.hint());
     }
+}
+
+apps::Build cancel_build(Api& api, Call& call) {
+    const auto& site = api.site();
+    const auto& id = call.build().id;
+    const auto& who = call.principal();
+    const auto why = "it was cancelled by " +
+                     (who.is_operator ? "the server's operator" : "the token " + who.name);
+    const auto now = [&] { return site.store.builds().find(id).value_or(call.build()); };
+    if (!site.queue.cancel(id, why))
+        throw Error(ErrorKind::already_exists, "build " + id + " has ended: it is " +
+                                                   std::string(apps::to_string(now().state)));
+    base::log::info("a build was cancelled", {{"build", id}, {"by", who.name}});
+    return now();
 }
 
 apps::Build write_log_to_its_end(Api& api, Call& call, const std::string& build) {

@@ -23,17 +23,26 @@ struct Wish {
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
     std::string hook = {}; // whose credentials open it
+    bool rebuild = false;  // of an older build's source
     builder::BuildOptions options = {};
 };
 
 // A URL: an upload of ours is taken from the disk, another's is fetched by the worker. Throws
 // FieldError for one that no archive can be at. checksum: "" or what parse_checksum reads.
 Wish wish_of_url(Api& api, const std::string& url, const std::string& checksum);
-// {"buildpacks": [...], "environment": {...}, "no_cache", "dry_run", "verbose"}.
-builder::BuildOptions parse_options(const base::json::Value& options);
+// {"buildpacks": [...], "environment": {...}, "no_cache", "dry_run", "verbose"}, over what `parsed`
+// says already.
+builder::BuildOptions parse_options(const base::json::Value& options,
+                                    builder::BuildOptions parsed = {});
+
+// Throws FieldError for too many, and for what check_buildpack_uri refuses.
+void check_buildpacks(const std::string& field, const std::vector<std::string>& uris);
 
 // Puts it into the queue, for the call's app and principal. Throws Busy when the queue is full.
 apps::Build submit(Api& api, Call& call, Wish wish);
+
+// Cancels the call's build; the row as it is then. Throws Error{already_exists} when it has ended.
+apps::Build cancel_build(Api& api, Call& call);
 
 // The log of a build from its first byte until its end, each line to `on_text`; returns the row as
 // it ended. Throws Error{unavailable} when the reader leaves.

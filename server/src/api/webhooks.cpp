@@ -11,14 +11,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include <atomic>
+#include <chrono>
+
 namespace server::api {
 namespace {
 
 using base::json::Value;
 
-constexpr std::size_t longest_body = 25u << 20; // GitHub sends no more
-constexpr std::size_t large_body = 1u << 20;
-constexpr int most_large_bodies = 8; // at once: a body is held in memory as a whole
+constexpr std::size_t longest_body = 25u << 20;           // GitHub sends no more
+constexpr std::size_t most_of_all_bodies = 100u << 20;    // at once: each is held as a whole
+constexpr std::chrono::milliseconds time_to_come{60'000}; // of a whole body; forges give up sooner
 constexpr std::chrono::seconds come_again{30};
 
 Webhooks& webhooks_of(const Api& api) {
@@ -106,38 +109,52 @@ void list_deliveries(Api& api, Call& call) {
     call.send(list_reply("deliveries", std::move(list), page, hooks.count_deliveries(hook.id)));
 }
 
-// A place among the few whose bodies are large.
-class LargeBody {
+// What bodies take of the memory, from their first byte until they are parsed and kept. A body is
+// counted as it comes: whoever announces much and sends nothing keeps nobody else out.
+class BodyMemory {
   public:
-    explicit LargeBody(const http::RequestHead& head)
-        : counts_(head.content_length.value_or(longest_body) > large_body) {
-        if (counts_ && ++taken_ > most_large_bodies) {
-            --taken_;
+    BodyMemory() = default;
+    ~BodyMemory() { all_ -= mine_; }
+    BodyMemory(const BodyMemory&) = delete;
+    BodyMemory& operator=(const BodyMemory&) = delete;
+
+    void take(std::size_t bytes) {
+        mine_ += bytes;
+        if ((all_ += bytes) > most_of_all_bodies)
             throw Busy("too many large deliveries at once", come_again);
-        }
     }
-    ~LargeBody() {
-        if (counts_) --taken_;
-    }
-    LargeBody(const LargeBody&) = delete;
-    LargeBody& operator=(const LargeBody&) = delete;
 
   private:
-    static inline std::atomic<int> taken_ = 0;
-    const bool counts_;
+    static inline std::atomic<std::size_t> all_ = 0;
+    std::size_t mine_ = 0;
 };
 
-std::string read_body(Call& call) {
-    if (call.head().content_length.value_or(0) > longest_body)
-        throw base::Error(base::ErrorKind::limit_exceeded,
-                          "a delivery may have " + base::human_bytes(longest_body));
-    const LargeBody place(call.head());
-    return call.exchange().read_whole_body(longest_body);
+// The server's least rate alone would let a large one come for hours.
+std::string read_body(Call& call, BodyMemory& memory) {
+    const auto too_long = [] {
+        return base::Error(base::ErrorKind::limit_exceeded,
+                           "a delivery may have " + base::human_bytes(longest_body));
+    };
+    if (call.head().content_length.value_or(0) > longest_body) throw too_long();
+    const auto ends = std::chrono::steady_clock::now() + time_to_come;
+    std::string body;
+    char piece[16u << 10];
+    while (const auto n = call.exchange().read_body(piece, sizeof piece)) {
+        if (body.size() + n > longest_body) throw too_long();
+        if (std::chrono::steady_clock::now() > ends)
+            throw base::Error(base::ErrorKind::timed_out,
+                              "the delivery took longer than " +
+                                  base::human_duration(time_to_come.count()));
+        memory.take(n);
+        body.append(piece, n);
+    }
+    return body;
 }
 
 Webhooks::Receipt receive(Webhooks& webhooks, Call& call) {
     const auto hook = webhooks.find(call.parameter("webhook")); // before a byte of the body is read
-    const auto body = read_body(call);
+    BodyMemory memory;
+    const auto body = read_body(call, memory);
     try {
         return webhooks.receive(hook, call.head().headers, body);
     } catch (const base::Error& error) {
