@@ -12,7 +12,7 @@ using server::RegistryTokens;
 namespace {
 
 struct TokenSite : ApiSite {
-    TokenSite() : ApiSite([](server::Config& config) { config.http.max_failed_logins = 5; }) {
+    TokenSite() : ApiSite([](server::Config& given) { given.http.max_failed_logins = 5; }) {
         registry.tokens = &tokens;
         store->add_app({"shop", 1, "", "acme/shop/web"});
         store->add_app({"other", 1, "", ""});

@@ -112,8 +112,7 @@ MayInRegistry rights_of_token(const Site& site, const Principal& who) {
     };
 }
 
-// A build's secret ends with the build; it is looked at first, because no guess hits it and a
-// machine that many builds share must not be locked out by a person's wrong passwords.
+// Two secrets are no tokens of the API: the server's own, and a build's, which ends with the build.
 Caller identify(Api& api, const Call& call, const RegistryTokens& tokens,
                 const std::string& password) {
     const auto& site = api.site();
