@@ -139,6 +139,12 @@ const std::vector<std::vector<const char*>> steps{
         "ALTER TABLE answers ADD COLUMN server TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE answers ADD COLUMN build TEXT NOT NULL DEFAULT ''",
     },
+    {
+        "ALTER TABLE apps ADD COLUMN repository TEXT NOT NULL DEFAULT ''",
+        // A repository is of one app, also where it has that app's name.
+        "CREATE UNIQUE INDEX apps_by_repository ON apps"
+        " ((CASE WHEN repository = '' THEN name ELSE repository END))",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

@@ -12,11 +12,20 @@ using base::Error;
 using base::ErrorKind;
 
 App read_app(const soci::row& row) {
-    return {text(row, 0), number(row, 1), text(row, 2)};
+    return {text(row, 0), number(row, 1), text(row, 2), text(row, 3)};
 }
 
 Stack read_stack(const soci::row& row) {
     return {text(row, 0), text(row, 1), text(row, 2), number(row, 3) != 0};
+}
+
+const std::string select_apps = "SELECT name, created, owner, repository FROM apps";
+// As the index says it.
+const std::string path_of_app = "(CASE WHEN repository = '' THEN name ELSE repository END)";
+
+[[noreturn]] void repository_is_taken(const std::string& repository) {
+    throw Error(ErrorKind::already_exists, "the repository \"" + repository + "\" is another app's",
+                "Choose another one, or another name for the app.");
 }
 
 const std::string select_stacks = "SELECT name, build, run, current FROM stacks";
@@ -37,20 +46,30 @@ std::unique_ptr<Store> open_store(const std::filesystem::path& file, const std::
 
 void Store::add_app(const App& app) {
     database_->write([&](Session& sql) {
-        if (!Query(sql,
-                   "INSERT INTO apps (name, created, owner) VALUES (?, ?, ?)"
-                   " ON CONFLICT DO NOTHING",
-                   app.name, app.created, app.owner)
-                 .changes())
-            throw Error(ErrorKind::already_exists, "there is an app \"" + app.name + "\" already");
+        if (Query(sql,
+                  "INSERT INTO apps (name, created, owner, repository) VALUES (?, ?, ?, ?)"
+                  " ON CONFLICT DO NOTHING",
+                  app.name, app.created, app.owner, app.repository)
+                .changes())
+            return;
+        if (!exists(sql, "apps", app.name)) repository_is_taken(app.path());
+        throw Error(ErrorKind::already_exists, "there is an app \"" + app.name + "\" already");
     });
 }
 
 std::optional<App> Store::find_app(std::string_view name) {
     std::optional<App> found;
     database_->read([&](Session& sql) {
-        found = Query(sql, "SELECT name, created, owner FROM apps WHERE name = ?", name)
-                    .first(read_app);
+        found = Query(sql, select_apps + " WHERE name = ?", name).first(read_app);
+    });
+    return found;
+}
+
+std::optional<App> Store::find_app_of_repository(std::string_view repository) {
+    std::optional<App> found;
+    database_->read([&](Session& sql) {
+        found =
+            Query(sql, select_apps + " WHERE " + path_of_app + " = ?", repository).first(read_app);
     });
     return found;
 }
@@ -59,8 +78,9 @@ std::vector<App> Store::list_apps() {
     std::vector<App> found;
     database_->read([&](Session& sql) {
         found.clear();
-        Query(sql, "SELECT name, created, owner FROM apps ORDER BY name")
-            .each([&](const soci::row& row) { found.push_back(read_app(row)); });
+        Query(sql, select_apps + " ORDER BY name").each([&](const soci::row& row) {
+            found.push_back(read_app(row));
+        });
     });
     return found;
 }
@@ -69,6 +89,19 @@ void Store::set_app_owner(std::string_view name, std::string_view owner) {
     database_->write([&](Session& sql) {
         require_app(sql, name);
         Query(sql, "UPDATE apps SET owner = ? WHERE name = ?", owner, name).execute();
+    });
+}
+
+void Store::set_app_repository(std::string_view name, std::string_view repository) {
+    database_->write([&](Session& sql) {
+        require_app(sql, name);
+        // No other write comes between the question and the change.
+        database_->take_turns(sql);
+        if (Query(sql, "SELECT 1 FROM apps WHERE name <> ? AND " + path_of_app + " = ?", name,
+                  repository.empty() ? name : repository)
+                .finds())
+            repository_is_taken(std::string(repository.empty() ? name : repository));
+        Query(sql, "UPDATE apps SET repository = ? WHERE name = ?", repository, name).execute();
     });
 }
 

@@ -32,13 +32,25 @@ Token read_token(Session& sql, const soci::row& row) {
     Query(sql, "SELECT app, deploys FROM token_apps WHERE token = ? ORDER BY app, deploys",
           token.id)
         .each([&](const soci::row& scope) {
-            token.scopes.push_back({.app = text(scope, 0),
-                                    .right = number(scope, 1) != 0 ? Right::deploy : Right::read});
+            token.scopes.push_back(
+                {.app = text(scope, 0), .right = static_cast<Right>(number(scope, 1))});
         });
     return token;
 }
 
 } // namespace
+
+std::string_view to_string(Right right) noexcept {
+    switch (right) {
+    case Right::read:
+        return "read";
+    case Right::deploy:
+        return "deploy";
+    case Right::push:
+        return "push";
+    }
+    return "";
+}
 
 Scope Scope::parse(std::string_view text) {
     if (text == "server") return {.server = true};
@@ -46,16 +58,16 @@ Scope Scope::parse(std::string_view text) {
     if (text.starts_with("app:") && colon > 4) {
         const auto right = text.substr(colon + 1);
         const auto app = std::string(text.substr(4, colon - 4));
-        if (right == "read") return {.app = app, .right = Right::read};
-        if (right == "deploy") return {.app = app, .right = Right::deploy};
+        for (const auto known : {Right::read, Right::deploy, Right::push})
+            if (right == to_string(known)) return {.app = app, .right = known};
     }
     throw Error(ErrorKind::invalid_input, "\"" + std::string(text) + "\" is not a scope",
-                "Scopes are: server, app:NAME:read, app:NAME:deploy.");
+                "Scopes are: server, app:NAME:read, app:NAME:push, app:NAME:deploy.");
 }
 
 std::string Scope::render() const {
     if (server) return "server";
-    return "app:" + app + (right == Right::deploy ? ":deploy" : ":read");
+    return "app:" + app + ":" + std::string(to_string(right));
 }
 
 void Tokens::add(const Token& token) {
@@ -78,7 +90,7 @@ void Tokens::add(const Token& token) {
             Query(sql,
                   "INSERT INTO token_apps (token, app, deploys) VALUES (?, ?, ?)"
                   " ON CONFLICT DO NOTHING",
-                  token.id, scope.app, scope.right == Right::deploy)
+                  token.id, scope.app, static_cast<int>(scope.right))
                 .execute();
         }
     });

@@ -68,7 +68,8 @@ Value render_target(const Target& target) {
         return {{"kind", "registry"},
                 {"registry", registry->registry},
                 {"repository", registry->repository},
-                {"tag", registry->tag}};
+                {"tag", registry->tag},
+                {"shown_as", registry->shown_as}};
     if (const auto* layout = std::get_if<LayoutTarget>(&target))
         return {
             {"kind", "layout"}, {"directory", layout->directory.string()}, {"tag", layout->tag}};
@@ -79,7 +80,8 @@ Target parse_target(const Value& value) {
     const auto kind = get_string(value, "kind");
     if (kind == "registry")
         return RegistryTarget{get_string(value, "registry"), get_string(value, "repository"),
-                              get_string(value, "tag")};
+                              get_string(value, "tag"),
+                              base::json::find_string(value, "shown_as").value_or("")};
     if (kind == "layout")
         return LayoutTarget{get_string(value, "directory"), get_string(value, "tag")};
     if (kind == "none") return NoTarget{};
@@ -161,7 +163,8 @@ Value render_credentials(const Job& job) {
         credentials[host] = {{"user", access.user},
                              {"password", access.password.reveal()},
                              {"certificate", access.certificate},
-                             {"key", access.key.reveal()}};
+                             {"key", access.key.reveal()},
+                             {"of_this_build", access.of_this_build}};
     return credentials;
 }
 
@@ -258,7 +261,8 @@ Job Job::parse(std::string_view json) {
         job.registry_credentials[host] = {get_string(access, "user"),
                                           base::Secret(get_string(access, "password")),
                                           find_string(access, "certificate").value_or(""),
-                                          base::Secret(find_string(access, "key").value_or(""))};
+                                          base::Secret(find_string(access, "key").value_or("")),
+                                          base::json::find_bool(access, "of_this_build", false)};
     return job;
 }
 

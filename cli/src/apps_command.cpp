@@ -36,9 +36,11 @@ void print_app(const Value& app) {
                   {"Created", time_of(app, "created_at")}});
 }
 
-void create(const Context& context, const std::string& name, const std::string& owner) {
+void create(const Context& context, const std::string& name, const std::string& owner,
+            const std::string& repository) {
     Value wanted{{"name", name}};
     if (!owner.empty()) wanted["owner"] = owner;
+    if (!repository.empty()) wanted["repository"] = repository;
     const auto app = member(context.api().post(api_path({"apps"}), {{"app", wanted}}), "app");
     if (context.json) return print_json(app);
     print_app(app);
@@ -78,12 +80,15 @@ void add_apps(CLI::App& root, Context& context) {
     auto* apps = root.add_subcommand("apps", "apps and their repositories");
     apps->require_subcommand(1);
     const auto name = std::make_shared<std::string>(), confirm = std::make_shared<std::string>(),
-               owner = std::make_shared<std::string>();
+               owner = std::make_shared<std::string>(),
+               repository = std::make_shared<std::string>();
     auto* created = apps->add_subcommand("create", "make an app");
     created->add_option("app", *name, "its name")->required();
     created->add_option("--owner", *owner,
                         "whose share of the workers its builds use (default: its own)");
-    created->callback([=, &context] { create(context, *name, *owner); });
+    created->add_option("--repository", *repository,
+                        "where its images are in the registry: acme/shop/web (default: its name)");
+    created->callback([=, &context] { create(context, *name, *owner, *repository); });
     apps->add_subcommand("list", "all apps")->callback([&context] { list(context); });
     auto* shown = apps->add_subcommand("info", "one app");
     add_app_option(*shown, name);

@@ -15,7 +15,9 @@ registry::Settings registry_settings(const base::json::Value& server_info,
     registry::Settings settings;
     settings.insecure = base::json::get_strings(server_info, "registry_insecure");
     settings.credentials = registry::read_docker_credentials(registry);
-    if (base::json::find_string(server_info, "registry") != registry) return settings;
+    const bool ours = base::json::find_string(server_info, "registry") == registry ||
+                      base::json::find_string(server_info, "registry_public") == registry;
+    if (!ours) return settings;
     const auto told = [&](const char* name) {
         return base::json::find_string(server_info, name).value_or("");
     };

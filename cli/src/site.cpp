@@ -13,7 +13,12 @@ using base::json::Value;
 
 Value server_info(const Context& context) {
     auto info = member(context.api().get(api_path({"server"})), "server");
-    if (!context.api().endpoint().is_remote()) return info;
+    if (!context.api().endpoint().is_remote()) {
+        // The operator pushes stacks past what stands between the registry and other people.
+        info["registry_public"] = info.at("registry");
+        if (auto local = base::json::find_string(info, "registry_local")) info["registry"] = *local;
+        return info;
+    }
     info.erase("registry_user");
     info.erase("registry_password_file");
     if (const auto build = info.find("build"); build != info.end() && build->is_object())

@@ -29,9 +29,9 @@ struct NewToken {
 std::string scope_of(const std::string& app) {
     const auto colon = app.find(':');
     const auto right = colon == std::string::npos ? "deploy" : app.substr(colon + 1);
-    if (right != "read" && right != "deploy")
+    if (right != "read" && right != "deploy" && right != "push")
         throw Error(ErrorKind::invalid_input, base::quoted(right) + " is no right over an app",
-                    "--app NAME or NAME:deploy, or NAME:read to look only.");
+                    "--app NAME or NAME:deploy, NAME:read to look only, NAME:push for its images.");
     return "app:" + app.substr(0, colon) + ":" + right;
 }
 

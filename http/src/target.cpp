@@ -2,6 +2,8 @@
 
 #include "stream.h"
 
+#include "http/form.h"
+
 #include "base/text.h"
 
 #include <algorithm>
@@ -69,15 +71,26 @@ void parse_target(RequestHead& head) {
     if (head.path.empty() && target.size() != head.target.size()) head.path = "/";
     const bool asterisk = head.path == "*" && head.method == "OPTIONS";
     if (!head.path.starts_with('/') && !asterisk) refuse(head.target);
-    if (mark == target.npos) return;
-    for (auto rest = target.substr(mark + 1); !rest.empty();) {
-        const auto pair = rest.substr(0, rest.find('&'));
-        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    for (auto& [name, value] : parse_form(query_of(target))) head.query[name] = std::move(value);
+}
+
+std::string_view query_of(std::string_view target) {
+    const auto mark = target.find('?');
+    return mark == target.npos ? std::string_view() : target.substr(mark + 1);
+}
+
+Form parse_form(std::string_view text) {
+    Form form;
+    while (!text.empty()) {
+        const auto pair = text.substr(0, text.find('&'));
+        text.remove_prefix(std::min(text.size(), pair.size() + 1));
         if (pair.empty()) continue;
         const auto equals = pair.find('=');
-        head.query[decode_or_refuse(pair.substr(0, equals))] =
-            equals == pair.npos ? std::string() : decode_or_refuse(pair.substr(equals + 1));
+        form.emplace_back(decode_or_refuse(pair.substr(0, equals)),
+                          equals == pair.npos ? std::string()
+                                              : decode_or_refuse(pair.substr(equals + 1)));
     }
+    return form;
 }
 
 } // namespace http

@@ -160,6 +160,21 @@ void check(const Config& config) {
         throw Error(ErrorKind::invalid_input,
                     "registry.client_certificate and registry.client_key need each other",
                     "Name both files, or neither.");
+    if (!config.registry.public_listen.empty() && config.http.listen.empty())
+        throw Error(ErrorKind::invalid_input, "registry.public_listen needs http.listen",
+                    "Whoever uses the registry fetches a token from the HTTP API.");
+    if (!config.registry.public_listen.empty() && config.http.url.empty() &&
+        is_loopback(parse_address(config.http.listen).host) &&
+        !is_loopback(parse_address(config.registry.public_listen).host))
+        throw Error(
+            ErrorKind::invalid_input,
+            "registry.public_listen is for other machines, which cannot reach the HTTP API "
+            "for their tokens",
+            "Set http.url to the address that people use, or http.listen to one of theirs.");
+    if (config.registry.url.empty() && !is_loopback(parse_address(config.registry.listen).host))
+        throw Error(ErrorKind::invalid_input,
+                    "registry.listen is for this machine: a loopback address",
+                    "For other machines there is registry.public_listen.");
     if (config.registry.url.find("://") != std::string::npos)
         throw Error(ErrorKind::invalid_input, "registry.url is written without a scheme",
                     "Write host[:port], and name it in registry.insecure for plain HTTP.");

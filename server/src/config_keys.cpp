@@ -131,7 +131,16 @@ std::vector<Key> registry_keys() {
             "Debian's docker-registry itself."),
         address(
             "registry.listen", [](Config & c) -> auto& { return c.registry.listen; },
-            "Address and port of that own registry; port 0 takes a free one."),
+            "Loopback address and port of that own registry, for builds and for this machine; "
+            "port 0 takes a free one."),
+        optional_address(
+            "registry.public_listen", [](Config & c) -> auto& { return c.registry.public_listen; },
+            "Address and port at which other machines reach it, too, with the certificate of "
+            "`http.tls_certificate`; empty: they do not."),
+        text(
+            "registry.public_host", [](Config & c) -> auto& { return c.registry.public_host; },
+            "Its name for people, `host[:port]`; empty: the host of `http.url`, or this machine's "
+            "name, with the port of `registry.public_listen`."),
         list(
             "registry.insecure", [](Config & c) -> auto& { return c.registry.insecure; },
             "Registries spoken to in plain HTTP; loopback addresses always are."),

@@ -35,6 +35,10 @@ std::vector<Key> retention_keys() {
             "retention.layers", [](Config & c) -> auto& { return c.retention.layers; },
             "How long unpacked layers are kept that belong to no stack and that no build uses."),
         duration(
+            "retention.images", [](Config & c) -> auto& { return c.retention.images; },
+            "How long images of the own registry are kept that no tag names and no build that is "
+            "kept."),
+        duration(
             "retention.notices", [](Config & c) -> auto& { return c.retention.notices; },
             "How long it is kept what was told to forges and other servers."),
         size(

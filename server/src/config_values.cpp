@@ -128,6 +128,14 @@ std::string Address::render() const {
     return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+bool is_loopback(const std::string& host) {
+    return host.starts_with("127.") || host == "::1" || host == "localhost";
+}
+
+bool is_everywhere(const std::string& host) {
+    return host == "0.0.0.0" || host == "::";
+}
+
 Address parse_address(std::string_view text) {
     const auto colon = text.rfind(':');
     Address address;

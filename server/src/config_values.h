@@ -29,6 +29,8 @@ struct Address {
     std::string render() const; // "[::1]:22"
 };
 Address parse_address(std::string_view text); // "127.0.0.1:2222", "[::]:2222"
+bool is_loopback(const std::string& host);
+bool is_everywhere(const std::string& host); // "0.0.0.0", "::"
 // "https://builds.example.com" without a slash at its end; empty stays empty.
 std::string parse_base_url(std::string_view text);
 

@@ -11,25 +11,17 @@
 namespace server {
 namespace {
 
-bool is_everywhere(const std::string& host) {
-    return host == "0.0.0.0" || host == "::";
-}
-
-bool is_loopback(const std::string& host) {
-    return host.starts_with("127.") || host == "::1" || host == "localhost";
-}
-
 std::string own_name() {
     char name[256] = {};
     return ::gethostname(name, sizeof name - 1) == 0 && name[0] ? name : "localhost";
 }
 
+} // namespace
+
 std::optional<http::ServerTls> choose_tls(const Config& config) {
     if (config.http.tls_certificate.empty()) return std::nullopt;
     return http::ServerTls{config.http.tls_certificate.string(), config.http.tls_key.string()};
 }
-
-} // namespace
 
 HttpSockets open_http_sockets(const Config& config) {
     HttpSockets sockets;
@@ -76,6 +68,10 @@ HttpListeners::HttpListeners(const Config& config, api::Api& api, HttpSockets so
             base::log::warning("tokens travel in plain text unless a proxy before us speaks TLS",
                                {{"http.listen", sockets.web->address.render()}});
         add(std::move(sockets.web->fd), routes_, tls);
+    }
+    if (sockets.registry_tokens) {
+        api::add_registry_routes(token_routes_, api_);
+        add(std::move(sockets.registry_tokens->fd), token_routes_, std::nullopt);
     }
     if (sockets.metrics) add(std::move(sockets.metrics->fd), metrics_routes_, std::nullopt);
 }

@@ -21,10 +21,12 @@ namespace server {
 struct HttpSockets {
     std::optional<Listener> web;
     std::optional<Listener> metrics;
+    std::optional<Listener> registry_tokens; // on loopback, for the registry that we run
 };
 HttpSockets open_http_sockets(const Config& config);
 // http.url, or what can be told from the listener; empty when nothing listens.
 std::string public_url(const Config& config, const std::optional<Listener>& web);
+std::optional<http::ServerTls> choose_tls(const Config& config);
 http::ServerLimits http_limits(const Config& config);
 http::TrustedProxies trusted_proxies(const Config& config);
 
@@ -45,6 +47,7 @@ class HttpListeners {
     api::Api& api_;
     http::Router routes_;
     http::Router metrics_routes_;
+    http::Router token_routes_;
     std::vector<std::unique_ptr<http::Server>> servers_; // the metrics' own is the last one
 };
 

@@ -2,6 +2,7 @@
 
 #include "build_options.h"
 #include "config_values.h"
+#include "registry_tokens.h"
 
 #include "receiver/webhook.h"
 
@@ -51,6 +52,11 @@ apps::Stack stack_of(apps::Store& store, const std::string& app) {
                 "Its operator makes one with: slipway stack create debian-12");
 }
 
+apps::App find_app(apps::Store& store, const std::string& name) {
+    if (auto app = store.find_app(name)) return *app;
+    throw Error(ErrorKind::not_found, "there is no app " + base::quoted(name) + " any more");
+}
+
 void add_buildpacks(builder::Job& job, apps::Store& store) {
     const auto text = store.find_app_setting(job.app, "buildpacks");
     if (!text) return;
@@ -65,10 +71,19 @@ std::string tag_of(const std::string& ref) {
     return proposal ? "pull-" + *proposal : "latest";
 }
 
-void add_registry(builder::Job& job, const Registry& registry, const std::string& ref) {
-    job.target =
-        builder::RegistryTarget{registry.host, registry.repository_of(job.app), tag_of(ref)};
+void add_registry(builder::Job& job, const Registry& registry, const apps::App& app,
+                  const std::string& ref) {
+    job.target = builder::RegistryTarget{registry.host, registry.repository_of(app), tag_of(ref),
+                                         registry.shown_host()};
     job.insecure_registries = registry.insecure;
+    // Ours trusts a build with its own app's repository while it runs, and with nothing more.
+    if (registry.tokens) {
+        auto& access = job.registry_credentials[registry.host];
+        access.user = RegistryTokens::build_user;
+        access.password = registry.tokens->secret_of_build(job.id);
+        access.of_this_build = true;
+        return;
+    }
     if (registry.user.empty() && registry.client_certificate.empty()) return;
     auto& access = job.registry_credentials[registry.host];
     if (!registry.user.empty())
@@ -101,7 +116,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.app = build.app;
     job.source = source;
     job.stack = {stack.name, stack.build, stack.run};
-    add_registry(job, settings.registry, build.ref);
+    add_registry(job, settings.registry, find_app(settings.store, build.app), build.ref);
     if (const auto previous = settings.store.builds().last_published(build.app))
         job.previous = previous->digest;
     job.buildpack_directories = settings.buildpacks;

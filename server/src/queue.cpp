@@ -282,7 +282,7 @@ std::shared_ptr<LiveBuild> Queue::adopt(const apps::Build& row) {
 std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
     {
         auto state = state_.lock();
-        if (state->closed) return std::nullopt;
+        if (state->closed || state->paused) return std::nullopt;
         ++state->running; // a drain waits for what we may get
     }
     std::optional<apps::Claim> claim;

@@ -1,4 +1,5 @@
-// How the queue ends: what runs may finish, what waits stays for the next start where it can.
+// How the queue ends, and how it stands still: what runs may finish, what waits stays for the next
+// start where it can.
 #include "server/queue.h"
 
 #include "build_run.h"
@@ -30,6 +31,24 @@ void Queue::drain(const base::Stop& stop) {
     give_back();
 }
 
+bool Queue::pause(const base::Stop& stop) {
+    base::Stop quiet;
+    {
+        auto state = state_.lock();
+        if (state->paused) return false; // another one has it
+        quiet = state->paused.emplace().stop();
+        note_idle(*state);
+    }
+    if (quiet.requested() || stop.wait_for(quiet.fd(), POLLIN)) return true;
+    resume();
+    return false;
+}
+
+void Queue::resume() {
+    state_.lock()->paused.reset();
+    wake_slots();
+}
+
 void Queue::leave_waiting() {
     for (const auto& build : live()) {
         const auto row = build->row();
@@ -58,7 +77,9 @@ void Queue::give_back() {
 }
 
 void Queue::note_idle(const State& state) {
-    if (state.closed && state.running == 0) idle_.request();
+    if (state.running > 0) return;
+    if (state.closed) idle_.request();
+    if (state.paused) base::StopSource(*state.paused).request();
 }
 
 void Queue::stop_running() {

@@ -5,7 +5,8 @@
 #include "jobs.h"
 #include "local_listener.h"
 #include "notices.h"
-#include "registry_child.h"
+#include "own_registry.h"
+#include "registry_garbage.h"
 #include "retention.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
@@ -95,14 +96,12 @@ void recover(const StateDirectory& state, const Repositories& repositories) {
     repositories.sweep();
 }
 
-Registry choose_registry(const Config& config, const RegistryChild* child) {
+Registry choose_registry(const Config& config, const OwnRegistry* own) {
     Registry registry;
-    registry.insecure = config.registry.insecure;
-    if (child) {
-        registry.host = child->address().render();
-        registry.insecure.push_back(registry.host);
-        return registry;
-    }
+    if (own) registry = own->describe();
+    registry.insecure.insert(registry.insecure.end(), config.registry.insecure.begin(),
+                             config.registry.insecure.end());
+    if (own) return registry;
     const auto& url = config.registry.url;
     const auto slash = url.find('/');
     registry.host = url.substr(0, slash);
@@ -164,6 +163,31 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     return settings;
 }
 
+// Builds wait for it, so it waits for builds only so long.
+constexpr auto longest_wait_for_builds = std::chrono::minutes(2);
+constexpr auto longest_sweep = std::chrono::minutes(30);
+
+RegistryPrune registry_prune(OwnRegistry& registry, Queue& queue, const Config& config,
+                             const StateDirectory& state, apps::Store& store,
+                             const base::Stop& end) {
+    return {.files = RegistryFiles(registry_data(state)),
+            .store = store,
+            .age = config.retention.images,
+            .alone =
+                [&queue, &registry, end](const std::function<void()>& work) {
+                    if (!queue.pause(end.within(longest_wait_for_builds))) return false;
+                    try {
+                        registry.read_only_during(work, end.within(longest_sweep));
+                    } catch (...) {
+                        queue.resume();
+                        throw;
+                    }
+                    queue.resume();
+                    return true;
+                },
+            .sweep = [&registry, end] { registry.sweep(end.within(longest_sweep)); }};
+}
+
 NoticeSettings notice_settings(const Config& config, std::string url) {
     NoticeSettings settings;
     settings.public_url = std::move(url);
@@ -205,6 +229,7 @@ void write_addresses(const Site& site, const std::string& metrics) {
     const base::json::Value value{{"pid", ::getpid()},
                                   {"ssh", {{"address", site.ssh_address}, {"port", site.ssh_port}}},
                                   {"registry", site.registry.host},
+                                  {"registry_public", site.registry.public_host},
                                   {"http", site.http_url},
                                   {"metrics", metrics},
                                   {"control", site.state.control_socket().string()}};
@@ -271,13 +296,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     const Repositories repositories(state, user);
     recover(state, repositories);
 
-    std::optional<RegistryChild> child;
-    if (config.registry.url.empty())
-        child.emplace(state, parse_address(config.registry.listen),
-                      choose_user("", config.registry.system_user, "registry.system_user"));
-    const auto registry = choose_registry(config, child ? &*child : nullptr);
-    auto ssh = listen_on(parse_address(config.ssh.listen));
     auto http = open_http_sockets(config);
+    std::optional<OwnRegistry> own_registry;
+    if (config.registry.url.empty()) {
+        own_registry.emplace(config, state, public_url(config, http.web));
+        http.registry_tokens = own_registry->take_token_listener();
+    }
+    const auto registry = choose_registry(config, own_registry ? &*own_registry : nullptr);
+    auto ssh = listen_on(parse_address(config.ssh.listen));
     const auto metrics_address = http.metrics ? http.metrics->address.render() : std::string();
     api::Metrics metrics;
     UploadStore uploads(config, state, *store);
@@ -296,14 +322,19 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         store->hooks(), keys,
         [&queue](Submission submission) { return queue.submit(std::move(submission))->id(); },
         webhook_settings(config, state, user));
-    const PruneSettings pruned{config.retention,
-                               state,
-                               *store,
-                               {[&](DryRun dry_run) {
-                                   return prune_uploads(uploads, store->uploads(),
-                                                        config.retention.uploads, dry_run);
-                               }},
-                               config.webhooks.keep};
+    PruneSettings pruned{config.retention,
+                         state,
+                         *store,
+                         {[&](DryRun dry_run) {
+                             return prune_uploads(uploads, store->uploads(),
+                                                  config.retention.uploads, dry_run);
+                         }},
+                         config.webhooks.keep};
+    if (own_registry)
+        pruned.more.push_back([&](DryRun dry_run) {
+            return prune_registry(registry_prune(*own_registry, queue, config, state, *store, end),
+                                  dry_run);
+        });
     const Site site{config,
                     state,
                     *store,

@@ -20,18 +20,22 @@
 
 namespace server {
 
+class RegistryTokens;
 class Webhooks;
 
 // Where images go.
 struct Registry {
-    std::string host;   // host[:port]
+    std::string host;   // host[:port]: where the server and its builds reach it
     std::string prefix; // "" or "team/"
     std::vector<std::string> insecure;
     std::string user;
     std::filesystem::path password_file;
     std::filesystem::path client_certificate, client_key;
+    std::string public_host = {};           // what people call it; empty: `host`
+    const RegistryTokens* tokens = nullptr; // of the one that we run
 
-    std::string repository_of(const std::string& app) const { return prefix + app; }
+    const std::string& shown_host() const { return public_host.empty() ? host : public_host; }
+    std::string repository_of(const apps::App& app) const { return prefix + app.path(); }
 };
 
 struct Site {

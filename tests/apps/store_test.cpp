@@ -1,6 +1,8 @@
 // Apps, keys, stacks, settings and the history of builds, on both databases.
 #include "contract.h"
 
+#include <algorithm>
+
 using namespace contract;
 
 namespace {
@@ -26,6 +28,54 @@ TEST_CASE("an app is remembered over a restart and its name is taken") {
     CHECK(kind_of([&] { store->add_app({"shop", 1}); }) == ErrorKind::already_exists);
     CHECK(store->list_apps().size() == 1);
     CHECK(store->database().faults() == 0); // it was the caller's
+}
+
+TEST_CASE("an app's repository is its name or its own path, and no other app's") {
+    CONTRACT_PLACE(place);
+    auto store = place.open();
+    store->add_app({"shop", 1, "", "acme/shop"});
+    store->add_app({"plain", 2});
+    CHECK(store->find_app("shop")->path() == "acme/shop");
+    CHECK(store->find_app_of_repository("acme/shop")->name == "shop");
+    CHECK(store->find_app_of_repository("plain")->name == "plain");
+    CHECK_FALSE(store->find_app_of_repository("shop"));
+    for (const auto* taken : {"acme/shop", "plain"})
+        CHECK(kind_of([&] {
+                  store->add_app({"another", 3, "", taken});
+              }) == ErrorKind::already_exists);
+    CHECK_FALSE(store->find_app("another"));
+    store->add_app({"taker", 3, "", "later"});
+    CHECK(kind_of([&] { store->add_app({"later", 4}); }) == ErrorKind::already_exists);
+
+    store->set_app_repository("plain", "acme/plain");
+    CHECK(store->list_apps().at(0).path() == "acme/plain");
+    CHECK_FALSE(store->find_app_of_repository("plain"));
+    CHECK(kind_of([&] { store->set_app_repository("plain", "later"); }) ==
+          ErrorKind::already_exists);
+    CHECK(kind_of([&] { store->set_app_repository("nobody", "x"); }) == ErrorKind::not_found);
+    store->set_app_repository("plain", "");
+    CHECK(store->find_app_of_repository("plain")->name == "plain");
+    store->set_app_repository("plain", "plain");
+    CHECK(store->find_app_of_repository("plain")->name == "plain");
+}
+
+TEST_CASE("a token keeps each of its rights") {
+    CONTRACT_PLACE(place);
+    auto store = place.open();
+    store->add_app({"shop", 1});
+    apps::Token token;
+    token.id = "t1";
+    token.name = "ci";
+    token.hash = "hash";
+    for (const auto* scope : {"app:shop:read", "app:shop:push", "app:shop:deploy"})
+        token.scopes.push_back(apps::Scope::parse(scope));
+    store->tokens().add(token);
+    std::vector<std::string> scopes;
+    for (const auto& scope : store->tokens().find_by_hash("hash")->scopes)
+        scopes.push_back(scope.render());
+    std::sort(scopes.begin(), scopes.end());
+    CHECK(scopes == std::vector<std::string>{"app:shop:deploy", "app:shop:push", "app:shop:read"});
+    CHECK(kind_of([] { apps::Scope::parse("app:shop:delete"); }) == ErrorKind::invalid_input);
 }
 
 TEST_CASE("a fingerprint is added once, whatever it is called") {

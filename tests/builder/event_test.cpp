@@ -57,10 +57,13 @@ TEST_CASE("a job reads back whole, its credentials included") {
     job.limits.cpus = 1.5;
     job.registry_credentials["h:5000"] = {"user", base::Secret("hush"), "CHAIN",
                                           base::Secret("quiet")};
+    job.registry_credentials["own:5000"].of_this_build = true;
     const auto text = job.render();
     CHECK(Job::parse(text).render() == text);
     CHECK(Job::parse(text).registry_credentials.at("h:5000").password.reveal() == "hush");
     CHECK(Job::parse(text).registry_credentials.at("h:5000").key.reveal() == "quiet");
+    CHECK_FALSE(Job::parse(text).registry_credentials.at("h:5000").of_this_build);
+    CHECK(Job::parse(text).registry_credentials.at("own:5000").of_this_build);
     job.source = Archive{"/s.tar"};
     job.target = LayoutTarget{"/o", "latest"};
     CHECK(Job::parse(job.render()).render() == job.render());

@@ -163,6 +163,18 @@ start_server() {
     "$bin/slipwayd" --config "$work/slipway.toml" >>"$work/server.log" 2>&1 </dev/null &
     server_pid=$!
     wait_until 30 'the server answers' server_is_ready
+    log_in_as_operator
+}
+
+# What the scenario itself does in the server's own registry, with a password of this start.
+export REGISTRY_AUTH_FILE=$work/registry-auth.json
+log_in_as_operator() {
+    [ -f "$state/registry/password" ] || return 0
+    write_registry_login "$REGISTRY_AUTH_FILE" "$registry" "$(cat "$state/registry/password")"
+}
+write_registry_login() { # FILE REGISTRY PASSWORD
+    jq -n --arg registry "$2" --arg auth "$(printf 'user:%s' "$3" | base64 -w 0)" \
+        '{auths: {($registry): {auth: $auth}}}' >"$1"
 }
 
 # SIGTERM by default; waits for the end.

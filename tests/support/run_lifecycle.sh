@@ -18,6 +18,8 @@ fi
 
 programs=$1 case=$2 root=$3 registry=$4 image=$5
 user=1000:1000
+# The registry's login, as the lifecycle takes it: {"HOST": "Basic ..."}.
+login=$(jq -c '.auths | map_values("Basic " + .auth)' "${REGISTRY_AUTH_FILE:?}")
 
 fresh() {
     rm -rf "${root:?}$1"
@@ -56,7 +58,7 @@ phase() { # NAME USER ARGUMENT...
     shift 2
     unshare --mount --pid --fork --kill-child "$0" --inside "$root" --userspec="$as" "$root" \
         /bin/env -i PATH=/bin:/usr/bin HOME=/home/cnb CNB_USER_ID=1000 CNB_GROUP_ID=1000 \
-        CNB_STACK_ID=io.slipway.test CNB_PLATFORM_API=0.15 CNB_NO_COLOR=true \
+        CNB_REGISTRY_AUTH="$login" CNB_STACK_ID=io.slipway.test CNB_PLATFORM_API=0.15 CNB_NO_COLOR=true \
         CNB_REGISTRY_AUTH_KEYCHAIN_SKIP_AMAZON=true CNB_REGISTRY_AUTH_KEYCHAIN_SKIP_AZURE=true \
         "/cnb/lifecycle/$name" "$@" || status=$?
     [ "$status" -eq 0 ] || { echo "$name ended with $status"; exit "$status"; }

@@ -13,7 +13,10 @@ namespace apps {
 struct App {
     std::string name;
     std::int64_t created = 0;
-    std::string owner = {}; // whose share of the workers it uses; empty: its own
+    std::string owner = {};      // whose share of the workers it uses; empty: its own
+    std::string repository = {}; // of its images in the registry; empty: its name
+
+    const std::string& path() const noexcept { return repository.empty() ? name : repository; }
 };
 
 struct Key {

@@ -36,9 +36,13 @@ class Store {
 
     void add_app(const App& app);
     std::optional<App> find_app(std::string_view name);
+    // The one whose images are there (App::path).
+    std::optional<App> find_app_of_repository(std::string_view repository);
     std::vector<App> list_apps(); // by name
     // Of builds that come from now on. Throws Error{not_found}.
     void set_app_owner(std::string_view name, std::string_view owner);
+    // Empty: its name. Throws Error{not_found}; Error{already_exists} when it is another app's.
+    void set_app_repository(std::string_view name, std::string_view repository);
     // With its builds, config vars, webhooks, and its place in keys and tokens; a key or a token
     // for this app alone goes too, or it would become one for every app.
     void remove_app(std::string_view name);

@@ -12,12 +12,15 @@ namespace apps {
 
 class Database;
 
-enum class Right { read, deploy }; // deploy holds read
+// read: look at the app, pull its images. push: pull and push images in its repository, and nothing
+// of the API. deploy: all of it.
+enum class Right { read, deploy, push };
+std::string_view to_string(Right right) noexcept;
 struct Scope {
     bool server = false; // everything, of every app; then the rest does not matter
     std::string app;
     Right right = Right::read;
-    static Scope parse(std::string_view text); // "server", "app:NAME:read", "app:NAME:deploy"
+    static Scope parse(std::string_view text); // "server", "app:NAME:read" (deploy, push)
     std::string render() const;
 };
 

@@ -76,9 +76,10 @@ struct StackImages {
 };
 
 struct RegistryTarget {
-    std::string registry;   // host[:port]
-    std::string repository; // path
-    std::string tag;        // moved to the new image
+    std::string registry;      // host[:port]
+    std::string repository;    // path
+    std::string tag;           // moved to the new image
+    std::string shown_as = {}; // host[:port] for people, where theirs is another one
 };
 
 struct LayoutTarget {
@@ -96,6 +97,8 @@ struct RegistryAccess {
     base::Secret password;
     std::string certificate = {}; // PEM, the chain, ours first; empty: none
     base::Secret key = {};        // PEM, of the certificate
+    // It reads nothing that this build may not: it goes with images that the source names, too.
+    bool of_this_build = false;
 };
 
 struct JobLimits {

@@ -51,7 +51,8 @@ registry::Settings settings_of(const Job& job) {
     registry::Settings settings{.insecure = job.insecure_registries,
                                 .ca_file = job.ca_file.string()};
     for (const auto& [host, access] : job.registry_credentials)
-        settings.credentials[host] = {access.user, access.password, access.certificate, access.key};
+        settings.credentials[host] = {access.user, access.password, access.certificate, access.key,
+                                      access.of_this_build};
     return settings;
 }
 
@@ -68,7 +69,8 @@ std::unique_ptr<image::BlobStore> open_target(const Target& target,
 
 std::string reference_of(const Target& target, const image::Digest& digest) {
     if (const auto* registry = std::get_if<RegistryTarget>(&target))
-        return registry->registry + "/" + registry->repository + "@" + digest.render();
+        return (registry->shown_as.empty() ? registry->registry : registry->shown_as) + "/" +
+               registry->repository + "@" + digest.render();
     if (const auto* layout = std::get_if<LayoutTarget>(&target))
         return "oci:" + layout->directory.string() + ":" + layout->tag;
     return digest.render();

@@ -80,7 +80,9 @@ void for_each_directory(const std::vector<fs::path>& layers, const std::string& 
 Package Images::fetch(const ImageName& name, const base::Stop& stop) const {
     auto reference = image::Reference::parse(name.reference);
     auto settings = settings_.registry;
-    if (settings_.access.hosts != Access::Hosts::any) settings.credentials.clear();
+    if (settings_.access.hosts != Access::Hosts::any)
+        std::erase_if(settings.credentials,
+                      [](const auto& entry) { return !entry.second.for_strangers; });
     const auto host = http::parse_url("https://" + reference.registry);
     settings.allow_address = address_check(settings_.access, host.host, host.port);
     if (settings.allow_address) checked_addresses(settings_.access, host); // for its message

@@ -22,6 +22,8 @@ struct Credential {
     base::Secret password;
     std::string certificate = {}; // PEM, the chain, ours first; empty: none
     base::Secret key = {};        // PEM, of the certificate
+    // It may go with references that strangers wrote: it reads nothing that they may not.
+    bool for_strangers = false;
 };
 
 struct Settings {

@@ -57,6 +57,8 @@ struct Config {
     struct Registry {
         std::string url;
         std::string listen = "127.0.0.1:5000";
+        std::string public_listen;
+        std::string public_host;
         std::vector<std::string> insecure;
         std::string user;
         std::filesystem::path password_file;
@@ -103,6 +105,7 @@ struct Config {
         std::uint64_t caches_size = 0;
         std::chrono::seconds buildpacks{30 * 24 * 3600};
         std::chrono::seconds layers{7 * 24 * 3600};
+        std::chrono::seconds images{24 * 3600};
         std::chrono::seconds notices{30 * 24 * 3600};
         std::uint64_t free_space = 1ull << 30;
     } retention;

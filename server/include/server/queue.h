@@ -99,6 +99,11 @@ class Queue {
     bool cancel(std::string_view id, std::string why);
     Standing standing(std::string_view id);
 
+    // Begins no more builds until resume(), and waits until none runs or the stop comes: false
+    // then, and they begin again. What is submitted meanwhile waits in its place.
+    bool pause(const base::Stop& stop);
+    void resume();
+
     // Takes and begins no more, and waits until those that run have ended or the stop comes; then
     // stops the rest. Waiting builds stay for the next start where their source is durable.
     void drain(const base::Stop& stop);
@@ -112,11 +117,12 @@ class Queue {
         std::set<std::string> doubted; // ids whose senders were told that there is no build
         std::uint64_t wakes = 0;       // slots look at the table again
         std::size_t submitting = 0;
-        std::size_t idle = 0;    // slots that wait
-        std::size_t running = 0; // with those that look for a build
-        bool closed = false;     // no more submissions and claims
-        bool stopping = false;   // what begins all the same is stopped
-        bool over = false;       // the slots' threads end
+        std::size_t idle = 0;                   // slots that wait
+        std::size_t running = 0;                // with those that look for a build
+        bool closed = false;                    // no more submissions and claims
+        std::optional<base::StopSource> paused; // no claims; requested once none runs
+        bool stopping = false;                  // what begins all the same is stopped
+        bool over = false;                      // the slots' threads end
     };
 
     Build find_or_show(const std::string& id);

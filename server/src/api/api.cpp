@@ -120,16 +120,25 @@ void Api::admit(Access access, Call& call, const std::string& pattern) {
     if (!only_reads(head.method) && head.header("sec-fetch-site").value_or("none") == "cross-site")
         throw Error(ErrorKind::denied, "another site's page may not ask for this");
     call.principal_ = authentication_.identify(head);
-    if (!call.principal_.is_operator) {
-        call.allowance_ = requests_.take(call.principal_.id);
-        if (!call.allowance_->allowed)
-            throw Busy("this token has asked too often", call.allowance_->retry_after,
-                       "It may ask " + std::to_string(call.allowance_->limit) +
-                           " times a minute (http.max_requests).");
-    }
+    if (!call.principal_.is_operator) call.allowance_ = take_from(call.principal_);
     find_named(access, call, pattern);
     if (access == Access::server && !call.principal_.is_server())
         deny(call.principal_, "\"server\"");
+}
+
+Allowance Api::take_from(const Principal& principal) {
+    const auto allowance = requests_.take(principal.id);
+    if (!allowance.allowed)
+        throw Busy("this token has asked too often", allowance.retry_after,
+                   "It may ask " + std::to_string(allowance.limit) +
+                       " times a minute (http.max_requests).");
+    return allowance;
+}
+
+Principal Api::identify(const http::RequestHead& head, const std::string& token) {
+    auto principal = authentication_.identify(head, token);
+    take_from(principal);
+    return principal;
 }
 
 void Api::find_named(Access access, Call& call, const std::string& pattern) {
@@ -209,6 +218,7 @@ void add_routes(http::Router& router, Api& api) {
     add_variable_routes(router, api);
     add_notification_routes(router, api);
     add_prune_routes(router, api);
+    add_registry_routes(router, api);
 }
 
 } // namespace server::api

@@ -58,6 +58,8 @@ class Api {
     const Site& site() const noexcept { return site_; }
     // Who a request comes from; for those that bring their token later than in a header.
     Principal identify(const http::RequestHead& head) { return authentication_.identify(head); }
+    // The same for a token that came otherwise; its request counts against its limit.
+    Principal identify(const http::RequestHead& head, const std::string& token);
     const SessionTokens& sessions() const noexcept { return authentication_.sessions(); }
     Metrics& metrics() noexcept { return metrics_; }
     LogHub& logs() noexcept { return logs_; }
@@ -91,6 +93,7 @@ class Api {
   private:
     void serve(Access access, const Answer& answer, Call& call, const std::string& pattern);
     void admit(Access access, Call& call, const std::string& pattern);
+    Allowance take_from(const Principal& principal); // throws Busy
     void find_named(Access access, Call& call, const std::string& pattern);
     void fail(Call& call, const base::Error& error);
     void forget_old_answers();
@@ -125,6 +128,7 @@ void add_webhook_routes(http::Router& router, Api& api);
 void add_variable_routes(http::Router& router, Api& api);
 void add_notification_routes(http::Router& router, Api& api);
 void add_prune_routes(http::Router& router, Api& api);
+void add_registry_routes(http::Router& router, Api& api); // its token service
 // All of them.
 void add_routes(http::Router& router, Api& api);
 

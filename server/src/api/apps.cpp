@@ -3,6 +3,10 @@
 #include "submissions.h"
 
 #include "../build_records.h"
+#include "../registry_child.h"
+#include "../registry_files.h"
+#include "../registry_scope.h"
+
 #include "apps/store.h"
 #include "receiver/app_name.h"
 
@@ -35,6 +39,34 @@ void check_owner(const std::string& owner) {
                          "Use up to 64 printable characters.");
 }
 
+// One that says the app's own name says nothing.
+std::string parse_repository(const std::string& repository, const std::string& app) {
+    if (repository.empty() || repository == app) return {};
+    try {
+        check_repository_name(repository);
+    } catch (const Error& error) {
+        throw FieldError("repository", error.message(), error.hint());
+    }
+    return repository;
+}
+
+RegistryFiles images_of(const Site& site) {
+    return RegistryFiles(registry_data(site.state));
+}
+
+// Releases name their images by the path that they were pushed to; and who may pull them follows
+// from the app that has the path.
+void check_may_move(const Site& site, const apps::App& app) {
+    check_idle(site, app.name);
+    const bool holds_images = site.registry.tokens &&
+                              !images_of(site).manifests(site.registry.repository_of(app)).empty();
+    if (holds_images || site.store.builds().last_published(app.name))
+        throw Error(ErrorKind::already_exists,
+                    "images of " + app.name + " are in the repository " + base::quoted(app.path()) +
+                        " already",
+                    "Make another app with that repository.");
+}
+
 void list_apps(Api& api, Call& call) {
     const auto& principal = call.principal();
     auto apps = api.site().store.list_apps();
@@ -50,12 +82,19 @@ void list_apps(Api& api, Call& call) {
 
 http::Reply create_app(Api& api, const Value& wanted) {
     const auto& site = api.site();
-    apps::App app{get_text(wanted, "name"), apps::now_milliseconds(),
-                  find_text(wanted, "owner").value_or("")};
+    apps::App app{get_text(wanted, "name"),
+                  apps::now_milliseconds(),
+                  find_text(wanted, "owner").value_or(""),
+                  {}};
     if (!receiver::is_app_name(app.name))
         throw FieldError("name", base::quoted(app.name) + " is no name for an app",
                          "Use 1 to 48 of a-z, 0-9, '-' and '.', a letter or a digit at both ends.");
     if (!app.owner.empty()) check_owner(app.owner);
+    app.repository = parse_repository(find_text(wanted, "repository").value_or(""), app.name);
+    if (const auto other = site.store.find_app_of_repository(app.path());
+        other && other->name != app.name)
+        throw FieldError("repository",
+                         "the repository " + base::quoted(app.path()) + " is another app's");
     const std::lock_guard one_at_a_time(api.apps_change());
     if (site.store.find_app(app.name))
         throw Error(ErrorKind::already_exists,
@@ -79,12 +118,17 @@ void change_app(Api& api, Call& call) {
     const auto uris = find_texts(wanted, "buildpacks");
     const auto stack = find_text(wanted, "stack");
     const auto owner = find_text(wanted, "owner");
+    const auto repository =
+        parse_repository(find_text(wanted, "repository").value_or(""), app.name);
+    const bool moves = wanted.contains("repository") && repository != app.repository;
     check_buildpacks("buildpacks", uris);
     if (stack && !stack->empty() && !site.store.find_stack(*stack))
         throw FieldError("stack", "there is no stack " + base::quoted(*stack),
                          "slipway stack list shows those that are there.");
     if (owner) check_owner(*owner);
     const std::lock_guard one_at_a_time(api.apps_change());
+    if (moves) check_may_move(site, app);
+    if (moves) site.store.set_app_repository(app.name, repository);
     if (wanted.contains("buildpacks"))
         site.store.set_app_setting(app.name, "buildpacks", uris.empty() ? "" : Value(uris).dump());
     // null and "" both mean: the server's own choice again.
@@ -104,6 +148,8 @@ void destroy_app(Api& api, Call& call) {
     const auto builds = site.store.builds().list({.app = app.name, .limit = 1'000'000});
     site.store.remove_app(app.name);
     site.repositories.remove(app.name);
+    // The next app of this name, or of this repository, must not find this one's images.
+    if (site.registry.tokens) images_of(site).remove_repository(app.path());
     base::remove_tree(site.state.caches() / app.name);
     for (const auto& build : builds) {
         base::remove_tree(site.state.log_of(build.id));

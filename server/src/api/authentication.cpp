@@ -29,8 +29,9 @@ bool has_scheme(std::string_view credentials, std::string_view lower_case_scheme
            credentials[lower_case_scheme.size()] == ' ';
 }
 
-// Empty when the request brings none that we know how to read.
-std::string token_of(const http::RequestHead& head) {
+} // namespace
+
+std::string password_of(const http::RequestHead& head) {
     const auto header = head.header("authorization");
     if (!header) return {};
     if (has_scheme(*header, "bearer")) return base::trim(header->substr(7));
@@ -43,8 +44,6 @@ std::string token_of(const http::RequestHead& head) {
         return {};
     }
 }
-
-} // namespace
 
 std::string make_token_text() {
     return std::string(token_start) + base::random_token(token_letters);
@@ -59,7 +58,10 @@ Principal Authentication::identify(const http::RequestHead& head) {
         if (*head.peer_uid == 0 || *head.peer_uid == ::geteuid()) return local_operator();
         throw Error(ErrorKind::denied, "this socket is not for you");
     }
-    const auto text = token_of(head);
+    return identify(head, password_of(head));
+}
+
+Principal Authentication::identify(const http::RequestHead& head, const std::string& text) {
     if (text.empty())
         throw Error(ErrorKind::unauthenticated, "this needs a token",
                     "Send it as \"Authorization: Bearer slw_...\"; the server's operator makes one "

@@ -16,6 +16,10 @@ namespace server::api {
 std::string make_token_text();
 std::string hash_of_token(std::string_view text);
 
+// The token that a request's Authorization brings, as Bearer or as Basic's password; empty: none
+// that we know how to read.
+std::string password_of(const http::RequestHead& head);
+
 class Authentication {
   public:
     Authentication(apps::Tokens& tokens, std::uint64_t failures_per_minute)
@@ -24,6 +28,8 @@ class Authentication {
     // Throws Error{unauthenticated} for a missing, wrong or expired token, Error{denied} for
     // another user on the local socket, Busy for an address that guessed too often.
     Principal identify(const http::RequestHead& head);
+    // The same for a token that came otherwise than in the header.
+    Principal identify(const http::RequestHead& head, const std::string& token);
     const SessionTokens& sessions() const noexcept { return sessions_; }
 
   private:

@@ -50,7 +50,7 @@ Value shape_deployment(const Site& site, const apps::Build& build) {
         {"stack_base_image", nullptr},
         {"image", text_or_null(build.reference)},
         {"digest", text_or_null(build.digest)},
-        {"registry", site.registry.host},
+        {"registry", site.registry.shown_host()},
         {"postdeploy_hook", nullptr},
         // Clients print the name without asking whether there is one.
         {"pusher", {{"id", who}, {"username", who}, {"email", who + "@localhost"}}},

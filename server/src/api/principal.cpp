@@ -11,15 +11,15 @@ bool Principal::is_server() const noexcept {
 
 bool Principal::may(std::string_view app, apps::Right right) const noexcept {
     return std::any_of(scopes.begin(), scopes.end(), [&](const apps::Scope& scope) {
-        return scope.server || (scope.app == app &&
-                                (right == apps::Right::read || scope.right == apps::Right::deploy));
+        return scope.server ||
+               (scope.app == app && (scope.right == right || scope.right == apps::Right::deploy));
     });
 }
 
 std::vector<std::string> Principal::apps() const {
     std::vector<std::string> names;
     for (const auto& scope : scopes)
-        if (!scope.server) names.push_back(scope.app);
+        if (!scope.server && scope.right != apps::Right::push) names.push_back(scope.app);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;

@@ -29,7 +29,8 @@ std::vector<apps::Scope> parse_scopes(Api& api, const Value& wanted) {
     const auto texts = find_texts(wanted, "scopes");
     if (texts.empty() || texts.size() > most_scopes)
         throw FieldError("scopes", "a token has 1 to 100 scopes",
-                         "Give \"server\", \"app:NAME:deploy\" or \"app:NAME:read\".");
+                         "Give \"server\", \"app:NAME:deploy\", \"app:NAME:push\" or "
+                         "\"app:NAME:read\".");
     std::vector<apps::Scope> scopes;
     for (const auto& text : texts) {
         try {

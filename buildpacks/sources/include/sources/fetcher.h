@@ -39,7 +39,8 @@ struct FetcherSettings {
     std::filesystem::path work; // of this build alone: copies of folders, generated buildpacks
     enum class Folders { app_only, any } folders = Folders::app_only;
     Access access;
-    // For buildpackages. Its credentials are left out unless Access::Hosts::any.
+    // For buildpackages. Unless Access::Hosts::any its credentials are left out, but those that are
+    // for strangers.
     registry::Settings registry;
 };
 
