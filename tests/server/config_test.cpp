@@ -143,7 +143,7 @@ TEST_CASE("the own registry is for this machine, and for others where they can f
     CHECK_NOTHROW(load("registry.url = \"r.test\"\nregistry.listen = \"0.0.0.0:5000\"\n"));
     const std::string open = "registry.public_listen = \"0.0.0.0:5000\"\n";
     CHECK_THAT(refused(open).hint(), Contains("http.url"));
-    CHECK_THAT(refused(open + "http.listen = \"\"\n").hint(), Contains("http.listen"));
+    CHECK_THAT(refused(open + "http.listen = \"\"\n").describe(), Contains("http.listen"));
     CHECK_NOTHROW(load(open + "http.url = \"https://builds.test\"\n"));
     CHECK_NOTHROW(load(open + "http.listen = \"0.0.0.0:80\"\n"));
 }
