@@ -71,8 +71,9 @@ TEST_CASE("a token keeps each of its rights") {
         token.scopes.push_back(apps::Scope::parse(scope));
     store->tokens().add(token);
     std::vector<std::string> scopes;
-    for (const auto& scope : store->tokens().find_by_hash("hash")->scopes)
-        scopes.push_back(scope.render());
+    const auto found = store->tokens().find_by_hash("hash");
+    REQUIRE(found);
+    for (const auto& scope : found->scopes) scopes.push_back(scope.render());
     std::sort(scopes.begin(), scopes.end());
     CHECK(scopes == std::vector<std::string>{"app:shop:deploy", "app:shop:push", "app:shop:read"});
     CHECK(kind_of([] { apps::Scope::parse("app:shop:delete"); }) == ErrorKind::invalid_input);

@@ -138,11 +138,11 @@ TEST_CASE("a database's password is not taken from where it would be shown") {
 
 TEST_CASE("the own registry is for this machine, and for others where they can fetch its tokens") {
     CHECK_NOTHROW(load("registry.listen = \"[::1]:5000\"\n"));
-    CHECK_THAT(refused("registry.listen = \"0.0.0.0:5000\"\n").describe(),
+    CHECK_THAT(refused("registry.listen = \"0.0.0.0:5000\"\n").hint(),
                Contains("registry.public_listen"));
     CHECK_NOTHROW(load("registry.url = \"r.test\"\nregistry.listen = \"0.0.0.0:5000\"\n"));
     const std::string open = "registry.public_listen = \"0.0.0.0:5000\"\n";
-    CHECK_THAT(refused(open).describe(), Contains("http.url"));
+    CHECK_THAT(refused(open).hint(), Contains("http.url"));
     CHECK_THAT(refused(open + "http.listen = \"\"\n").describe(), Contains("http.listen"));
     CHECK_NOTHROW(load(open + "http.url = \"https://builds.test\"\n"));
     CHECK_NOTHROW(load(open + "http.listen = \"0.0.0.0:80\"\n"));

@@ -42,6 +42,13 @@ bool only_reads(const std::string& method) {
                 "It needs the scope " + needed + ".");
 }
 
+void check_allowance(const Allowance& allowance) {
+    if (allowance.allowed) return;
+    throw Busy("this token has asked too often", allowance.retry_after,
+               "It may ask " + std::to_string(allowance.limit) +
+                   " times a minute (http.max_requests).");
+}
+
 void log_answer(const Call& call, const std::string& pattern, std::chrono::microseconds time) {
     // Those who look every few seconds whether we live would be most of the log.
     const bool quiet = pattern == "/livez" || pattern == "/readyz" || pattern == "/metrics";
@@ -120,24 +127,18 @@ void Api::admit(Access access, Call& call, const std::string& pattern) {
     if (!only_reads(head.method) && head.header("sec-fetch-site").value_or("none") == "cross-site")
         throw Error(ErrorKind::denied, "another site's page may not ask for this");
     call.principal_ = authentication_.identify(head);
-    if (!call.principal_.is_operator) call.allowance_ = take_from(call.principal_);
+    if (!call.principal_.is_operator) {
+        call.allowance_ = requests_.take(call.principal_.id); // also for the refusal's headers
+        check_allowance(*call.allowance_);
+    }
     find_named(access, call, pattern);
     if (access == Access::server && !call.principal_.is_server())
         deny(call.principal_, "\"server\"");
 }
 
-Allowance Api::take_from(const Principal& principal) {
-    const auto allowance = requests_.take(principal.id);
-    if (!allowance.allowed)
-        throw Busy("this token has asked too often", allowance.retry_after,
-                   "It may ask " + std::to_string(allowance.limit) +
-                       " times a minute (http.max_requests).");
-    return allowance;
-}
-
 Principal Api::identify(const http::RequestHead& head, const std::string& token) {
     auto principal = authentication_.identify(head, token);
-    take_from(principal);
+    check_allowance(requests_.take(principal.id));
     return principal;
 }
 

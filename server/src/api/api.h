@@ -93,7 +93,6 @@ class Api {
   private:
     void serve(Access access, const Answer& answer, Call& call, const std::string& pattern);
     void admit(Access access, Call& call, const std::string& pattern);
-    Allowance take_from(const Principal& principal); // throws Busy
     void find_named(Access access, Call& call, const std::string& pattern);
     void fail(Call& call, const base::Error& error);
     void forget_old_answers();
