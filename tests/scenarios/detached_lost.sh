@@ -15,6 +15,7 @@ hooks=$(find "$state" -type d -name hooks -not -path '*.git/*')
 marks=$work/marks
 mkdir "$marks"
 chmod 777 "$marks"
+mkfifo -m 666 "$marks/go"
 cat >"$hooks/reference-transaction" <<HOOK
 #!/bin/sh
 read -r old new ref
@@ -26,7 +27,7 @@ case \$(basename "\$PWD").\$1 in
         ;;
     between.git.prepared)
         : >"$marks/waits"
-        for i in \$(seq 600); do [ -e "$marks/go" ] || sleep 0.1; done
+        [ ! -p "$marks/go" ] || read -r go <"$marks/go"
         ;;
 esac
 exit 0
@@ -65,7 +66,8 @@ check 'a client that is killed while git moves the branch stops nothing' '
     wait_until 20 "git is about to move the branch" test -e "$marks/waits"
     same "$(last_build between .state)" received
     kill -KILL -- "-$client"
-    touch "$marks/go"
+    echo now | timeout 60 tee "$marks/go"
+    rm "$marks/go"
     wait_until 20 "it is published" build_is between published
     has_moved between
 '
