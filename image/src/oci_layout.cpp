@@ -1,5 +1,6 @@
 #include "image/oci_layout.h"
 
+#include "image/referrers.h"
 #include "manifest_json.h"
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "base/text.h"
 
 #include <fcntl.h>
+#include <set>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +28,43 @@ constexpr std::size_t longest_manifest = 4u << 20; // distribution-spec: registr
                       "the blob " + digest.render() + " of the image layout is damaged",
                       "Remove the layout and write the image again.");
 }
+
+// A blob that is being written; gone with it unless it is kept, which is on the disk when it
+// returns.
+class Draft {
+  public:
+    explicit Draft(fs::path directory)
+        : directory_(std::move(directory)), path_(directory_ / (".new-" + base::random_hex(8))),
+          file_(base::open_file(path_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)) {}
+    ~Draft() {
+        if (!kept_) ::unlink(path_.c_str());
+    }
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+
+    void write(std::string_view bytes) {
+        base::write_all(file_.get(), bytes);
+        hash_.update(bytes);
+        size_ += bytes.size();
+    }
+    Digest digest() { return Digest(hash_.finish()); } // once
+    std::uint64_t size() const noexcept { return size_; }
+    void keep_as(const fs::path& name) {
+        if (::fsync(file_.get()) != 0) base::throw_errno("could not write a blob");
+        if (::rename(path_.c_str(), name.c_str()) != 0)
+            base::throw_errno("could not write " + name.string());
+        kept_ = true;
+        const auto parent = base::open_file(directory_, O_RDONLY | O_DIRECTORY);
+        if (::fsync(parent.get()) != 0) base::throw_errno("could not write a blob");
+    }
+
+  private:
+    fs::path directory_, path_;
+    base::UniqueFd file_;
+    base::Sha256 hash_;
+    std::uint64_t size_ = 0;
+    bool kept_ = false;
+};
 
 class OciLayout : public BlobStore {
   public:
@@ -78,6 +117,19 @@ class OciLayout : public BlobStore {
             const auto n = base::read_some(from.get(), buffer.data(), buffer.size());
             return {buffer.data(), n};
         });
+    }
+
+    StreamedBlob stream_blob(const ByteProducer& produce, const base::Stop& stop) override {
+        Draft draft(blobs());
+        produce([&](std::string_view bytes) {
+            stop.throw_if_over("writing a blob");
+            draft.write(bytes);
+        });
+        const auto digest = draft.digest();
+        const auto size = draft.size();
+        if (is_intact({"", digest, size})) return {digest, size, true};
+        draft.keep_as(path_of(digest));
+        return {digest, size, false};
     }
 
     bool mount_blob(const Descriptor&, std::string_view, const base::Stop&) override {
@@ -137,6 +189,45 @@ class OciLayout : public BlobStore {
         write_index(kept);
     }
 
+    bool remove_manifest(const Digest& digest, const base::Stop&) override {
+        const auto lock = lock_index();
+        json kept = json::array();
+        bool found = false;
+        for (auto& entry : read_index()) {
+            const bool same = entry.value("digest", "") == digest.render();
+            found = found || same;
+            if (!same) kept.push_back(std::move(entry));
+        }
+        if (!found) return false;
+        write_index(kept);
+        ::unlink(path_of(digest).c_str());
+        return true;
+    }
+
+    std::vector<std::string> list_tags(const base::Stop&) override {
+        std::set<std::string> tags;
+        for (const auto& entry : read_index())
+            if (auto tag = tag_of(entry); !tag.empty()) tags.insert(std::move(tag));
+        return {tags.begin(), tags.end()};
+    }
+
+    // A layout has no list of its own: the index names the manifests, and they their subjects.
+    std::vector<Referrer> list_referrers(const Digest& subject, std::string_view artifact_type,
+                                         const base::Stop& stop) override {
+        std::vector<Referrer> found;
+        for (const auto& entry : read_index()) {
+            const auto digest = parse_descriptor(entry).digest;
+            const auto manifest = read_manifest(digest.render(), stop);
+            if (!manifest) continue;
+            const auto of = subject_of(*manifest);
+            if (!of || of->digest != subject) continue;
+            auto referrer = referrer_of(*manifest);
+            if (artifact_type.empty() || referrer.artifact_type == artifact_type)
+                found.push_back(std::move(referrer));
+        }
+        return found;
+    }
+
   private:
     fs::path blobs() const { return directory_ / "blobs" / "sha256"; }
     fs::path path_of(const Digest& digest) const { return blobs() / digest.hex(); }
@@ -155,33 +246,16 @@ class OciLayout : public BlobStore {
                digest_of_file(path_of(blob.digest)) == blob.digest;
     }
 
-    // Under its name only when every byte is there, verified and on the disk.
+    // Under its name only when every byte is there and verified.
     template <class Source>
     void store(const Digest& digest, std::uint64_t size, Source&& next) {
-        const fs::path temporary = blobs() / (".new-" + base::random_hex(8));
-        try {
-            const base::UniqueFd file =
-                base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-            base::Sha256 hash;
-            std::uint64_t written = 0;
-            for (std::string_view bytes; !(bytes = next()).empty();) {
-                base::write_all(file.get(), bytes);
-                hash.update(bytes);
-                written += bytes.size();
-            }
-            if (written != size || Digest(hash.finish()) != digest)
-                throw base::Error(base::ErrorKind::invalid_input,
-                                  "the bytes given for the blob " + digest.render() +
-                                      " are not those of its digest");
-            if (::fsync(file.get()) != 0) base::throw_errno("could not write a blob");
-            if (::rename(temporary.c_str(), path_of(digest).c_str()) != 0)
-                base::throw_errno("could not write " + path_of(digest).string());
-        } catch (...) {
-            ::unlink(temporary.c_str());
-            throw;
-        }
-        const auto parent = base::open_file(blobs(), O_RDONLY | O_DIRECTORY);
-        if (::fsync(parent.get()) != 0) base::throw_errno("could not write a blob");
+        Draft draft(blobs());
+        for (std::string_view bytes; !(bytes = next()).empty();) draft.write(bytes);
+        if (draft.size() != size || draft.digest() != digest)
+            throw base::Error(base::ErrorKind::invalid_input, "the bytes given for the blob " +
+                                                                  digest.render() +
+                                                                  " are not those of its digest");
+        draft.keep_as(path_of(digest));
     }
 
     // Between threads and programs: index.json is read, changed and written whole.

@@ -147,7 +147,11 @@ std::string Session::next_hop(const std::string& url, const http::Response& resp
     const auto location = response.header("location");
     if (!location)
         throw base::Error(base::ErrorKind::unavailable, registry_ + " redirects to nowhere");
-    const std::string next = http::resolve(absolute(url), *location);
+    return resolve(url, *location);
+}
+
+std::string Session::resolve(const std::string& url, const std::string& location) const {
+    const std::string next = http::resolve(absolute(url), location);
     const http::Url parsed = http::parse_url(next);
     // A registry behind a TLS proxy that does not know it: the same place, by our own scheme.
     if (parsed.host == origin_.host && parsed.scheme == "http" && origin_.scheme == "https")

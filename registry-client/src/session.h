@@ -45,6 +45,8 @@ class Session {
     // The Location of an answer, for the next request. Throws Error{denied} when it leads from
     // https to http or from a public registry to an internal address.
     std::string next_hop(const std::string& url, const http::Response& response) const;
+    // The same for an address that a header of a list has (Link, say).
+    std::string resolve(const std::string& url, const std::string& location) const;
     int attempts() const noexcept { return settings_.attempts; }
     const std::string& name() const noexcept { return registry_; }
 

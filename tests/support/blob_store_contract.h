@@ -6,11 +6,13 @@
 
 #include "image/blob_store.h"
 #include "image/layer_writer.h"
+#include "image/referrers.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 namespace contract {
@@ -63,6 +65,62 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader)
         reader.read_blob(
             empty.descriptor, [&](std::string_view part) { back += part; }, stop);
         CHECK(back.empty());
+    }
+    SECTION("a streamed blob is what was produced, and nothing when the producer fails") {
+        const std::string bytes(200'000, 's');
+        const auto produce = [&](const image::ByteSink& sink) {
+            sink(std::string_view(bytes).substr(0, 70'000));
+            sink(std::string_view(bytes).substr(70'000));
+        };
+        const auto done = writer.stream_blob(produce, stop);
+        CHECK(done.digest == image::Digest::of(bytes));
+        CHECK(done.size == bytes.size());
+        CHECK_FALSE(done.was_there);
+        CHECK(reader.find_missing({{"", done.digest, done.size}}, stop).empty());
+        CHECK(writer.stream_blob(produce, stop).was_there);
+        CHECK_THROWS_WITH(writer.stream_blob(
+                              [](const image::ByteSink& sink) {
+                                  sink("half of it");
+                                  throw std::runtime_error("no more");
+                              },
+                              stop),
+                          "no more");
+        CHECK(reader.find_missing({{"", image::Digest::of("half of it"), 10}}, stop).size() == 1);
+    }
+    SECTION("an artifact is found by the image that it is about, of its type") {
+        const auto made = push_small_image(writer, "subject");
+        const image::Descriptor subject{std::string(image::media_type::manifest), made.digest(),
+                                        made.render_manifest().size()};
+        CHECK(reader.list_referrers(subject.digest, "", stop).empty());
+        writer.write_blob(make_blob(directory, "{}"), stop);
+        const auto note = make_blob(directory, "signed, sealed");
+        writer.write_blob(note, stop);
+        for (const auto* type : {"application/vnd.test.a", "application/vnd.test.b"}) {
+            const auto artifact = image::render_artifact(
+                {type, subject, {{{"text/plain", note.descriptor.digest, 14}}}, {{"k", "v"}}});
+            writer.write_manifest(artifact, std::nullopt, stop);
+            writer.write_manifest(artifact, std::nullopt, stop);
+        }
+        CHECK(reader.list_referrers(subject.digest, "", stop).size() == 2);
+        const auto found = reader.list_referrers(subject.digest, "application/vnd.test.b", stop);
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].artifact_type == "application/vnd.test.b");
+        CHECK(found[0].annotations.at("k") == "v");
+        const auto back = reader.read_manifest(found[0].descriptor.digest.render(), stop);
+        REQUIRE(back);
+        CHECK(image::subject_of(*back)->digest == made.digest());
+    }
+    SECTION("tags are listed, and a removed manifest takes its tags along") {
+        const auto first = push_small_image(writer, "b", "one");
+        push_small_image(writer, "a", "two");
+        auto tags = reader.list_tags(stop);
+        CHECK(std::find(tags.begin(), tags.end(), "a") != tags.end());
+        CHECK(std::find(tags.begin(), tags.end(), "b") != tags.end());
+        CHECK(std::is_sorted(tags.begin(), tags.end()));
+        CHECK(writer.remove_manifest(first.digest(), stop));
+        CHECK_FALSE(reader.read_manifest("b", stop));
+        CHECK_FALSE(reader.read_manifest(first.digest().render(), stop));
+        CHECK_FALSE(writer.remove_manifest(first.digest(), stop));
     }
     SECTION("a blob whose bytes are not those of its digest is not taken") {
         auto blob = make_blob(directory, "the real bytes");
