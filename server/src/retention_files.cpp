@@ -93,10 +93,15 @@ struct Cache {
     std::uint64_t bytes = 0;
 };
 
-// When an app was built last; 0: never, as far as is known.
-std::int64_t last_build_of(apps::Store& store, const std::string& app) {
-    const auto last = store.builds().list({.app = app, .limit = 1});
-    return last.empty() ? 0 : std::max(last[0].finished, last[0].created);
+// When an app was built last. Of one whose builds have left, its cache tells.
+std::int64_t last_build_of(apps::Store& store, const fs::path& cache) {
+    const auto last = store.builds().list({.app = cache.filename().string(), .limit = 1});
+    if (!last.empty()) return std::max(last[0].finished, last[0].created);
+    std::error_code gone;
+    const auto age = Clock::now() - fs::last_write_time(cache, gone);
+    if (gone) return 0;
+    return apps::now_milliseconds() -
+           std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
 }
 
 std::set<std::string> digests_of_stacks(apps::Store& store) {
@@ -136,7 +141,7 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
     for (const auto& path : entries(settings.state.caches())) {
         const auto app = path.filename().string();
         if (is_building(settings.store, app)) continue;
-        const Cache cache{path, last_build_of(settings.store, app), bytes_of(path)};
+        const Cache cache{path, last_build_of(settings.store, path), bytes_of(path)};
         const auto age = apps::now_milliseconds() - cache.used;
         if (!settings.store.find_app(app)) {
             leavers.take("cache", path, cache.bytes, "of no app");

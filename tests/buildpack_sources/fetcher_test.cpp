@@ -1,5 +1,6 @@
 #include "sources/fetcher.h"
 
+#include "base/crypto.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -250,7 +251,8 @@ TEST_CASE("a ref that git could take for an option or a revision is refused") {
 TEST_CASE("a commit that is here needs no network") {
     Place place;
     const std::string commit(40, 'a');
-    place.write_buildpack(place.store() / "trees" / commit);
+    const auto by = base::sha256_hex("http://127.0.0.1:9/o/x.git\n").substr(0, 16); // no credential
+    place.write_buildpack(place.store() / "trees" / (commit + "-" + by));
     const auto fetched = place.fetch("http://127.0.0.1:9/o/x.git#" + commit);
     CHECK(fetched.pinned == "http://127.0.0.1:9/o/x.git#" + commit);
     CHECK(place.lines ==

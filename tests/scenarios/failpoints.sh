@@ -62,9 +62,9 @@ no_build_left_files() {
         jq -e --arg id "$id" 'any(.builds[]; .id == $id)' "$work/builds" >/dev/null ||
             fail "$file belongs to no build"
     done
-    for file in $(find "$state/sources" -type f); do # an upload has its digest's name, or none
+    while read -r file; do # an upload has its digest's name, or none
         same "$(basename "$file" | tail -c 65)" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
-    done
+    done < <(find "$state/sources" -type f)
 }
 only_the_server_runs() { ! pgrep -f "$bin/slipway-worker" -P "$server_pid" >/dev/null; }
 

@@ -72,7 +72,7 @@ refused_because() { # APP REGEX: the build of $work/commit
 }
 
 start_sshd first
-configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\"]"
+configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\", \"127.0.0.1:9\"]"
 configure 'webhooks.check_interval = "0s"'
 start_server
 use_tiny_stack

@@ -93,7 +93,7 @@ TEST_CASE("Heroku's door checks buildpacks as ours does, and cancels in the same
     CHECK(site.with_options({{"buildpacks", texts}}).status == 422);
     const auto build = site.add_build("shop");
     CHECK(site.ask("DELETE", "/apps/shop/builds/" + build.id, site.deploy).status == 200);
-    CHECK(site.store->find_build(build.id)->reason == "it was cancelled by the token ci");
+    CHECK(site.store->builds().find(build.id)->reason == "it was cancelled by the token ci");
     const auto again = site.ask("DELETE", "/apps/shop/builds/" + build.id, site.deploy);
     CHECK(again.status == 409);
     CHECK_THAT(again.text, Contains("it is cancelled"));
@@ -131,7 +131,7 @@ TEST_CASE("a retry of a fork's build stays one, and outlives its webhook") {
     const auto retry = [&] {
         const auto made = site.ask_for({{"rebuild", build.id}, {"options", {{"no_cache", true}}}});
         REQUIRE(made.status == 201);
-        return *site.store->find_build(made.json["build"]["id"].get<std::string>());
+        return *site.store->builds().find(made.json["build"]["id"].get<std::string>());
     };
     const auto again = retry();
     CHECK(again.hook == "h1");

@@ -340,5 +340,9 @@ TEST_CASE("a build whose row is gone is not waited for") {
     const auto waiting = site.submit("shop");
     site.store->builds().remove(waiting->id());
     CHECK(has(follow(*waiting), "The build was lost: the build was removed"));
+    // Its log is whole a moment before it is forgotten.
+    const auto limit = base::Stop().within(std::chrono::seconds(20));
+    while (site.queue->find(waiting->id()) && !limit.wait(std::chrono::milliseconds(5))) {
+    }
     CHECK_FALSE(site.queue->find(waiting->id()));
 }

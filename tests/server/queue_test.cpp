@@ -26,6 +26,16 @@ TEST_CASE("a published build has its row, its log and the lines for the pusher")
     CHECK(site.cleaned == 1);
 }
 
+TEST_CASE("a source without a commit and a branch is built from neither") {
+    Site site(1);
+    auto archive = Site::submission("shop");
+    archive.commit = archive.ref = "";
+    CHECK(has(follow(*site.queue->submit(archive)), "-----> Building shop\n"));
+    auto version = archive;
+    version.commit = "v1.2";
+    CHECK(has(follow(*site.queue->submit(version)), "-----> Building shop from v1.2\n"));
+}
+
 TEST_CASE("a refusal is the user's, with the phase and the hint") {
     Site site(1);
     site.set_mode("shop", "refuse");

@@ -149,7 +149,7 @@ apps::Build cancel_build(Api& api, Call& call) {
     const auto& who = call.principal();
     const auto why = "it was cancelled by " +
                      (who.is_operator ? "the server's operator" : "the token " + who.name);
-    const auto now = [&] { return site.store.find_build(id).value_or(call.build()); };
+    const auto now = [&] { return site.store.builds().find(id).value_or(call.build()); };
     if (!site.queue.cancel(id, why))
         throw Error(ErrorKind::already_exists, "build " + id + " has ended: it is " +
                                                    std::string(apps::to_string(now().state)));
