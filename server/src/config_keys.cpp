@@ -144,6 +144,10 @@ std::vector<Key> registry_keys() {
         text(
             "registry.system_user", [](Config & c) -> auto& { return c.registry.system_user; },
             "System user that the own registry runs as, when the server is root and it exists."),
+        choice(
+            "registry.proof", [](Config & c) -> auto& { return c.registry.proof; }, {"yes", "no"},
+            "Whether each image gets its signature, provenance, bills of materials and log beside "
+            "it; a build whose image cannot get them is broken."),
     };
 }
 

@@ -10,6 +10,7 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "classic_app.h"
+#include "materials.h"
 #include "outcome.h"
 #include "phases/build.h"
 #include "phases/choose.h"
@@ -46,13 +47,6 @@ registry::Settings settings_of(const Job& job) {
 // server while the image does not, so that equal inputs give equal digests everywhere.
 std::string portable_name(const image::Reference& reference) {
     return reference.repository;
-}
-
-std::string command_line(const buildpacks::Process& process) {
-    std::string line;
-    for (const auto* words : {&process.command, &process.args})
-        for (const auto& word : *words) line += (line.empty() ? "" : " ") + word;
-    return base::printable(line);
 }
 
 // Stack, buildpacks and sandbox are the operator's: what is wrong with them is not the pusher's to
@@ -93,7 +87,7 @@ class Pipeline {
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
-        return timed(Phase::publish, [&] { return publish_image(exported); });
+        return timed(Phase::publish, [&] { return publish_image(exported, built); });
     }
 
     Phase phase() const noexcept { return phase_; }
@@ -122,10 +116,10 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        const auto fetched = fetch(job_, workspace_, user_, stop_);
-        report_.step("Fetched " + std::to_string(fetched.files) +
-                     (fetched.files == 1 ? " file, " : " files, ") +
-                     base::human_bytes(fetched.bytes));
+        fetched_ = fetch(job_, workspace_, user_, stop_);
+        report_.step("Fetched " + std::to_string(fetched_.files) +
+                     (fetched_.files == 1 ? " file, " : " files, ") +
+                     base::human_bytes(fetched_.bytes));
         const auto project = job_.environment.find("PROJECT_DIR");
         if (project == job_.environment.end() || project->second.empty()) return;
         parents_json_ = enter_project_directory(workspace_.app, project->second);
@@ -331,7 +325,7 @@ class Pipeline {
         return exported;
     }
 
-    Published publish_image(const Exported& exported) {
+    Published publish_image(const Exported& exported, const std::vector<BuiltMember>& built) {
         const auto base = registry::open_repository(run_image_->reference.registry,
                                                     run_image_->reference.repository, settings_);
         const PublishInput input{
@@ -342,13 +336,17 @@ class Pipeline {
         if (kept)
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
-        Published outcome{.reference = published.reference,
-                          .digest = exported.image.digest().render(),
-                          .size = exported.image.total_size()};
-        for (const auto& named : exported.processes)
-            outcome.processes.push_back(
-                {named.process.type, command_line(named.process), named.process.is_default});
-        return outcome;
+        // For the server that signs for it.
+        if (std::holds_alternative<RegistryTarget>(job_.target))
+            report_.send(
+                Record{materials_record, gather_materials({.job = job_,
+                                                           .fetched = fetched_,
+                                                           .run_image = run_image_->reference,
+                                                           .built = built,
+                                                           .workspace = workspace_,
+                                                           .image = exported.image.digest()},
+                                                          settings_, report_, stop_)});
+        return outcome_of(published, exported);
     }
 
     Job job_; // with the environment of project.toml below its own
@@ -359,6 +357,7 @@ class Pipeline {
     registry::ImageStore images_;
     Workspace workspace_;
     BuildUser user_;
+    Fetched fetched_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
     std::vector<sources::ParentJson> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;

@@ -61,6 +61,7 @@ struct Config {
         std::string user;
         std::filesystem::path password_file;
         std::string system_user = "docker-registry";
+        std::string proof = "yes"; // or "no"
     } registry;
     struct Sandbox {
         std::string runtime = "crun";

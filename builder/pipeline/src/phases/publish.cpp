@@ -78,12 +78,6 @@ class Sender {
     base::Guarded<Sent> sent_;
 };
 
-std::unique_ptr<image::BlobStore> open_target(const PublishInput& input) {
-    if (const auto* registry = std::get_if<RegistryTarget>(&input.target))
-        return registry::open_repository(registry->registry, registry->repository, input.settings);
-    return image::open_oci_layout(std::get<LayoutTarget>(input.target).directory);
-}
-
 std::string reference_of(const Target& target, const std::string& digest) {
     if (const auto* registry = std::get_if<RegistryTarget>(&target))
         return registry->registry + "/" + registry->repository + "@" + digest;
@@ -99,6 +93,13 @@ std::string tag_of(const Target& target) {
 
 } // namespace
 
+std::unique_ptr<image::BlobStore> open_target(const Target& target,
+                                              const registry::Settings& settings) {
+    if (const auto* registry = std::get_if<RegistryTarget>(&target))
+        return registry::open_repository(registry->registry, registry->repository, settings);
+    return image::open_oci_layout(std::get<LayoutTarget>(target).directory);
+}
+
 PublishedImage publish(const PublishInput& input, const base::Stop& stop) {
     const auto& image = input.exported.image;
     const auto manifest = image.render_manifest();
@@ -106,7 +107,7 @@ PublishedImage publish(const PublishInput& input, const base::Stop& stop) {
     PublishedImage published{.reference = reference_of(input.target, digest.render())};
     if (std::holds_alternative<NoTarget>(input.target)) return published;
 
-    const auto target = open_target(input);
+    const auto target = open_target(input.target, input.settings);
     std::map<image::Digest, image::Descriptor> wanted;
     for (const auto& layer : image.layers())
         wanted.emplace(layer.descriptor.digest, layer.descriptor);

@@ -27,6 +27,9 @@ struct PublishedImage {
     std::uint64_t sent_bytes = 0;
 };
 
+std::unique_ptr<image::BlobStore> open_target(const Target& target,
+                                              const registry::Settings& settings);
+
 PublishedImage publish(const PublishInput& input, const base::Stop& stop);
 
 } // namespace builder
