@@ -11,8 +11,14 @@ if ! command -v cosign >/dev/null; then
 fi
 with_cosign() { [ -z "$have_cosign" ] || check "$@"; }
 
-use_tiny_stack
+# The script of the fixtures, allowed to tell what is in its layers.
+cp -a "$fixtures/buildpacks" "$work/buildpacks"
+sed -i 's|^version = .*|&\nsbom-formats = ["application/vnd.cyclonedx+json"]|' \
+    "$work/buildpacks/script/buildpack.toml"
+buildpacks=$work/buildpacks
+
 start_server
+use_tiny_stack
 
 script_app hello <<'BUILD'
 mkdir -p "$CNB_LAYERS_DIR/deps"

@@ -100,8 +100,7 @@ std::string gather_materials(const MaterialsInput& input, const registry::Settin
     for (const auto& member : input.built)
         materials.dependencies.push_back(describe_buildpack(*member.buildpack));
 
-    const auto merged = proof::merge_bills(read_bills(input.workspace.bills / "launch"),
-                                           name_of(input.job), input.image);
+    const auto merged = proof::merge_bills(input.bills, name_of(input.job), input.image);
     const auto target = open_target(input.job.target, settings);
     for (const auto& sentence : merged.left_out) report.body("Left out: " + sentence);
     for (const auto& [type, text] : {std::pair(proof::cyclonedx_media_type, &merged.cyclonedx),

@@ -19,7 +19,7 @@ struct MaterialsInput {
     const Fetched& fetched;
     const image::Reference& run_image; // after image extensions
     const std::vector<BuiltMember>& built;
-    const Workspace& workspace;
+    const std::vector<proof::Bill>& bills;
     const image::Digest& image;
 };
 

@@ -315,6 +315,7 @@ class Pipeline {
                                 .previous = previous_ ? &*previous_ : nullptr,
                                 .launcher = job_.launcher_directory / "slipway-launch"};
         auto exported = export_image(input, report_, stop_);
+        bills_ = read_bills(workspace_.bills / "launch"); // the cache takes them away
         keep_cache([&] {
             keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
         });
@@ -343,7 +344,7 @@ class Pipeline {
                                                            .fetched = fetched_,
                                                            .run_image = run_image_->reference,
                                                            .built = built,
-                                                           .workspace = workspace_,
+                                                           .bills = bills_,
                                                            .image = exported.image.digest()},
                                                           settings_, report_, stop_)});
         return outcome_of(published, exported);
@@ -358,6 +359,7 @@ class Pipeline {
     Workspace workspace_;
     BuildUser user_;
     Fetched fetched_;
+    std::vector<proof::Bill> bills_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
     std::vector<sources::ParentJson> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
