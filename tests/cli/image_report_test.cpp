@@ -18,6 +18,10 @@ std::string sha(const std::string& content) {
     return "\"" + Digest::of(content).render() + "\"";
 }
 
+std::vector<image::HistoryEntry> history_of(const std::vector<image::Layer>& layers) {
+    return std::vector<image::HistoryEntry>(layers.size());
+}
+
 struct Made {
     std::string app = "app";
     std::uint64_t app_size = 10;
@@ -50,7 +54,7 @@ image::Image make(const Made& made) {
         R"({"buildpacks":[)" + group +
         R"(],"buildpack-default-process-type":"web","processes":[{"type":"web","command":[")" +
         made.web + R"("],"args":["--port"]}]})";
-    return image::Image("amd64").with_layers(layers, {}).with_config(config);
+    return image::Image("amd64").with_layers(layers, history_of(layers)).with_config(config);
 }
 
 const cli::LayerChange& find(const std::vector<cli::LayerChange>& changes, const std::string& by) {
@@ -83,7 +87,7 @@ TEST_CASE("an image that is not ours is reported, too, whatever its labels say")
         config.labels["io.buildpacks.lifecycle.metadata"] = text;
         config.labels["io.buildpacks.build.metadata"] = text;
         const auto report = cli::report_on(
-            image::Image("amd64").with_layers({layer("base", 1)}, {}).with_config(config));
+            image::Image("amd64").with_layers({layer("base", 1)}, {{"base"}}).with_config(config));
         REQUIRE(report.layers.size() == 1);
         CHECK(report.layers[0].by == "run image");
     }
