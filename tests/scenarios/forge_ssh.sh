@@ -72,14 +72,14 @@ refused_because() { # APP REGEX: the build of $work/commit
 }
 
 start_sshd first
-configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\", \"127.0.0.1:9\"]"
+configure "network.allowed_private_hosts = [\"127.0.0.1:$forge_port\", \"127.0.0.1:1\"]"
 configure 'webhooks.check_interval = "0s"'
 start_server
 use_tiny_stack
 forge_repository owner/app
 slipway apps create hello >/dev/null
 slipway --json webhooks add hello --github owner/app --clone-url "$(clone_url owner/app)" \
-    --deploy-key --api-url "http://127.0.0.1:9/" >"$work/hello.hook"
+    --deploy-key --api-url "http://127.0.0.1:1/" >"$work/hello.hook"
 hook_id=$(hook hello id)
 
 check 'a webhook with a deploy key shows its public half and the fingerprint of the host, to be compared' '
@@ -88,7 +88,7 @@ check 'a webhook with a deploy key shows its public half and the fingerprint of 
     jq -e --arg print "$fingerprint" ".host_keys | length == 1 and (.[0] | contains(\$print))" "$work/hello.hook"
     slipway webhooks info hello "$hook_id" >"$work/shown"
     expect "^Deploy key: +ssh-ed25519 " "$work/shown"
-    expect "^Host key: +.*$fingerprint" "$work/shown"
+    grep -F -- "$fingerprint" "$work/shown" | grep -q "^Host key: " || fail "no host key is shown"
     expect "^Cloned from: +$(clone_url owner/app)$" "$work/shown"
     refute "PRIVATE KEY|$(hook hello secret)" "$work/shown"
 '
@@ -104,7 +104,8 @@ check 'a delivery leads to a commit over SSH, and to a digest' '
     wait_until 60 "the build is published" built_commit hello "$(cat "$work/commit")" published
     last_build hello .digest | grep -qE "^sha256:[0-9a-f]{64}$"
     same "$(sort -u "$work/asked")" "git-upload-pack '\''/owner/app.git'\''"
-    expect "Accepted publickey .*$(hook hello ssh_public_key | ssh-keygen -l -f - | cut -d " " -f 2)" "$work/sshd.log"
+    grep "Accepted publickey " "$work/sshd.log" |
+        grep -qF -- "$(hook hello ssh_public_key | ssh-keygen -l -f - | cut -d " " -f 2)" || fail "another key opened it"
 '
 check 'the private half lies open in no file' '
     for file in $(grep -rlaE "OPENSSH PRIVATE KEY" "$state" "$work/server.log"); do
@@ -115,7 +116,7 @@ check 'the private half lies open in no file' '
 check 'a repository that is not there is named, and no token is spoken of' '
     slipway apps create nowhere >/dev/null
     slipway --json webhooks add nowhere --github owner/app --clone-url "$(clone_url owner/gone)" \
-        --deploy-key --api-url "http://127.0.0.1:9/" >"$work/nowhere.hook"
+        --deploy-key --api-url "http://127.0.0.1:1/" >"$work/nowhere.hook"
     welcome_key_of nowhere
     deliver nowhere "$work/push.json" n1
     wait_until 60 "the build is refused" built nowhere refused

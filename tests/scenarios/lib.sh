@@ -113,8 +113,20 @@ wait_until() {
 
 # ---------------------------------------------------------------- the server
 
+# Not one of those that the kernel hands out to whoever calls somebody meanwhile.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 - <<'PY'
+import random, socket
+while True:
+    port = random.randrange(10240, 32768)
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+PY
 }
 ssh_port=$(free_port)
 registry=127.0.0.1:$(free_port)

@@ -107,7 +107,9 @@ check 'a registry that goes away during a build' '
 stop_registry
 start_registry
 check 'the same push works when it is there again' '
-    push hello
+    push hello & pusher=$!
+    let_go hello
+    wait "$pusher"
     expect "sha256:[0-9a-f]{64}" "$work/hello.push"
 '
 echo wrong >"$work/password"
