@@ -7,7 +7,7 @@
 #include "phases/publish.h"
 #include "pipeline/pipeline.h"
 #include "previous_image.h"
-#include "target.h"
+#include "builder/target.h"
 
 #include "base/error.h"
 #include "base/fd.h"

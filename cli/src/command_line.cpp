@@ -51,6 +51,8 @@ void add_commands(CLI::App& app, Context& context) {
     add_notifications(app, context);
     add_tokens(app, context);
     add_login(app, context);
+    add_verify(app, context);
+    add_inspect(app, context);
     add_prune(app, context);
     add_build(app, context);
     add_buildpacks(app, context);

@@ -103,6 +103,8 @@ void add_config(CLI::App& root, Context& context);
 void add_deploy(CLI::App& root, Context& context);
 void add_webhooks(CLI::App& root, Context& context);
 void add_notifications(CLI::App& root, Context& context);
+void add_verify(CLI::App& root, Context& context);
+void add_inspect(CLI::App& root, Context& context);
 void add_prune(CLI::App& root, Context& context);
 void add_completion(CLI::App& root, Context& context);
 

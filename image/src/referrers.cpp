@@ -12,6 +12,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::size_t most_referrers = 10'000;
+constexpr std::size_t most_blobs = 1'000;
 
 ordered_json render_annotations(const std::map<std::string, std::string>& annotations) {
     ordered_json rendered = ordered_json::object();
@@ -63,6 +64,20 @@ RawManifest render_artifact(const Artifact& artifact) {
     if (!artifact.annotations.empty())
         value["annotations"] = render_annotations(artifact.annotations);
     return raw(media_type::manifest, value);
+}
+
+Artifact parse_artifact(const RawManifest& manifest) {
+    const auto value = parse_object(manifest.bytes, "the manifest");
+    Artifact artifact{.type = referrer_of(manifest).artifact_type,
+                      .subject = subject_of(manifest),
+                      .annotations = annotations_of(value)};
+    const auto layers = value.find("layers");
+    if (layers == value.end() || !layers->is_array() || layers->size() > most_blobs)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the manifest does not list at most 1,000 layers");
+    for (const auto& layer : *layers)
+        artifact.blobs.push_back({parse_descriptor(layer), annotations_of(layer)});
+    return artifact;
 }
 
 std::optional<Descriptor> subject_of(const RawManifest& manifest) {

@@ -12,7 +12,7 @@
 namespace server {
 namespace {
 
-constexpr std::array names{"detection", "report"};
+constexpr std::array names{"detection", "report", "materials"};
 constexpr std::size_t largest_file = 64u << 20;
 
 std::filesystem::path file_of(const std::filesystem::path& logs, const std::string& build,

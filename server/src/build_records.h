@@ -1,5 +1,6 @@
-// What a build leaves beside its log: "detection" and "report" (builder/event.h, Record), one JSON
-// document a line in <logs>/<build>.<name>.json. One writer, the build's slot; any reader.
+// What a build leaves beside its log: "detection", "report" and "materials" (builder/event.h,
+// Record), one JSON document a line in <logs>/<build>.<name>.json. One writer, the build's slot;
+// any reader.
 #pragma once
 
 #include "base/json.h"

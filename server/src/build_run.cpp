@@ -3,6 +3,7 @@
 #include "build_options.h"
 #include "build_records.h"
 #include "pusher_text.h"
+#include "signatures.h"
 
 #include "builder/masking.h"
 
@@ -20,6 +21,7 @@ using base::ErrorKind;
 
 // How long the end of a build waits for a database that is locked or full before it gives up.
 constexpr auto patience_with_the_store = std::chrono::seconds(60);
+constexpr auto patience_with_proof = std::chrono::seconds(120);
 constexpr std::size_t most_phases = 16;
 constexpr std::size_t most_records = 64;
 constexpr std::size_t largest_record = 1u << 20;
@@ -120,12 +122,36 @@ void BuildRun::run_worker() {
     apply_options(read_options(row_, settings_.keys), job);
     if (settings_.add_secrets) settings_.add_secrets(job, row_);
     mask_ = builder::mask_of(job);
-    const auto on_event = [this](const builder::Event& event) {
-        take(builder::masked(mask_, event));
+    const auto on_event = [this, &job](const builder::Event& event) {
+        take(with_proof(builder::masked(mask_, event), job));
     };
     // The worker keeps the time itself; this is for one that does not.
     const auto stop = attempt_->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
     builder::run_worker(settings_.worker, job, on_event, stop);
+}
+
+// An image that nobody can check is not handed out: the outcome waits for its proof, and is another
+// one without it.
+builder::Event BuildRun::with_proof(builder::Event event, const builder::Job& job) {
+    const auto* outcome = std::get_if<builder::Outcome>(&event);
+    const auto* published = outcome ? std::get_if<builder::Published>(outcome) : nullptr;
+    if (!published || !settings_.prove || has_lost()) return event;
+    try {
+        settings_.prove({job, row_, *published, materials_, whole_log(build_.log_)},
+                        attempt_->cancel.stop().within(patience_with_proof));
+        build_.log_.append("       Signed, with its provenance and bills of materials");
+        return event;
+    } catch (const Error& error) {
+        base::log::error("a build's proof could not be attached",
+                         {{"build", build_.id_}, {"reason", error.describe()}});
+        if (attempt_->cancel.stop().requested())
+            return builder::Outcome(builder::Cancelled{"it was cancelled"});
+        return builder::Outcome(builder::Broken{
+            builder::Phase::publish, error.kind(),
+            "the image is in the registry, but its signature and provenance are not: " +
+                error.message(),
+            error.hint().empty() ? "Push again." : error.hint()});
+    }
 }
 
 void BuildRun::take(const builder::Event& event) {
@@ -178,6 +204,7 @@ void BuildRun::note() {
 // One line a record. What cannot be kept (a full disk) is not worth a build.
 void BuildRun::keep(const builder::Record& record) {
     if (++records_ > most_records || record.json.size() > largest_record) return;
+    if (record.name == builder::materials_record) materials_ = record.json;
     try {
         append_record(settings_.logs_directory, build_.id_, record.name, record.json);
     } catch (const Error& error) {

@@ -27,6 +27,7 @@ class BuildRun {
 
   private:
     void run_worker();
+    builder::Event with_proof(builder::Event event, const builder::Job& job);
     void break_off(const base::Error& error);
     void take(const builder::Event& event);
     void take(const builder::PhaseFinished& finished);
@@ -46,6 +47,7 @@ class BuildRun {
     const std::shared_ptr<LiveBuild::Attempt> attempt_;
     apps::Build row_; // as this claim has brought it
     std::size_t records_ = 0;
+    std::string materials_; // its worker's record of them
     bool started_ = false;
     bool over_ = false;     // its outcome was taken
     base::SecretMask mask_; // of the job's secrets: nothing else of the build is kept or told

@@ -165,6 +165,10 @@ std::vector<Key> registry_keys() {
             {"gzip", "zstd"},
             "Of the layers that builds make. `zstd` is smaller and as quick; old engines (Docker "
             "before 23) do not read it."),
+        choice(
+            "registry.proof", [](Config & c) -> auto& { return c.registry.proof; }, {"yes", "no"},
+            "Whether each image gets its signature, provenance, bills of materials and log beside "
+            "it; a build whose image cannot get them is broken."),
     };
 }
 

@@ -161,9 +161,13 @@ void check_ready_for_builds(const Config& config, const StateDirectory& state, a
     stack_of(store, app);
 }
 
+std::string ssh_url(const Config& config, const Address& listener) {
+    const auto& host = config.ssh.host.empty() ? listener.host : config.ssh.host;
+    return "ssh://git@" + Address{host, listener.port}.render();
+}
+
 std::string Site::ssh_url() const {
-    const auto shown = config.ssh.host.empty() ? ssh_address : config.ssh.host;
-    return "ssh://git@" + Address{shown, ssh_port}.render();
+    return server::ssh_url(config, {ssh_address, ssh_port});
 }
 
 } // namespace server

@@ -51,7 +51,7 @@ std::string fingerprint_of_key(std::string_view public_key) {
 
 RegistryTokens::RegistryTokens()
     : certificate_(key_.certificate("slipway registry tokens", life_of_certificate)),
-      key_id_(fingerprint_of_key(key_.public_key())),
+      key_id_(fingerprint_of_key(key_.public_key().der())),
       own_password_(base::random_token(letters_of_password)),
       builds_key_(base::random_token(letters_of_password)) {}
 
@@ -69,7 +69,7 @@ std::string RegistryTokens::make(std::string_view subject, const std::vector<Reg
                                    {"access", render_access(access)}};
     const auto content = base::base64url_encode(base::json::render(header)) + "." +
                          base::base64url_encode(base::json::render(claims));
-    return content + "." + base::base64url_encode(key_.sign(content));
+    return content + "." + base::base64url_encode(key_.sign_es256(content));
 }
 
 bool RegistryTokens::is_own_password(std::string_view text) const noexcept {

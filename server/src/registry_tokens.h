@@ -6,7 +6,7 @@
 #include "registry_scope.h"
 
 #include "base/secret.h"
-#include "base/signing_key.h"
+#include "base/key_pair.h"
 
 #include <chrono>
 #include <cstdint>
@@ -41,7 +41,7 @@ class RegistryTokens {
     std::optional<std::string> build_of_secret(std::string_view secret) const;
 
   private:
-    base::SigningKey key_;
+    base::KeyPair key_ = base::KeyPair::make();
     std::string certificate_;
     std::string key_id_;
     base::Secret own_password_;

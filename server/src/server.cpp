@@ -8,6 +8,7 @@
 #include "own_registry.h"
 #include "registry_garbage.h"
 #include "retention.h"
+#include "signatures.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
 
@@ -236,6 +237,17 @@ void write_addresses(const Site& site, const std::string& metrics) {
     base::replace_file(site.state.run() / "server.json", base::json::render(value) + "\n", 0644);
 }
 
+SignatureSettings signature_settings(const Config& config, const StateDirectory& state,
+                                     const std::string& version, std::string ssh_url) {
+    return {.key = state.signing_key(),
+            .public_keys = state.signing_public_keys(),
+            .builder = config.http.url,
+            .version = version,
+            .repository_url = [ssh_url = std::move(ssh_url)](const std::string& app) {
+                return "git+" + ssh_url + "/" + app + ".git";
+            }};
+}
+
 struct Listeners {
     SshListener ssh;
     LocalListener door;
@@ -317,6 +329,12 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         notices.on_change(build);
         build_events.announce(build.app);
     };
+    const Signatures signatures(
+        signature_settings(config, state, version, ssh_url(config, ssh.address)));
+    if (config.registry.proof == "yes")
+        waiting_line.prove = [&signatures](const PublishedBuild& build, const base::Stop& stop) {
+            signatures.attach(build, stop);
+        };
     Queue queue(*store, std::move(waiting_line));
     Webhooks webhooks(
         store->hooks(), keys,
@@ -354,7 +372,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                     build_events,
                     [&](DryRun dry_run) { return prune(pruned, dry_run); },
                     &webhooks,
-                    name_of_server(state)};
+                    name_of_server(state),
+                    &signatures};
     store->idempotency().forget_unanswered(site.name); // nobody answers them any more
     api::Api api(site, metrics);
     SshListener* ssh_listener = nullptr;

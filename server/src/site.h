@@ -6,6 +6,7 @@
 #include "server/queue.h"
 
 #include "build_events.h"
+#include "config_values.h"
 #include "host_keys.h"
 #include "repositories.h"
 #include "retention.h"
@@ -21,6 +22,7 @@
 namespace server {
 
 class RegistryTokens;
+class Signatures;
 class Webhooks;
 
 // Where images go.
@@ -59,8 +61,12 @@ struct Site {
     std::function<PruneReport(DryRun)> prune;
     Webhooks* webhooks = nullptr; // null: deliveries are not taken
     std::string name = {};        // of this server in the store: the same one after its restart
+    const Signatures* signatures = nullptr; // null: there are no public keys
 
     std::string ssh_url() const; // "ssh://git@host:port"
 };
+
+// "ssh://git@host:port"
+std::string ssh_url(const Config& config, const Address& listener);
 
 } // namespace server

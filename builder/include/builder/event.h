@@ -68,8 +68,9 @@ struct PhaseFinished {
     std::int64_t milliseconds = 0;
 };
 
-// Something about the build that is kept beside its log: "detection" (docs/buildpacks/detection.md)
-// or "report" (a classic buildpack's bin/report). At most 1 MiB.
+// Something about the build that is kept beside its log: "detection"
+// (docs/buildpacks/detection.md), "report" (a classic buildpack's bin/report), "materials"
+// (builder/materials.h). At most 1 MiB.
 struct Record {
     std::string name;
     std::string json;

@@ -1,7 +1,7 @@
 #include "layer_export.h"
 
 #include "parallel.h"
-#include "target.h"
+#include "builder/target.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,7 @@
 #include "outcome.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace builder {
 namespace {
@@ -25,6 +26,24 @@ Outcome outcome_of(const Error& error, Phase phase, const base::Stop& stop) {
         return Refused{phase, error.kind(), error.message(), error.hint()};
     base::log::error("the build broke", {{"phase", to_string(phase)}, {"error", error.describe()}});
     return Broken{phase, error.kind(), error.message(), error.hint()};
+}
+
+std::string command_line(const buildpacks::Process& process) {
+    std::string line;
+    for (const auto* words : {&process.command, &process.args})
+        for (const auto& word : *words) line += (line.empty() ? "" : " ") + word;
+    return base::printable(line);
+}
+
+Published outcome_of(const PublishedImage& published, const Exported& exported) {
+    Published outcome{.reference = published.reference,
+                      .digest = exported.image.digest().render(),
+                      .size = exported.image.total_size(),
+                      .processes = {}};
+    for (const auto& named : exported.processes)
+        outcome.processes.push_back(
+            {named.process.type, command_line(named.process), named.process.is_default});
+    return outcome;
 }
 
 } // namespace builder

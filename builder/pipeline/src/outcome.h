@@ -2,6 +2,7 @@
 #pragma once
 
 #include "builder/event.h"
+#include "phases/publish.h"
 
 #include "base/error.h"
 #include "base/stop.h"
@@ -10,5 +11,9 @@ namespace builder {
 
 // stop: the one of the whole job, without its time limit.
 Outcome outcome_of(const base::Error& error, Phase phase, const base::Stop& stop);
+
+Published outcome_of(const PublishedImage& published, const Exported& exported);
+
+std::string command_line(const buildpacks::Process& process); // for people
 
 } // namespace builder

@@ -9,6 +9,7 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "classic_app.h"
+#include "materials.h"
 #include "outcome.h"
 #include "phases/build.h"
 #include "phases/choose.h"
@@ -23,7 +24,7 @@
 #include "registry/image_store.h"
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
-#include "target.h"
+#include "builder/target.h"
 
 #include <chrono>
 #include <malloc.h>
@@ -80,7 +81,7 @@ class Pipeline {
         timed(Phase::restore, [&] { restore_layers(group); });
         const auto built = timed(Phase::build, [&] { return build(group); });
         const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
-        return timed(Phase::publish, [&] { return publish_image(exported); });
+        return timed(Phase::publish, [&] { return publish_image(exported, built); });
     }
 
     Phase phase() const noexcept { return phase_; }
@@ -109,10 +110,10 @@ class Pipeline {
 
     void fetch_source() {
         operators([&] { open_stack(); });
-        const auto fetched = fetch(job_, workspace_, user_, stop_);
-        report_.step("Fetched " + std::to_string(fetched.files) +
-                     (fetched.files == 1 ? " file, " : " files, ") +
-                     base::human_bytes(fetched.bytes));
+        fetched_ = fetch(job_, workspace_, user_, stop_);
+        report_.step("Fetched " + std::to_string(fetched_.files) +
+                     (fetched_.files == 1 ? " file, " : " files, ") +
+                     base::human_bytes(fetched_.bytes));
         const auto project = job_.environment.find("PROJECT_DIR");
         if (project == job_.environment.end() || project->second.empty()) return;
         parents_json_ = enter_project_directory(workspace_.app, project->second);
@@ -282,21 +283,9 @@ class Pipeline {
         }
     }
 
-    // Layers are sent while they are made; a target that fails is a failure to publish all the
-    // same.
-    template <class F>
-    auto to_target(F&& f) {
-        try {
-            return f();
-        } catch (const TargetError&) {
-            phase_ = Phase::publish;
-            throw;
-        }
-    }
-
     Exported export_layers(const std::vector<BuiltMember>& built) {
         report_.step("Exporting the image");
-        target_ = to_target([&] { return open_target(job_.target, settings_); });
+        target_ = open_target(job_.target, settings_);
         // Without a cache of buildpacks' layers, too: equal layers are not sent twice all the same.
         LayerIndex index(job_.cache_directory.empty() ? "" : job_.cache_directory / "exported",
                          [&](const std::string& sentence) { report_.body(sentence); });
@@ -313,7 +302,8 @@ class Pipeline {
                                 .index = index,
                                 .trust_previous = !job_.no_cache,
                                 .compression = job_.compression};
-        auto exported = to_target([&] { return export_image(input, report_, stop_); });
+        auto exported = export_image(input, report_, stop_);
+        bills_ = read_bills(workspace_.bills / "launch"); // the cache takes them away
         keep_cache([&] {
             index.commit();
             keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
@@ -325,7 +315,7 @@ class Pipeline {
         return exported;
     }
 
-    Published publish_image(const Exported& exported) {
+    Published publish_image(const Exported& exported, const std::vector<BuiltMember>& built) {
         const auto base = registry::open_repository(run_image_->reference.registry,
                                                     run_image_->reference.repository, settings_);
         const PublishInput input{job_.target, exported, *target_, {run_image_->reference, *base}};
@@ -335,13 +325,20 @@ class Pipeline {
         if (kept)
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
-        Published outcome{.reference = published.reference,
-                          .digest = exported.image.digest().render(),
-                          .size = exported.image.total_size()};
-        for (const auto& named : exported.processes)
-            outcome.processes.push_back(
-                {named.process.type, command_line(named.process), named.process.is_default});
-        return outcome;
+        if (std::holds_alternative<RegistryTarget>(job_.target)) report_materials(exported, built);
+        return outcome_of(published, exported);
+    }
+
+    // For the server that signs for it.
+    void report_materials(const Exported& exported, const std::vector<BuiltMember>& built) {
+        const MaterialsInput input{.job = job_,
+                                   .fetched = fetched_,
+                                   .run_image = run_image_->reference,
+                                   .built = built,
+                                   .bills = bills_,
+                                   .image = exported.image.digest(),
+                                   .target = *target_};
+        report_.send(Record{materials_record, gather_materials(input, report_, stop_)});
     }
 
     Job job_; // with the environment of project.toml below its own
@@ -352,6 +349,8 @@ class Pipeline {
     registry::ImageStore images_;
     Workspace workspace_;
     BuildUser user_;
+    Fetched fetched_;
+    std::vector<proof::Bill> bills_;
     std::optional<registry::PinnedImage> build_image_, run_image_;
     std::vector<sources::ParentJson> parents_json_; // manifests above PROJECT_DIR
     std::optional<buildpacks::Catalog> catalog_;
@@ -388,6 +387,9 @@ Outcome run_pipeline(const Job& job, const engine::World& world, Reporter& repor
             phase = pipeline.phase();
             throw;
         }
+    } catch (const TargetError& error) {
+        // Layers are sent while they are made: that this failed is a failure to publish.
+        return outcome_of(error, Phase::publish, stop);
     } catch (const Error& error) {
         return outcome_of(error, phase, stop);
     } catch (const std::exception& error) {

@@ -32,6 +32,8 @@ struct Artifact {
 
 // Canonical bytes. The configuration is the empty one, which the store must have, too.
 RawManifest render_artifact(const Artifact& artifact);
+// What any manifest names: the layers of an image are blobs, too. Throws Error{invalid_input}.
+Artifact parse_artifact(const RawManifest& manifest);
 Descriptor empty_descriptor();
 
 // The subject of a manifest of any type; empty: it has none. Throws Error{invalid_input}.

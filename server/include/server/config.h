@@ -66,6 +66,7 @@ struct Config {
         std::filesystem::path client_key;
         std::string system_user = "docker-registry";
         std::string compression = "gzip";
+        std::string proof = "yes"; // or "no"
     } registry;
     struct Sandbox {
         std::string runtime = "crun";

@@ -50,6 +50,8 @@ struct Submission {
     bool rebuild = false; // of an older source: it takes no newer one's turn
 };
 
+struct PublishedBuild;
+
 struct QueueSettings {
     std::size_t workers = 1;
     std::size_t longest = 50;         // waiting builds
@@ -65,6 +67,9 @@ struct QueueSettings {
     std::function<builder::Job(const apps::Build&, const builder::Source&)> make_job;
     // Puts in what a row may not hold: the credentials of a source. May be empty.
     std::function<void(builder::Job&, const apps::Build&)> add_secrets;
+    // An image has been published: its proof is put beside it before the build's row says so. What
+    // it throws breaks the build. May be empty.
+    std::function<void(const PublishedBuild&, const base::Stop&)> prove;
     // Removes what make_job made and the worker left.
     std::function<void(const builder::Job&)> clean_up;
     // Of a received build, after a restart: whether its door finished. Empty: never.

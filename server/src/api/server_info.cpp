@@ -1,6 +1,7 @@
 #include "api.h"
 #include "openapi.h"
 #include "shapes.h"
+#include "signatures.h"
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,14 @@ base::json::Value shape_self(const Principal& principal) {
             {"scopes", scopes}};
 }
 
+base::json::Value shape_signing_keys(const Site& site) {
+    auto keys = base::json::Value::array();
+    if (site.signatures)
+        for (const auto& key : site.signatures->public_keys())
+            keys.push_back({{"id", key.id()}, {"public_key", key.pem()}});
+    return keys;
+}
+
 } // namespace
 
 void add_server_routes(http::Router& router, Api& api) {
@@ -27,6 +36,10 @@ void add_server_routes(http::Router& router, Api& api) {
     });
     api.add(router, Access::server, "GET", "/v1/server",
             [&](Call& call) { call.send(envelope(200, "server", shape_server(api.site()))); });
+    // Public keys are: whoever is handed an image may ask who signed it.
+    api.add(router, Access::open, "GET", "/v1/signing-keys", [&](Call& call) {
+        call.send(envelope(200, "signing_keys", shape_signing_keys(api.site())));
+    });
     api.add(router, Access::any, "GET", "/v1/users/self",
             [](Call& call) { call.send(envelope(200, "user", shape_self(call.principal()))); });
 }

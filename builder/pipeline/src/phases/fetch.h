@@ -10,12 +10,14 @@
 #include "image/unpack.h"
 
 #include <cstdint>
+#include <string>
 
 namespace builder {
 
 struct Fetched {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
+    std::string digest = {}; // of an archive that was downloaded: SHA-256, hex
 };
 
 // job.source into the empty directory workspace.app, owned by `user`. Throws Error{invalid_input}

@@ -65,8 +65,10 @@ Fetched fetch_remote_archive(const RemoteArchive& archive, const Job& job,
                     "the archive at " + shown(archive.url) + " has the checksum sha256:" +
                         got.digest + ", not " + base::printable(archive.checksum),
                     "It is another file than the one that was announced.");
-    return unpack_archive(got.file.get(), image::RootDirectory::strip_single, job.limits, target,
-                          user, stop);
+    auto fetched = unpack_archive(got.file.get(), image::RootDirectory::strip_single, job.limits,
+                                  target, user, stop);
+    fetched.digest = got.digest;
+    return fetched;
 }
 
 } // namespace builder

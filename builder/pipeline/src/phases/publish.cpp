@@ -1,7 +1,7 @@
 #include "phases/publish.h"
 
 #include "parallel.h"
-#include "target.h"
+#include "builder/target.h"
 
 #include <map>
 

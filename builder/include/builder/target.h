@@ -1,4 +1,4 @@
-// Where a build's image goes: a registry's repository, a layout on disk, or nowhere.
+// Where a build's image goes: a registry's repository, a layout on disk, or nowhere. Any thread.
 #pragma once
 
 #include "base/error.h"

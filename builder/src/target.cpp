@@ -1,4 +1,4 @@
-#include "target.h"
+#include "builder/target.h"
 
 #include "image/oci_layout.h"
 

@@ -1,0 +1,244 @@
+// `slipway inspect` and `slipway diff`: what is in an image, and what grew between two.
+#include "context.h"
+#include "image_reference.h"
+#include "image_report.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "proof/bills.h"
+#include "proof/statement.h"
+#include "proof/verify.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <memory>
+
+namespace cli {
+namespace {
+
+using base::json::Value;
+
+constexpr std::size_t shown_of_digest = 12;
+
+std::string short_digest(const image::Digest& digest) {
+    return digest.hex().substr(0, shown_of_digest);
+}
+
+// What somebody says about it. Looking is no trust: `slipway verify` asks who said so.
+struct Said {
+    std::optional<proof::Provenance> provenance;
+    std::optional<std::vector<proof::Package>> packages;
+};
+
+Said read_said(const FoundImage& found, const base::Stop& stop) {
+    const auto predicates = proof::read_predicates(*found.store, found.manifest.digest, stop);
+    Said said;
+    if (const auto it = predicates.find(std::string(proof::predicate_type::provenance));
+        it != predicates.end())
+        said.provenance = proof::parse_provenance(it->second);
+    if (const auto it = predicates.find(std::string(proof::predicate_type::cyclonedx));
+        it != predicates.end())
+        said.packages = proof::packages_of(it->second);
+    return said;
+}
+
+std::string shown_name(const std::string& by, const std::string& name) {
+    return base::printable(name.empty() ? by : by + ": " + name);
+}
+
+Value to_json(const FoundImage& found, const image::Image& image, const ImageReport& report,
+              const Said& said) {
+    auto layers = Value::array(), processes = Value::array();
+    for (const auto& layer : report.layers)
+        layers.push_back({{"by", layer.by},
+                          {"name", layer.name},
+                          {"digest", layer.layer.descriptor.digest.render()},
+                          {"diff_id", layer.layer.diff_id.render()},
+                          {"size", layer.layer.descriptor.size}});
+    for (const auto& process : report.processes)
+        processes.push_back({{"type", process.type},
+                             {"command", process.command},
+                             {"default", process.is_default}});
+    return {{"reference", found.name},
+            {"digest", found.manifest.digest.render()},
+            {"size", image.total_size()},
+            {"architecture", image.architecture()},
+            {"run_image", report.run_image},
+            {"buildpacks", report.buildpacks},
+            {"processes", processes},
+            {"layers", layers},
+            {"packages", said.packages ? Value(said.packages->size()) : Value(nullptr)},
+            {"provenance",
+             said.provenance ? Value::parse(proof::render(*said.provenance)) : Value(nullptr)}};
+}
+
+void inspect(const Context& context, const std::string& reference) {
+    const auto found = find_image(context, reference);
+    const auto image = read_image(found, context.interrupted);
+    const auto report = report_on(image);
+    const auto said = read_said(found, context.interrupted);
+    if (context.json) return print_json(to_json(found, image, report, said));
+    print_fields(
+        {{"Image", found.name},
+         {"Size", base::human_bytes(image.total_size())},
+         {"Run image", base::printable(report.run_image)},
+         {"Buildpacks", base::printable(join(report.buildpacks, ", "))},
+         {"Packages",
+          said.packages ? std::to_string(said.packages->size()) : "no bill of materials"},
+         {"Provenance", said.provenance
+                            ? base::printable("build " + said.provenance->build + " of " +
+                                              said.provenance->app + ", unchecked: slipway verify")
+                            : "none"}});
+    std::vector<Row> processes, layers;
+    for (const auto& process : report.processes)
+        processes.push_back({base::printable(process.type) + (process.is_default ? " *" : ""),
+                             base::printable(process.command)});
+    if (!processes.empty()) print_table({"PROCESS", "COMMAND"}, processes);
+    for (const auto& layer : report.layers)
+        layers.push_back({shown_name(layer.by, layer.name),
+                          base::human_bytes(layer.layer.descriptor.size),
+                          short_digest(layer.layer.descriptor.digest)});
+    print_table({"LAYER", "SIZE", "DIGEST"}, layers);
+}
+
+// CycloneDX or SPDX as it is attached, for other programs.
+void print_bill(const Context& context, const std::string& reference, const std::string& format) {
+    const auto found = find_image(context, reference);
+    const auto predicates =
+        proof::read_predicates(*found.store, found.manifest.digest, context.interrupted);
+    const auto type =
+        format == "spdx" ? proof::predicate_type::spdx : proof::predicate_type::cyclonedx;
+    const auto bill = predicates.find(std::string(type));
+    if (bill == predicates.end())
+        throw base::Error(base::ErrorKind::not_found, found.name + " has no bill of materials");
+    print_line(bill->second);
+}
+
+struct Difference {
+    std::vector<LayerChange> layers; // without those that are the same
+    std::vector<SettingChange> settings;
+    std::vector<proof::Package> added, removed;
+    bool packages_known = false;
+};
+
+Difference compare(const FoundImage& before, const FoundImage& after, const base::Stop& stop) {
+    const auto old_image = read_image(before, stop), new_image = read_image(after, stop);
+    Difference difference;
+    difference.layers = compare_layers(report_on(old_image), report_on(new_image));
+    std::erase_if(difference.layers,
+                  [](const LayerChange& change) { return change.kind == LayerChange::Kind::same; });
+    difference.settings = compare_settings(old_image, new_image);
+    const auto old_said = read_said(before, stop), new_said = read_said(after, stop);
+    difference.packages_known = old_said.packages && new_said.packages;
+    if (!difference.packages_known) return difference;
+    const auto& old_packages = *old_said.packages;
+    const auto& new_packages = *new_said.packages;
+    std::set_difference(new_packages.begin(), new_packages.end(), old_packages.begin(),
+                        old_packages.end(), std::back_inserter(difference.added));
+    std::set_difference(old_packages.begin(), old_packages.end(), new_packages.begin(),
+                        new_packages.end(), std::back_inserter(difference.removed));
+    return difference;
+}
+
+const char* word_of(LayerChange::Kind kind) {
+    switch (kind) {
+    case LayerChange::Kind::added:
+        return "added";
+    case LayerChange::Kind::removed:
+        return "removed";
+    case LayerChange::Kind::changed:
+        return "changed";
+    case LayerChange::Kind::same:
+        break;
+    }
+    return "same";
+}
+
+std::string growth(const LayerChange& change) {
+    const bool less = change.after < change.before;
+    return (less ? "-" : "+") +
+           base::human_bytes(less ? change.before - change.after : change.after - change.before);
+}
+
+Value to_json(const std::vector<proof::Package>& packages) {
+    auto list = Value::array();
+    for (const auto& each : packages)
+        list.push_back({{"type", each.type}, {"name", each.name}, {"version", each.version}});
+    return list;
+}
+
+Value to_json(const Difference& difference) {
+    auto layers = Value::array(), settings = Value::array();
+    for (const auto& change : difference.layers)
+        layers.push_back({{"change", word_of(change.kind)},
+                          {"by", change.by},
+                          {"name", change.name},
+                          {"before", change.before},
+                          {"after", change.after}});
+    for (const auto& change : difference.settings)
+        settings.push_back(
+            {{"name", change.name}, {"before", change.before}, {"after", change.after}});
+    return {{"layers", layers},
+            {"settings", settings},
+            {"packages", difference.packages_known ? Value{{"added", to_json(difference.added)},
+                                                           {"removed", to_json(difference.removed)}}
+                                                   : Value(nullptr)}};
+}
+
+std::string shown(const proof::Package& package) {
+    return base::printable(package.type + " " + package.name + " " + package.version);
+}
+
+void print_difference(const Difference& difference) {
+    std::vector<Row> layers, settings, packages;
+    for (const auto& change : difference.layers)
+        layers.push_back({word_of(change.kind), shown_name(change.by, change.name),
+                          base::human_bytes(change.after), growth(change)});
+    for (const auto& change : difference.settings)
+        settings.push_back({base::printable(change.name), base::printable(change.before),
+                            base::printable(change.after)});
+    for (const auto& package : difference.added) packages.push_back({"added", shown(package)});
+    for (const auto& package : difference.removed) packages.push_back({"removed", shown(package)});
+    if (!layers.empty()) print_table({"CHANGE", "LAYER", "SIZE", "GREW"}, layers);
+    if (!settings.empty()) print_table({"SETTING", "BEFORE", "AFTER"}, settings);
+    if (!packages.empty()) print_table({"CHANGE", "PACKAGE"}, packages);
+    if (layers.empty() && settings.empty()) print_line("Both have the same content.");
+    if (!difference.packages_known)
+        print_line("Packages: not both images have a bill of materials.");
+}
+
+void diff(const Context& context, const std::string& before, const std::string& after) {
+    const auto old_image = find_image(context, before), new_image = find_image(context, after);
+    const auto difference = compare(old_image, new_image, context.interrupted);
+    if (context.json) return print_json(to_json(difference));
+    print_fields({{"Before", old_image.name}, {"After", new_image.name}});
+    print_difference(difference);
+}
+
+} // namespace
+
+void add_inspect(CLI::App& root, Context& context) {
+    struct Options {
+        std::string first, second, bill;
+    };
+    const auto options = std::make_shared<Options>();
+    auto* command = root.add_subcommand(
+        "inspect", "show an image's layers, buildpacks, processes and what is said about it");
+    command->add_option("image", options->first, reference_help)->required();
+    command->add_option("--sbom", options->bill, "print its bill of materials instead")
+        ->check(CLI::IsMember({"cyclonedx", "spdx"}));
+    command->callback([=, &context] {
+        if (options->bill.empty()) return inspect(context, options->first);
+        print_bill(context, options->first, options->bill);
+    });
+
+    auto* other = root.add_subcommand(
+        "diff", "show what changed between two images: layers, packages, settings");
+    other->add_option("before", options->first, reference_help)->required();
+    other->add_option("after", options->second, "likewise")->required();
+    other->callback([=, &context] { diff(context, options->first, options->second); });
+}
+
+} // namespace cli

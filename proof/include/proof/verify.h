@@ -1,0 +1,32 @@
+// Whether an image is what somebody who holds one of these keys built, and what they said about it.
+// Blocks on the store; any thread.
+#pragma once
+
+#include "base/key_pair.h"
+#include "base/stop.h"
+#include "image/blob_store.h"
+#include "proof/provenance.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace proof {
+
+struct Evidence {
+    std::string key_id; // of the key that signed the image
+    Provenance provenance;
+    std::map<std::string, std::string> predicates; // by type, each signed by one of the keys
+};
+
+// `image`: a manifest's digest. Throws Error{not_found} when the store has no such manifest, or one
+// without signature or provenance; Error{denied} when what is there was signed by none of the keys,
+// is about another image or was changed.
+Evidence verify(image::BlobStore& store, const image::Digest& image,
+                const std::vector<base::PublicKey>& keys, const base::Stop& stop);
+
+// What is said about an image, whoever signed it or nobody: for looking, not for trust.
+std::map<std::string, std::string>
+read_predicates(image::BlobStore& store, const image::Digest& image, const base::Stop& stop);
+
+} // namespace proof

@@ -1,0 +1,129 @@
+#include "proof/verify.h"
+
+#include "proof/envelope.h"
+#include "proof/statement.h"
+#include "signed_blobs.h"
+
+#include "base/crypto.h"
+#include "base/error.h"
+#include "base/json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace proof {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr const char* other_key =
+    "Give the public key of the server that built it: --key FILE. A server tells its own with: "
+    "slipway key";
+constexpr const char* do_not_trust = "Do not run it. Push the source again to have it built anew.";
+
+class Verification {
+  public:
+    Verification(image::BlobStore& store, const image::Digest& image,
+                 const std::vector<base::PublicKey>& keys, const base::Stop& stop)
+        : store_(store), image_(image), keys_(keys), stop_(stop) {}
+
+    Evidence run() {
+        if (!store_.read_manifest(image_.render(), stop_))
+            throw Error(ErrorKind::not_found, "there is no image " + image_.render());
+        Evidence evidence{.key_id = signer()};
+        read_attestations(evidence.predicates);
+        const auto provenance = evidence.predicates.find(std::string(predicate_type::provenance));
+        if (provenance == evidence.predicates.end())
+            throw Error(foreign_ ? ErrorKind::denied : ErrorKind::not_found,
+                        foreign_ ? "the attestations of " + image_.render() +
+                                       " were signed by none of the given keys"
+                                 : image_.render() + " is signed but has no provenance",
+                        foreign_ ? other_key : "");
+        evidence.provenance = parse_provenance(provenance->second);
+        return evidence;
+    }
+
+  private:
+    const base::PublicKey* who_signed(std::string_view bytes, std::string_view signature) const {
+        for (const auto& key : keys_)
+            if (key.has_signed(bytes, signature)) return &key;
+        return nullptr;
+    }
+
+    std::string signer() const {
+        const auto there =
+            find_tagged(store_, image_, signature_tag(image_), artifact_type::signature, stop_);
+        if (!there)
+            throw Error(ErrorKind::not_found, image_.render() + " has no signature",
+                        "Images are signed by the server that builds them.");
+        bool about_another = false;
+        for (const auto& blob : there->artifact.blobs) {
+            const auto signature = signature_of(blob);
+            if (signature.empty()) continue;
+            const auto payload = read_whole(store_, blob.descriptor, stop_);
+            const auto* key = who_signed(payload, signature);
+            if (!key) continue;
+            if (parse_simple_signing(payload) == image_) return key->id();
+            about_another = true;
+        }
+        if (about_another)
+            throw Error(ErrorKind::denied,
+                        "the signature beside " + image_.render() + " is another image's",
+                        do_not_trust);
+        throw Error(ErrorKind::denied,
+                    image_.render() + " was signed by none of the given keys, or its signature "
+                                      "was changed",
+                    other_key);
+    }
+
+    void read_attestations(std::map<std::string, std::string>& predicates) {
+        const auto there = find_tagged(store_, image_, attestation_tag(image_),
+                                       artifact_type::attestations, stop_);
+        if (!there) return;
+        for (const auto& blob : there->artifact.blobs) {
+            if (blob.descriptor.media_type != media_type::envelope) continue;
+            const auto opened = open(read_whole(store_, blob.descriptor, stop_), keys_);
+            if (opened.seal == Seal::changed)
+                throw Error(ErrorKind::denied,
+                            "an attestation of " + image_.render() +
+                                " was changed after it was signed",
+                            do_not_trust);
+            foreign_ = foreign_ || opened.seal == Seal::unknown;
+            if (opened.seal != Seal::valid) continue;
+            auto statement = parse_statement(opened.payload, image_);
+            predicates[statement.predicate_type] = std::move(statement.predicate);
+        }
+    }
+
+    image::BlobStore& store_;
+    const image::Digest& image_;
+    const std::vector<base::PublicKey>& keys_;
+    const base::Stop& stop_;
+    bool foreign_ = false; // some attestation is by a key that was not given
+};
+
+} // namespace
+
+Evidence verify(image::BlobStore& store, const image::Digest& image,
+                const std::vector<base::PublicKey>& keys, const base::Stop& stop) {
+    return Verification(store, image, keys, stop).run();
+}
+
+std::map<std::string, std::string>
+read_predicates(image::BlobStore& store, const image::Digest& image, const base::Stop& stop) {
+    std::map<std::string, std::string> predicates;
+    const auto there =
+        find_tagged(store, image, attestation_tag(image), artifact_type::attestations, stop);
+    if (!there) return predicates;
+    for (const auto& blob : there->artifact.blobs) {
+        if (blob.descriptor.media_type != media_type::envelope) continue;
+        const auto envelope =
+            base::json::parse(read_whole(store, blob.descriptor, stop), "the envelope");
+        auto statement = parse_statement(
+            base::base64_decode(base::json::get_string(envelope, "payload")), image);
+        predicates[statement.predicate_type] = std::move(statement.predicate);
+    }
+    return predicates;
+}
+
+} // namespace proof

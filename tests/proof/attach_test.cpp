@@ -1,0 +1,90 @@
+#include "proof/attach.h"
+#include "proof/envelope.h"
+
+#include "signed_image.h"
+
+#include "base/crypto.h"
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+std::vector<std::string> types_of(const std::vector<image::Referrer>& referrers) {
+    std::vector<std::string> types;
+    for (const auto& each : referrers) types.push_back(each.artifact_type);
+    std::sort(types.begin(), types.end());
+    return types;
+}
+
+} // namespace
+
+TEST_CASE("what is attached is found under cosign's tags and among the image's referrers") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    auto& store = *signed_image.store;
+    const auto log = proof::put_blob(store, proof::media_type::log, "-----> Building\n", {});
+    signed_image.attach(key, {{std::string(proof::artifact_type::log), log}});
+
+    CHECK(types_of(store.list_referrers(signed_image.image, "", {})) ==
+          std::vector<std::string>{std::string(proof::artifact_type::attestations),
+                                   std::string(proof::artifact_type::signature),
+                                   std::string(proof::artifact_type::log)});
+    const auto hex = signed_image.image.hex();
+    const auto signature = signed_image.artifact("sha256-" + hex + ".sig");
+    REQUIRE(signature.blobs.size() == 1);
+    CHECK(signature.subject->digest == signed_image.image);
+    CHECK(signature.blobs[0].descriptor.media_type ==
+          "application/vnd.dev.cosign.simplesigning.v1+json");
+    CHECK(key.public_key().has_signed(signed_image.bytes_of(signature.blobs[0]),
+                                      base::base64_decode(signature.blobs[0].annotations.at(
+                                          "dev.cosignproject.cosign/signature"))));
+    const auto attestations = signed_image.artifact("sha256-" + hex + ".att");
+    REQUIRE(attestations.blobs.size() == 1);
+    CHECK(attestations.blobs[0].descriptor.media_type == "application/vnd.dsse.envelope.v1+json");
+    CHECK(attestations.blobs[0].annotations.at("predicateType") ==
+          "https://slsa.dev/provenance/v1");
+}
+
+TEST_CASE("an image that is built again keeps one signature and the newest attestation") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto first = signed_image.artifact(proof::signature_tag(signed_image.image));
+    signed_image.attach(key);
+    signed_image.attach(key);
+    const auto last = signed_image.artifact(proof::signature_tag(signed_image.image));
+    REQUIRE(last.blobs.size() == 1);
+    CHECK(last.blobs[0].annotations == first.blobs[0].annotations);
+    CHECK(signed_image.artifact(proof::attestation_tag(signed_image.image)).blobs.size() == 1);
+    CHECK(signed_image.store->list_referrers(signed_image.image, "", {}).size() == 2);
+}
+
+TEST_CASE("signatures and attestations by others stay") {
+    const auto key = base::KeyPair::make(), other = base::KeyPair::make();
+    SignedImage signed_image(other);
+    signed_image.attach(key);
+    CHECK(signed_image.artifact(proof::signature_tag(signed_image.image)).blobs.size() == 2);
+    const auto attestations = signed_image.artifact(proof::attestation_tag(signed_image.image));
+    REQUIRE(attestations.blobs.size() == 2);
+    for (const auto* one : {&key, &other}) {
+        int valid = 0;
+        for (const auto& blob : attestations.blobs)
+            valid += proof::open(signed_image.bytes_of(blob), {one->public_key()}).seal ==
+                     proof::Seal::valid;
+        CHECK(valid == 1);
+    }
+}
+
+TEST_CASE("what is no JSON is said about no image") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto manifest = signed_image.store->read_manifest(signed_image.image.render(), {});
+    proof::Attachments what;
+    what.name = "x";
+    what.image = {manifest->media_type, signed_image.image, manifest->bytes.size()};
+    what.predicates = {{"https://example.com/p", ""}};
+    for (const char* json : {"", "{", R"({},"subject":[])", "{} {}"}) {
+        what.predicates[0].json = json;
+        CHECK(kind_of([&] { proof::attach(*signed_image.store, what, key, {}); }) ==
+              base::ErrorKind::invalid_input);
+    }
+}

@@ -1,0 +1,140 @@
+#include "proof/envelope.h"
+#include "proof/verify.h"
+
+#include "signed_image.h"
+
+#include "base/crypto.h"
+#include "base/json.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+base::Error refusal(SignedImage& of, const std::vector<base::PublicKey>& keys) {
+    return error_of([&] { proof::verify(*of.store, of.image, keys, {}); });
+}
+
+bool says(const base::Error& error, std::string_view words) {
+    INFO(error.message());
+    return error.message().find(words) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a signed image is verified, and its provenance is what was said") {
+    const auto key = base::KeyPair::make(), older = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto evidence = proof::verify(*signed_image.store, signed_image.image,
+                                        {older.public_key(), key.public_key()}, {});
+    CHECK(evidence.key_id == key.public_key().id());
+    const auto said = SignedImage::provenance();
+    CHECK(evidence.provenance.app == said.app);
+    CHECK(evidence.provenance.source.uri == said.source.uri);
+    CHECK(evidence.provenance.source.revision == said.source.revision);
+    CHECK(evidence.provenance.environment == said.environment);
+    CHECK(evidence.provenance.started == said.started);
+    CHECK(evidence.provenance.finished == said.finished);
+    CHECK(evidence.provenance.builder == said.builder);
+    CHECK(evidence.provenance.build == said.build);
+    REQUIRE(evidence.provenance.dependencies.size() == 2);
+    CHECK(evidence.provenance.dependencies[0].digest == said.dependencies[0].digest);
+    CHECK(evidence.provenance.dependencies[1].name == "test/script@1.0");
+}
+
+TEST_CASE("another key does not verify it") {
+    SignedImage signed_image(base::KeyPair::make());
+    const auto error = refusal(signed_image, {base::KeyPair::make().public_key()});
+    CHECK(error.kind() == base::ErrorKind::denied);
+    CHECK(says(error, "none of the given keys"));
+}
+
+TEST_CASE("an image without a signature, and none at all, are told apart from a wrong one") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto plain = contract::push_small_image(*signed_image.store, "plain", "other").digest();
+    const auto none =
+        error_of([&] { proof::verify(*signed_image.store, plain, {key.public_key()}, {}); });
+    CHECK(none.kind() == base::ErrorKind::not_found);
+    CHECK(says(none, "no signature"));
+    const auto absent = error_of([&] {
+        proof::verify(*signed_image.store, image::Digest::of("absent"), {key.public_key()}, {});
+    });
+    CHECK(absent.kind() == base::ErrorKind::not_found);
+    CHECK(says(absent, "no image"));
+}
+
+TEST_CASE("a signature of another image is no signature of this one") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto other = contract::push_small_image(*signed_image.store, "other", "evil").digest();
+    signed_image.put(proof::signature_tag(other),
+                     signed_image.artifact(proof::signature_tag(signed_image.image)));
+    const auto error =
+        error_of([&] { proof::verify(*signed_image.store, other, {key.public_key()}, {}); });
+    CHECK(error.kind() == base::ErrorKind::denied);
+    CHECK(says(error, "another image's"));
+}
+
+TEST_CASE("another image's attestations are refused beside a good signature") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    SignedImage other(key, "other content");
+    auto attestations = other.artifact(proof::attestation_tag(other.image));
+    for (const auto& blob : attestations.blobs)
+        proof::put_blob(*signed_image.store, proof::media_type::envelope, other.bytes_of(blob), {});
+    attestations.subject.reset();
+    signed_image.put(proof::attestation_tag(signed_image.image), attestations);
+    const auto error = refusal(signed_image, {key.public_key()});
+    CHECK(error.kind() == base::ErrorKind::denied);
+    CHECK(says(error, "about another image"));
+}
+
+TEST_CASE("an attestation that was changed is refused, whatever was changed in it") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto tag = proof::attestation_tag(signed_image.image);
+    auto attestations = signed_image.artifact(tag);
+    auto envelope = base::json::parse(signed_image.bytes_of(attestations.blobs[0]), "it");
+    SECTION("its payload") {
+        auto payload = base::base64_decode(envelope["payload"].get<std::string>());
+        payload.replace(payload.find("hello"), 5, "other");
+        envelope["payload"] = base::base64_encode(payload);
+    }
+    SECTION("its type") {
+        envelope["payloadType"] = "application/json";
+    }
+    SECTION("its signature") {
+        envelope["signatures"][0]["sig"] = base::base64_encode(key.sign("something else"));
+    }
+    attestations.blobs[0].descriptor = proof::put_blob(
+        *signed_image.store, proof::media_type::envelope, base::json::render(envelope), {});
+    signed_image.put(tag, attestations);
+    const auto error = refusal(signed_image, {key.public_key()});
+    CHECK(error.kind() == base::ErrorKind::denied);
+    CHECK(says(error, "changed after it was signed"));
+}
+
+TEST_CASE("a signature alone does not say who built the image") {
+    const auto key = base::KeyPair::make(), other = base::KeyPair::make();
+    SignedImage signed_image(key);
+    SECTION("there is no attestation") {
+        auto none = signed_image.artifact(proof::attestation_tag(signed_image.image));
+        none.blobs.clear();
+        signed_image.put(proof::attestation_tag(signed_image.image), none);
+        const auto error = refusal(signed_image, {key.public_key()});
+        CHECK(error.kind() == base::ErrorKind::not_found);
+        CHECK(says(error, "no provenance"));
+    }
+    SECTION("somebody else attested it") {
+        SignedImage theirs(other);
+        auto attestations = theirs.artifact(proof::attestation_tag(theirs.image));
+        for (const auto& blob : attestations.blobs)
+            proof::put_blob(*signed_image.store, proof::media_type::envelope, theirs.bytes_of(blob),
+                            {});
+        signed_image.put(proof::attestation_tag(signed_image.image), attestations);
+        const auto error = refusal(signed_image, {key.public_key()});
+        CHECK(error.kind() == base::ErrorKind::denied);
+        CHECK(says(error, "attestations"));
+    }
+}

@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# What stands beside every image: signature, provenance, bills of materials, the log. cosign checks
+# it, `slipway verify` checks it, and both refuse what was changed.
+. "$(dirname "$0")/lib.sh"
+
+have_cosign=yes
+if ! command -v cosign >/dev/null; then
+    [ "${CI:-}" != true ] || { echo 'no cosign (tools/install-cosign)'; exit 1; }
+    echo 'cosign is not here (tools/install-cosign): its checks are skipped'
+    have_cosign=
+fi
+with_cosign() { [ -z "$have_cosign" ] || check "$@"; }
+
+# The script of the fixtures, allowed to tell what is in its layers.
+cp -a "$fixtures/buildpacks" "$work/buildpacks"
+sed -i 's|^version = .*|&\nsbom-formats = ["application/vnd.cyclonedx+json"]|' \
+    "$work/buildpacks/script/buildpack.toml"
+buildpacks=$work/buildpacks
+
+start_server
+use_tiny_stack
+
+script_app hello <<'BUILD'
+mkdir -p "$CNB_LAYERS_DIR/deps"
+echo 'a dependency' >"$CNB_LAYERS_DIR/deps/file"
+printf '[types]\nlaunch = true\n' >"$CNB_LAYERS_DIR/deps.toml"
+cat >"$CNB_LAYERS_DIR/deps.sbom.cdx.json" <<'JSON'
+{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [
+ {"type": "library", "bom-ref": "x", "name": "left-pad", "version": "1.3.0",
+  "purl": "pkg:npm/left-pad@1.3.0"}]}
+JSON
+echo "a line of the log"
+BUILD
+push hello
+slipway config set hello SECRET_WORD=open-sesame >/dev/null
+echo more >"$work/hello/public/more.html"
+commit hello second
+push hello >"$work/second.push"
+image=$(image_reference hello)
+repository=${image%@*}
+digest=${image#*@}
+hex=${digest#sha256:}
+slipway key >"$work/key.pub"
+openssl ecparam -name prime256v1 -genkey -noout -out "$work/other.key" 2>/dev/null
+openssl ec -in "$work/other.key" -pubout -out "$work/other.pub" 2>/dev/null
+
+cosign_verify() { # KEY IMAGE
+    cosign verify --key "$1" --insecure-ignore-tlog=true --allow-insecure-registry "$2" 2>&1
+}
+cosign_attested() { # TYPE KEY IMAGE: prints the predicate
+    cosign verify-attestation --type "$1" --key "$2" --insecure-ignore-tlog=true \
+        --allow-insecure-registry "$3" 2>"$work/cosign.err" |
+        jq -r .payload | base64 -d | jq .predicate
+}
+fetch_blob() { curl -sSf "http://${repository%%/*}/v2/${repository#*/}/blobs/$1"; }
+fetch_manifest() { # TAG-OR-DIGEST
+    curl -sSf -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+        -H 'Accept: application/vnd.oci.image.index.v1+json' \
+        "http://${repository%%/*}/v2/${repository#*/}/manifests/$1"
+}
+put_manifest() { # TAG < BYTES
+    curl -sSf -o /dev/null -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' \
+        --data-binary @- "http://${repository%%/*}/v2/${repository#*/}/manifests/$1"
+}
+put_blob() { # FILE
+    local place
+    place=$(curl -sSf -D - -o /dev/null -X POST \
+        "http://${repository%%/*}/v2/${repository#*/}/blobs/uploads/" |
+        tr -d '\r' | awk 'tolower($1) == "location:" { print $2 }')
+    case $place in /*) place=http://${repository%%/*}$place ;; esac
+    curl -sSf -o /dev/null -X PUT --data-binary @"$1" -H 'Content-Type: application/octet-stream' \
+        "$place&digest=sha256:$(sha256sum "$1" | cut -c 1-64)"
+}
+
+with_cosign 'cosign verifies the image with the server'\''s key' '
+    cosign_verify "$work/key.pub" "$image" >"$work/verified"
+    expect "The signatures were verified against the specified public key" "$work/verified"
+    expect "$digest" "$work/verified"
+'
+with_cosign 'cosign refuses it with any other key' '
+    must_fail cosign_verify "$work/other.pub" "$image"
+'
+with_cosign 'cosign verifies the provenance: who built it, from which commit' '
+    cosign_attested slsaprovenance1 "$work/key.pub" "$image" >"$work/provenance"
+    same "$(jq -r .buildDefinition.externalParameters.app "$work/provenance")" hello
+    same "$(jq -r ".buildDefinition.resolvedDependencies[0].digest.gitCommit" "$work/provenance")" \
+        "$(git -C "$work/hello" rev-parse HEAD)"
+    same "$(jq -r .runDetails.metadata.invocationId "$work/provenance")" "$(last_build hello .build)"
+    jq -e ".buildDefinition.resolvedDependencies[] | select(.name == \"test/script@1.0.0\") | .digest.sha256 | length == 64" "$work/provenance" ||
+        fail "$(jq .buildDefinition.resolvedDependencies "$work/provenance")"
+    must_fail cosign_attested slsaprovenance1 "$work/other.pub" "$image"
+'
+with_cosign 'cosign verifies both bills of materials' '
+    cosign_attested cyclonedx "$work/key.pub" "$image" >"$work/cyclonedx"
+    same "$(jq -r ".components[].purl" "$work/cyclonedx")" "pkg:npm/left-pad@1.3.0"
+    cosign_attested spdxjson "$work/key.pub" "$image" >"$work/spdx"
+    same "$(jq -r ".packages[1].externalRefs[0].referenceLocator" "$work/spdx")" "pkg:npm/left-pad@1.3.0"
+'
+check 'slipway verify says who built it, from what, with the server'\''s own key or one that is given' '
+    slipway verify hello >"$work/verify"
+    expect "^Verified: $image" "$work/verify"
+    expect "gitCommit:$(git -C "$work/hello" rev-parse HEAD)" "$work/verify"
+    expect "refs/heads/main" "$work/verify"
+    expect "test/script@" "$work/verify"
+    slipway --json verify "$image" --key "$work/key.pub" | jq -e .verified
+    slipway --json verify "$(last_build hello .build)" | jq -e ".attestations | length == 3"
+'
+check 'provenance names the environment'\''s variables and tells no value' '
+    slipway --json verify hello | tee "$work/json" |
+        jq -e ".provenance.buildDefinition.internalParameters.environment | index(\"SECRET_WORD\")"
+    refute "open-sesame" "$work/json"
+'
+check 'the log is beside the image, as it is in the provenance' '
+    log=$(slipway --json verify hello | jq -r ".provenance.runDetails.byproducts[0].digest.sha256")
+    fetch_blob "sha256:$log" >"$work/log"
+    expect "a line of the log" "$work/log"
+    expect "Publishing" "$work/log"
+'
+check 'everything is among the image'\''s referrers' '
+    fetch_manifest "sha256-$hex" >"$work/referrers"
+    for type in application/vnd.dev.cosign.artifact.sig.v1+json application/vnd.dev.cosign.artifact.att.v1+json \
+        application/vnd.cyclonedx+json application/spdx+json application/vnd.slipway.build.log.v1; do
+        jq -e --arg type "$type" "[.manifests[] | select(.artifactType == \$type)] | length == 1" "$work/referrers"
+    done
+    same "$(jq ".manifests | length" "$work/referrers")" 5
+'
+check 'another key, no signature and no image are three different answers' '
+    status=0; slipway verify "$image" --key "$work/other.pub" 2>"$work/err" || status=$?
+    same "$status" 3
+    expect "none of the given keys" "$work/err"
+    status=0; slipway verify "$registry/stacks/tiny:run" 2>"$work/err" || status=$?
+    same "$status" 4
+    expect "no signature" "$work/err"
+    status=0; slipway verify "$repository:nothing" 2>"$work/err" || status=$?
+    same "$status" 4
+    expect "there is no image" "$work/err"
+'
+check 'slipway inspect shows layers with their owners, processes and packages' '
+    slipway inspect hello >"$work/inspect"
+    expect "test/script: deps" "$work/inspect"
+    expect "^run image " "$work/inspect"
+    expect "^web \*" "$work/inspect"
+    same "$(slipway --json inspect hello | jq .packages)" 1
+    slipway inspect hello --sbom spdx | jq -e ".spdxVersion == \"SPDX-2.3\""
+'
+check 'slipway diff says what grew between two images' '
+    first=$(slipway --json builds list --app hello | jq -r ".builds[-1].id")
+    slipway diff "$first" hello >"$work/diff"
+    expect "^changed +app" "$work/diff"
+    refute "test/script: deps|run image" "$work/diff"
+    slipway diff hello hello >"$work/same"
+    expect "the same content" "$work/same"
+'
+check 'an attestation that was changed is refused, by cosign too' '
+    fetch_manifest "sha256-$hex.att" >"$work/att.json"
+    envelope=$(jq -r ".layers[] | select(.annotations.predicateType | test(\"slsa\")) | .digest" "$work/att.json")
+    fetch_blob "$envelope" | jq -c ".payload |= (@base64d | sub(\"hello\"; \"other\") | @base64)" >"$work/forged"
+    put_blob "$work/forged"
+    jq -c --arg old "$envelope" --arg new "sha256:$(sha256sum "$work/forged" | cut -c 1-64)" \
+        --argjson size "$(stat -c %s "$work/forged")" \
+        "(.layers[] | select(.digest == \$old)) |= (.digest = \$new | .size = \$size)" "$work/att.json" |
+        put_manifest "sha256-$hex.att"
+    status=0; slipway verify hello 2>"$work/err" || status=$?
+    same "$status" 3
+    expect "changed after it was signed" "$work/err"
+    [ -z "$have_cosign" ] || must_fail cosign_attested slsaprovenance1 "$work/key.pub" "$image"
+    put_manifest "sha256-$hex.att" <"$work/att.json"
+    slipway verify hello >/dev/null
+'
+check 'the signature of one image does not make another one good' '
+    fetch_manifest "$digest" | jq -c ".annotations = {\"changed\": \"yes\"}" >"$work/evil.json"
+    put_manifest evil <"$work/evil.json"
+    evil=$(sha256sum "$work/evil.json" | cut -c 1-64)
+    status=0; slipway verify "$repository:evil" 2>"$work/err" || status=$?
+    same "$status" 4
+    fetch_manifest "sha256-$hex.sig" >"$work/sig.json"
+    fetch_manifest "sha256-$hex.att" >"$work/att.json"
+    put_manifest "sha256-$evil.sig" <"$work/sig.json"
+    put_manifest "sha256-$evil.att" <"$work/att.json"
+    status=0; slipway verify "$repository:evil" 2>"$work/err" || status=$?
+    same "$status" 3
+    expect "another image" "$work/err"
+    [ -z "$have_cosign" ] || must_fail cosign_verify "$work/key.pub" "$repository@sha256:$evil"
+'
+check 'the signing key is the server'\''s alone' '
+    same "$(stat -c %a "$state/signing.key")" 600
+'
+stop_server
+mv "$state/signing.key" "$work/old-signing.key"
+start_server
+check 'what an older key signed is verified after a change, and a new one signs' '
+    slipway verify "$image" >/dev/null
+    same "$(slipway --json key | jq ".signing_keys | length")" 2
+    slipway key >"$work/new.pub"
+    must_fail slipway verify "$image" --key "$work/new.pub"
+    echo third >"$work/hello/public/more.html"
+    commit hello third
+    push hello
+    slipway verify hello --key "$work/new.pub" >/dev/null
+    must_fail slipway verify hello --key "$work/key.pub"
+'
+finish
