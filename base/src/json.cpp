@@ -54,8 +54,10 @@ bool is_too_deep(std::string_view text) {
 } // namespace
 
 Value parse(std::string_view text, std::string_view what) {
-    auto value =
-        is_too_deep(text) ? Value(Value::value_t::discarded) : Value::parse(text, nullptr, false);
+    // The parser takes a NUL for the end, whatever stands behind it; JSON has none anywhere.
+    auto value = is_too_deep(text) || text.find('\0') != text.npos
+                     ? Value(Value::value_t::discarded)
+                     : Value::parse(text, nullptr, false);
     if (value.is_discarded())
         throw Error(ErrorKind::invalid_input, std::string(what) + " is not valid JSON");
     return value;

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+using namespace std::string_literals; // some hold a NUL
 using receiver::PayloadMembers;
 
 namespace {
@@ -93,6 +94,16 @@ TEST_CASE("what is no JSON is refused although nobody asked for the broken part"
                                   "[1]]",
                                   "1\v",
                                   "[\"a\" \"b\"]"}) {
+        CAPTURE(bad);
+        CHECK_THROWS_AS(members.read(bad, "the body"), base::Error);
+        CHECK_THROWS_AS(base::json::parse(bad, "the body"), base::Error);
+    }
+}
+
+TEST_CASE("a NUL ends no payload, whatever stands behind it") {
+    for (const auto& bad :
+         {"{}\0"s, "{\"ref\": \"a\"}\0 and more"s, "{\"ref\": 1\0"s, "{\"ref\"\0"s, "{\0"s, "[1\0"s,
+          "[\"a\"\0"s, "1\0"s, "tru\0"s, "\0"s, "\0{}"s, "{\"other\": \"a\0b\"}"s}) {
         CAPTURE(bad);
         CHECK_THROWS_AS(members.read(bad, "the body"), base::Error);
         CHECK_THROWS_AS(base::json::parse(bad, "the body"), base::Error);

@@ -203,6 +203,8 @@ TEST_CASE("hostile bodies are the sender's fault") {
         R"({"repository": {"id": 1e999}})",
         R"({"ref": "refs/heads/main", "after": null})",
         std::string("{\"ref\": \"a\0b\"}", 14),
+        github_push + '\0',
+        github_push.substr(0, github_push.size() - 1) + '\0',
     };
     for (const auto& body : bodies) try {
             parse_webhook(Forge::github, {{"x-github-event", "push"}}, body);

@@ -44,7 +44,7 @@ push_again() { # NAME
 }
 
 script_app shop <<<'echo built; head -c 20000 /dev/zero | tr "\0" x | fold -w 100'
-script_app idle <<<'echo built; sleep "$(cat seconds 2>/dev/null || echo 0)"'
+script_app idle <<<'echo built; [ ! -f slow ] || hold idle'
 first=$(push_again shop)
 second=$(push_again shop)
 uploaded=$(upload idle)
@@ -118,7 +118,7 @@ check 'a build of today finds the server whole: it builds without the cache, and
     expect "the cache is there" "$work/shop.push"
 '
 check 'what a running and a waiting build need stays, however old it is' '
-    echo 14 >"$work/idle/seconds"
+    touch "$work/idle/slow"
     commit idle slow
     running=$(upload idle)
     wait_until 30 "it runs" build_is idle running
@@ -130,6 +130,7 @@ check 'what a running and a waiting build need stays, however old it is' '
     list_of "$work/real" >"$work/real.list"
     refute "$running|$waiting|^upload|^cache idle|^layer [^-]|^image" "$work/real.list"
     same "$(kept_uploads)" 2
+    let_go idle
     wait_until 60 "the running one is published" build_is idle published
     wait_until 60 "the waiting one is published" build_is shop published
     same "$(last_build shop .build)" "$waiting"
@@ -148,7 +149,7 @@ check 'by size the oldest logs leave, and the cache of the app that was not buil
     echo "echo built; head -c 20000 /dev/zero | tr \"\\0\" x | fold -w 100" >"$work/shop/build.sh"
     older=$(push_again shop)
     newer=$(push_again shop)
-    rm -f "$work/idle/seconds"
+    rm -f "$work/idle/slow"
     push_again idle >/dev/null
     prune --dry-run | list_of /dev/stdin >"$work/dry.list"
     prune | list_of /dev/stdin >"$work/real.list"

@@ -12,14 +12,14 @@ configure "http.tls_key = \"$work/key.pem\""
 url=https://127.0.0.1:$http_port
 start_server
 use_tiny_stack
-# Steps come as long as nobody says that it is enough: a reader always comes before the end.
+# It stands behind step 74 until it is let go: whoever has read so far reads a running build.
 script_app shop <<'BUILD'
-i=0
-while [ $i -lt 150 ]; do
-    echo "step $i of the build: äöü \"quoted\" \\ and more"
-    [ $((i % 10)) -ne 0 ] || sleep 0.2
-    i=$((i + 1))
-done
+steps() { # FIRST LAST
+    for i in $(seq "$1" "$2"); do echo "step $i of the build: äöü \"quoted\" \\ and more"; done
+}
+steps 0 74
+hold shop
+steps 75 149
 BUILD
 token=$(slipway tokens create reader --app shop:read 2>/dev/null)
 stream=$(curl -sS --cacert "$work/server.pem" -H "Authorization: Bearer $token" "$url/v1/apps/shop" |
@@ -45,6 +45,12 @@ start_build() { # its id in $build
     git -C "$work/shop" -c "core.sshCommand=$(ssh_command dev)" push -q -o detach slipway main >"$work/shop.push" 2>&1
     build=$(last_build shop .build)
 }
+has_read() { grep -q "step 74 of the build" "$work/$1" 2>/dev/null; } # FILE
+let_go_when_read() { # FILE...
+    local file
+    for file in "$@"; do wait_until 60 "$file has what the build said so far" has_read "$file"; done
+    let_go shop
+}
 whole_log() { # BUILD
     slipway builds log "$1" >"$work/whole.log"
     expect "step 149 of the build" "$work/whole.log"
@@ -55,7 +61,9 @@ check 'the address of the websocket is one of TLS' '
 '
 check 'a websocket reads a running build to its end, the status behind the last line' '
     start_build
-    websocket all "$build"
+    websocket all "$build" & reader=$!
+    let_go_when_read all.log
+    wait "$reader"
     whole_log "$build"
     cmp "$work/all.log" "$work/whole.log"
     jq -e --argjson size "$(stat -c %s "$work/whole.log")" \
@@ -66,7 +74,9 @@ check 'one that is cut off twice resumes at its offset: nothing is missing, noth
     websocket first "$build" --leave-after 23
     jq -e ".lines == 23" "$work/first.json"
     websocket second "$build" --leave-after 40 --offset "$(jq .offset "$work/first.json")"
-    websocket third "$build" --offset "$(jq .offset "$work/second.json")"
+    websocket third "$build" --offset "$(jq .offset "$work/second.json")" & reader=$!
+    let_go_when_read third.log
+    wait "$reader"
     whole_log "$build"
     cat "$work/first.log" "$work/second.log" "$work/third.log" | cmp - "$work/whole.log"
     jq -e ".status == \"success\" and (.types | index(\"new\") | not)" "$work/third.json"
@@ -82,7 +92,9 @@ check 'server-sent events do the same: cut off, resumed by the id of the last ev
     awk -v RS="" -v ORS="\n\n" -v tail="$(tail -c 2 "$work/one.events" | od -An -tx1 | tr -d " ")" \
         "{ if (NR > 1) print last; last = \$0 } END { if (tail == \"0a0a\") print last }" "$work/one.events" >"$work/one.whole"
     last=$(grep "^id: " "$work/one.whole" | tail -n 1 | cut -d " " -f 2)
-    events "$build" -H "Last-Event-ID: $last" >"$work/rest.events"
+    events "$build" -H "Last-Event-ID: $last" >"$work/rest.events" & reader=$!
+    let_go shop
+    wait "$reader"
     whole_log "$build"
     { text_of_events "$work/one.whole"; text_of_events "$work/rest.events"; } | cmp - "$work/whole.log"
     expect "^event: build$" "$work/rest.events"
@@ -95,6 +107,7 @@ check 'twenty readers of both kinds at once read the same bytes' '
         websocket "many$i" "$build" & readers+=($!)
         events "$build" >"$work/many$i.events" & readers+=($!)
     done
+    let_go_when_read many{1..10}.log many{1..10}.events
     for reader in "${readers[@]}"; do wait "$reader"; done
     whole_log "$build"
     for i in $(seq 10); do

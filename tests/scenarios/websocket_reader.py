@@ -55,7 +55,7 @@ def take(event, told):
         return True
     told["types"].append(event["type"])
     if event["type"] == "log":
-        sys.stdout.write(event["data"]["content"])
+        print(event["data"]["content"], end="", flush=True)
         told["offset"] = event["data"]["offset"]
         told["lines"] += 1
         return told["lines"] != arguments.leave_after
