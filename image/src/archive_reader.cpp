@@ -153,7 +153,7 @@ void ArchiveReader::check(int result, const char* doing) {
         kind_ == ArchiveKind::source ? "Archives are tar, tar.gz, tar.zst, tar.xz or zip." : "");
 }
 
-void ArchiveReader::count(std::uint64_t bytes) {
+void ArchiveReader::count_content(std::uint64_t bytes) {
     bytes_ += bytes;
     if (bytes_ > limits_.bytes)
         too_much("its content is larger than " + base::human_bytes(limits_.bytes),
@@ -234,13 +234,13 @@ void ArchiveReader::read_content(const ArchiveEntry& entry, const BlockSink& sin
         stop_.throw_if_over("unpacking an archive");
         const auto at = static_cast<std::uint64_t>(offset);
         if (offset < 0 || at < end) refuse(entry.name, "has overlapping content");
-        count(at + size - end); // holes count
+        count_content(at + size - end); // holes count
         end = at + size;
         if (sink && size > 0) sink({static_cast<const char*>(bytes), size}, at);
     }
     const auto filling = (tar_block - entry.size % tar_block) % tar_block;
     check_padding(static_cast<std::uint64_t>(archive_filter_bytes(archive_.get(), 0)) - filling);
-    if (entry.type == ArchiveEntryType::file && entry.size > end) count(entry.size - end);
+    if (entry.type == ArchiveEntryType::file && entry.size > end) count_content(entry.size - end);
 }
 
 } // namespace image

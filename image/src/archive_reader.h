@@ -43,11 +43,11 @@ class ArchiveReader {
     void read_content(const ArchiveEntry& entry, const BlockSink& sink);
     // Directories that names imply are entries, too, although nobody wrote them down.
     void count_entries(std::uint64_t entries);
+    void count_content(std::uint64_t bytes); // that is not in the archive, but comes with it
 
   private:
     static long pull(struct archive*, void* self, const void** buffer);
     void check(int result, const char* doing);
-    void count(std::uint64_t bytes);
     void check_ratio();
     std::size_t pad();
     void check_padding(std::uint64_t end) const;

@@ -1,5 +1,8 @@
 #include "block_queue.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace image {
 
 BlockQueue::BlockQueue(std::size_t blocks, std::size_t block_size) {
@@ -42,6 +45,46 @@ void BlockQueue::put_empty(Block block) {
 void BlockQueue::give_up() noexcept {
     blocks_.lock()->given_up = true;
     blocks_.notify_all();
+}
+
+BlockQueue::Block& BlockWriter::block() {
+    if (!block_ && !(block_ = queue_.take_empty())) throw NobodyListens{};
+    return *block_;
+}
+
+void BlockWriter::write(std::string_view bytes) {
+    while (!bytes.empty()) {
+        auto& filling = block();
+        const auto n = std::min(bytes.size(), size_ - filling.used);
+        std::memcpy(filling.bytes.get() + filling.used, bytes.data(), n);
+        filling.used += n;
+        bytes.remove_prefix(n);
+        if (filling.used < size_) continue;
+        queue_.put_full(std::move(filling));
+        block_.reset();
+    }
+}
+
+void BlockWriter::finish() {
+    block().last = true;
+    queue_.put_full(std::move(*block_));
+    block_.reset();
+}
+
+std::size_t BlockReader::read(char* buffer, std::size_t size) {
+    while (!ended_) {
+        if (!block_ && !(block_ = queue_.take_full())) throw NobodyListens{};
+        if (const auto n = std::min(size, block_->used - given_); n > 0) {
+            std::memcpy(buffer, block_->bytes.get() + given_, n);
+            given_ += n;
+            return n;
+        }
+        ended_ = block_->last;
+        queue_.put_empty(std::move(*block_));
+        block_.reset();
+        given_ = 0;
+    }
+    return 0;
 }
 
 } // namespace image

@@ -5,11 +5,16 @@
 
 #include "base/guarded.h"
 
+#include <cstddef>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace image {
+
+// Whoever is at a queue's other end has given up; it says why.
+struct NobodyListens {};
 
 class BlockQueue {
   public:
@@ -38,6 +43,52 @@ class BlockQueue {
     void put(std::deque<Block> Blocks::*to, Block block);
 
     base::Guarded<Blocks> blocks_;
+};
+
+// Whatever ends a thread, those that wait for it at these queues learn it.
+class Connection {
+  public:
+    Connection(BlockQueue& first, BlockQueue& second) : first_(first), second_(second) {}
+    ~Connection() {
+        if (complete_) return;
+        first_.give_up();
+        second_.give_up();
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    void complete() noexcept { complete_ = true; }
+
+  private:
+    BlockQueue& first_;
+    BlockQueue& second_;
+    bool complete_ = false;
+};
+
+// One thread's end of a queue for bytes of any number. Both throw NobodyListens.
+class BlockWriter {
+  public:
+    BlockWriter(BlockQueue& queue, std::size_t block_size) : queue_(queue), size_(block_size) {}
+    void write(std::string_view bytes);
+    void finish(); // once
+
+  private:
+    BlockQueue::Block& block();
+
+    BlockQueue& queue_;
+    const std::size_t size_;
+    std::optional<BlockQueue::Block> block_;
+};
+
+class BlockReader {
+  public:
+    explicit BlockReader(BlockQueue& queue) : queue_(queue) {}
+    std::size_t read(char* buffer, std::size_t size); // 0 at the end
+
+  private:
+    BlockQueue& queue_;
+    std::optional<BlockQueue::Block> block_;
+    std::size_t given_ = 0; // of block_
+    bool ended_ = false;
 };
 
 } // namespace image

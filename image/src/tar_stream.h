@@ -8,9 +8,6 @@
 
 namespace image {
 
-// Whoever takes the blocks has given up; it says why.
-struct NobodyListens {};
-
 class TarStream {
   public:
     // One byte over: a read that asks for it notices a file that has grown.

@@ -1,10 +1,13 @@
 #include "image/unpack.h"
 
 #include "archive_reader.h"
+#include "block_queue.h"
 #include "decompressor.h"
 #include "tree_writer.h"
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "base/task_group.h"
 #include "base/text.h"
 
 #include <unistd.h>
@@ -13,60 +16,73 @@ namespace image {
 namespace {
 
 constexpr std::string_view whiteout = ".wh.", opaque = ".wh..wh..opq";
+constexpr std::string_view aufs_notes = ".wh..wh.";
 constexpr std::uint64_t ratio_from = 64u << 20;
 constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
+// For each of two threads one in its hands, and some between them.
+constexpr std::size_t blocks = 5, block_size = 256u << 10;
 
-// The layer's tar: decompressed, hashed for the diff id, and kept from growing without end.
-class LayerBytes {
-  public:
-    LayerBytes(const ByteSource& source, const UnpackLimits& limits)
-        : limits_(limits), input_(open_decompressor([this, &source](char* buffer, std::size_t n) {
-              const auto got = source(buffer, n);
-              in_ += got;
-              return got;
-          })) {}
+[[noreturn]] void refuse(std::string_view name, const char* why) {
+    throw base::Error(base::ErrorKind::invalid_input,
+                      "the layer is refused: " + base::quoted(name) + " " + why);
+}
 
-    std::size_t read(char* buffer, std::size_t size) {
-        const auto n = input_->read(buffer, size);
-        hash_.update({buffer, n});
-        out_ += n;
-        // Headers and padding come on top of the content.
-        if (out_ / 2 > limits_.bytes || (out_ > ratio_from && out_ / limits_.ratio > in_))
-            throw base::Error(base::ErrorKind::limit_exceeded,
-                              "the layer is refused: it grows from " + base::human_bytes(in_) +
-                                  " to more than " + base::human_bytes(out_));
-        return n;
+// From `stored` to `tar`: decompressed, hashed for the diff id, and kept from growing without end.
+Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
+    BlockReader input(stored);
+    std::uint64_t in = 0, out = 0;
+    const auto decompressor = open_decompressor([&](char* buffer, std::size_t n) {
+        const auto got = input.read(buffer, n);
+        in += got;
+        return got;
+    });
+    base::Sha256 hash;
+    while (true) {
+        auto block = tar.take_empty();
+        if (!block) throw NobodyListens{};
+        while (block->used < block_size && !block->last) {
+            char* const place = block->bytes.get() + block->used;
+            const auto n = decompressor->read(place, block_size - block->used);
+            hash.update({place, n});
+            block->used += n;
+            block->last = n == 0;
+            out += n;
+            // Headers and padding come on top of the content.
+            if (out / 2 > limits.bytes || (out > ratio_from && out / limits.ratio > in))
+                throw base::Error(base::ErrorKind::limit_exceeded,
+                                  "the layer is refused: it grows from " + base::human_bytes(in) +
+                                      " to more than " + base::human_bytes(out));
+        }
+        const bool last = block->last;
+        tar.put_full(std::move(*block));
+        if (last) return Digest(hash.finish());
     }
-
-    // Padding behind the archive's end belongs to the diff id, too.
-    Digest finish(const base::Stop& stop) {
-        std::vector<char> rest(64u << 10);
-        while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
-        return Digest(hash_.finish());
-    }
-
-  private:
-    const UnpackLimits limits_;
-    std::uint64_t in_ = 0, out_ = 0;
-    base::Sha256 hash_;
-    std::unique_ptr<Decompressor> input_; // last: it reads at once
-};
+}
 
 EntryAttributes attributes_of(const ArchiveEntry& entry) {
     if (entry.uid < 0 || entry.uid > largest_id || entry.gid < 0 || entry.gid > largest_id)
-        throw base::Error(base::ErrorKind::invalid_input,
-                          "the layer is refused: " + base::quoted(entry.name) +
-                              " has an owner above 65535");
+        refuse(entry.name, "has an owner above 65535");
     return {entry.mode,
             std::pair(static_cast<unsigned>(entry.uid), static_cast<unsigned>(entry.gid)),
             entry.mtime};
 }
 
-// image-spec layer.md, "Whiteouts". True when the entry was one.
+// No file of an image may have such a name, so what is below one is aufs's own or a trick.
+bool is_below_whiteout(std::string_view name) {
+    for (std::size_t end; (end = name.find('/')) != name.npos; name.remove_prefix(end + 1)) {
+        const auto part = name.substr(0, end);
+        if (part.starts_with(aufs_notes)) return true;
+        if (part.starts_with(whiteout)) refuse(name, "lies below a name that hides another");
+    }
+    return false;
+}
+
+// image-spec layer.md, "Whiteouts". True when the entry was one, or is none of the image's.
 bool take_whiteout(TreeWriter& tree, const ArchiveEntry& entry) {
-    const auto slash = entry.name.rfind('/');
-    const bool at_top = slash == entry.name.npos;
     const std::string_view name(entry.name);
+    if (is_below_whiteout(name)) return true;
+    const auto slash = name.rfind('/');
+    const bool at_top = slash == name.npos;
     const auto directory = at_top ? std::string_view{} : name.substr(0, slash);
     const auto base = at_top ? name : name.substr(slash + 1);
     if (!base.starts_with(whiteout)) return false;
@@ -74,11 +90,9 @@ bool take_whiteout(TreeWriter& tree, const ArchiveEntry& entry) {
         tree.make_opaque(directory);
         return true;
     }
+    if (base.starts_with(aufs_notes)) return true;
     const auto hidden = base.substr(whiteout.size());
-    if (hidden.starts_with(whiteout)) return true; // aufs's own notes
-    if (hidden.empty() || hidden == "." || hidden == "..")
-        throw base::Error(base::ErrorKind::invalid_input,
-                          "the layer is refused: " + base::quoted(name) + " hides no name");
+    if (hidden.empty() || hidden == "." || hidden == "..") refuse(name, "hides no name");
     tree.make_whiteout(std::string(directory) + (at_top ? "" : "/") + std::string(hidden));
     return true;
 }
@@ -113,27 +127,76 @@ void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& e
     tree.close_file(std::move(file), entry.size, attributes);
 }
 
-} // namespace
-
-Digest unpack_layer(const ByteSource& source, const std::filesystem::path& target,
-                    const UnpackLimits& limits, const base::Stop& stop) {
-    return base::while_doing("unpacking a layer", [&] {
-        const Utf8Locale locale;
-        LayerBytes bytes(source, limits);
-        // Base images have bin -> usr/bin and entries below bin.
-        TreeWriter tree(target, LinkedParents::follow_inside, 0755);
-        {
-            ArchiveReader reader(
-                ArchiveKind::layer,
-                [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); }, -1, limits,
-                stop);
-            for (ArchiveEntry entry; reader.next(entry);) {
-                unpack_entry(reader, tree, entry);
-                reader.count_entries(tree.take_implied());
-            }
+// From `tar` to `target`. The whole of it is taken: padding behind the archive's end belongs to
+// the diff id, too. False: a layer below has to be looked at.
+bool write_tree(BlockQueue& tar, TreeWriter& tree, const UnpackLimits& limits,
+                const base::Stop& stop) {
+    const Utf8Locale locale;
+    BlockReader bytes(tar);
+    try {
+        ArchiveReader reader(
+            ArchiveKind::layer, [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); },
+            -1, limits, stop);
+        for (ArchiveEntry entry; reader.next(entry);) {
+            unpack_entry(reader, tree, entry);
+            reader.count_entries(tree.take_implied());
+            reader.count_content(tree.take_copied());
         }
         tree.finish();
-        return bytes.finish(stop);
+    } catch (const NeedsBelow&) {
+        return false;
+    }
+    std::vector<char> rest(64u << 10);
+    while (bytes.read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
+    return true;
+}
+
+std::optional<UnpackedLayer> unpack(const ByteProducer& produce,
+                                    const std::filesystem::path& target, const LayersBelow* below,
+                                    const UnpackLimits& limits, const base::Stop& stop) {
+    BlockQueue stored(blocks, block_size), tar(blocks, block_size);
+    // Base images have bin -> usr/bin and entries below bin.
+    TreeWriter tree(target, LinkedParents::follow_inside, 0755, below);
+    Digest diff_id;
+    bool is_complete = false;
+    base::TaskGroup threads;
+    Connection feeding(stored, tar);
+    threads.start([&](const base::Stop&) {
+        Connection decompressing(stored, tar);
+        try {
+            diff_id = decompress(stored, tar, limits);
+            decompressing.complete();
+        } catch (const NobodyListens&) { // whoever gave up says why
+        }
+    });
+    threads.start([&](const base::Stop&) {
+        Connection writing(stored, tar);
+        try {
+            is_complete = write_tree(tar, tree, limits, stop);
+            if (is_complete) writing.complete();
+        } catch (const NobodyListens&) {
+        }
+    });
+    try {
+        BlockWriter writer(stored, block_size);
+        produce([&](std::string_view bytes) { writer.write(bytes); });
+        writer.finish();
+        feeding.complete();
+    } catch (const NobodyListens&) {
+    }
+    threads.join();
+    if (!is_complete) return std::nullopt;
+    return UnpackedLayer{diff_id, tree.stands_alone()};
+}
+
+} // namespace
+
+std::optional<UnpackedLayer> unpack_layer(const ByteProducer& produce,
+                                          const std::filesystem::path& target,
+                                          const std::optional<LayersBelow>& below,
+                                          const UnpackLimits& limits, const base::Stop& stop) {
+    return base::while_doing("unpacking a layer", [&] {
+        return unpack(produce, target, below ? &*below : nullptr, limits, stop);
     });
 }
 

@@ -108,7 +108,8 @@ base::UniqueFd spool(const ByteSource& source, std::string_view head, const fs::
 }
 
 void unpack(ArchiveReader& reader, const fs::path& target) {
-    TreeWriter tree(target, LinkedParents::refuse, 0755);
+    static const LayersBelow nothing;
+    TreeWriter tree(target, LinkedParents::refuse, 0755, &nothing);
     for (ArchiveEntry entry; reader.next(entry);) {
         unpack_entry(reader, tree, entry);
         reader.count_entries(tree.take_implied());

@@ -19,23 +19,6 @@ namespace {
 constexpr std::size_t tar_blocks = 3;
 constexpr std::size_t compressed_blocks = 4, compressed_size = 256u << 10;
 
-// Whatever ends a thread, those that wait for it learn it.
-class Connection {
-  public:
-    Connection(BlockQueue& tar, BlockQueue& compressed) : tar_(tar), compressed_(compressed) {}
-    ~Connection() {
-        if (complete_) return;
-        tar_.give_up();
-        compressed_.give_up();
-    }
-    void complete() noexcept { complete_ = true; }
-
-  private:
-    BlockQueue& tar_;
-    BlockQueue& compressed_;
-    bool complete_ = false;
-};
-
 // From `tar` to `out`. False: one side has given up.
 bool compress(Compression compression, BlockQueue& tar, BlockQueue& out) {
     const auto compressor = make_compressor(compression);

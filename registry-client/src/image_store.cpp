@@ -4,16 +4,16 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/parallel.h"
 #include "base/temp_dir.h"
 #include "image/image.h"
 #include "image/unpack.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <poll.h>
-#include <set>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,17 +25,54 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Held until it goes out of scope, or its process ends in whatever way.
-base::UniqueFd lock(const fs::path& path, const base::Stop& stop) {
+// Held until it goes out of scope, or its process ends in whatever way. Empty: somebody has it.
+base::UniqueFd try_lock(const fs::path& path) {
     base::UniqueFd file = base::open_file(path, O_RDWR | O_CREAT, 0600);
     while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            base::throw_errno("could not lock " + path.string());
+        if (errno == EWOULDBLOCK) return {};
+        if (errno != EINTR) base::throw_errno("could not lock " + path.string());
+    }
+    return file;
+}
+
+base::UniqueFd lock(const fs::path& path, const base::Stop& stop, const base::Stop& others) {
+    while (true) {
+        if (auto file = try_lock(path)) return file;
         // flock has no descriptor to wait on; another build is unpacking the same layer.
         if (stop.wait(std::chrono::milliseconds(20)))
             stop.throw_if_over("waiting for another build to unpack the stack");
+        others.throw_if_over("waiting for another build to unpack the stack");
     }
-    return file;
+}
+
+// image-spec config.md, "Layer ChainID": a layer together with all that are below it.
+std::vector<image::Digest> chain_ids(const std::vector<image::Layer>& layers) {
+    std::vector<image::Digest> chains;
+    for (const auto& layer : layers)
+        chains.push_back(chains.empty() ? layer.diff_id
+                                        : image::Digest::of(chains.back().render() + " " +
+                                                            layer.diff_id.render()));
+    return chains;
+}
+
+std::string name_above(const image::Digest& chain) {
+    return "on-" + chain.hex();
+}
+
+bool is_opaque(const fs::path& directory) {
+    char value = 0;
+    return ::lgetxattr(directory.c_str(), "user.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
+
+// The lowest `count` of those that have the lowest first, down to one that hides all below it:
+// of the root of a layer overlayfs does not ask that.
+image::LayersBelow paths_topmost_first(const std::vector<fs::path>& paths, std::size_t count) {
+    image::LayersBelow topmost_first;
+    while (count > 0) {
+        topmost_first.push_back(paths[--count]);
+        if (is_opaque(paths[count])) break;
+    }
+    return topmost_first;
 }
 
 // Whether the layers below this one do not count there: something else took the directory's place,
@@ -46,10 +83,7 @@ bool hides_below(const fs::path& layer, const fs::path& path) {
         place /= part;
         struct stat status {};
         if (::lstat(place.c_str(), &status) != 0) return false;
-        char opaque = 0;
-        if (!S_ISDIR(status.st_mode) ||
-            (::lgetxattr(place.c_str(), "user.overlay.opaque", &opaque, 1) == 1 && opaque == 'y'))
-            return true;
+        if (!S_ISDIR(status.st_mode) || is_opaque(place)) return true;
     }
     return false;
 }
@@ -62,9 +96,11 @@ ImageStore::ImageStore(fs::path directory, Settings settings)
         fs::create_directories(directory_ / part);
 }
 
-fs::path ImageStore::layer_path(const image::Layer& layer) const {
-    return directory_ / "layers" / layer.diff_id.hex();
-}
+struct ImageStore::Wanted {
+    const image::Layer& layer;
+    std::string alone, above; // its names, with the first if it stands alone
+    const image::UnpackLimits& limits;
+};
 
 PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop& stop) const {
     if (!reference.digest)
@@ -90,54 +126,109 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
 
 std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::Stop& stop,
                                          const image::UnpackLimits& limits) const {
+    const auto& layers = image.image.layers();
+    const auto chains = chain_ids(layers);
+    const auto wanted = [&](std::size_t i) {
+        return Wanted{layers[i], layers[i].diff_id.hex(), name_above(chains[i]), limits};
+    };
+    std::vector<fs::path> paths; // lowest first
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        paths.push_back(find(wanted(i)));
+        if (paths.back().empty()) missing.push_back(i);
+    }
+    if (missing.empty()) return paths_topmost_first(paths, paths.size());
+
+    sweep();
     const auto store =
         registry::open_repository(image.reference.registry, image.reference.repository, settings_);
-    std::vector<fs::path> paths;
-    for (const auto& layer : image.image.layers()) {
-        unpack_layer(*store, layer, stop, limits);
-        paths.insert(paths.begin(), layer_path(layer));
-    }
-    return paths;
+    // Largest first, so that none is left to be unpacked alone at the end.
+    std::stable_sort(missing.begin(), missing.end(), [&](std::size_t a, std::size_t b) {
+        return layers[a].descriptor.size > layers[b].descriptor.size;
+    });
+    base::for_each_parallel(missing.size(), base::usable_cores(),
+                            [&](std::size_t n, const base::Stop& others) {
+                                const auto i = missing[n];
+                                std::optional<image::LayersBelow> below;
+                                if (i == 0) below.emplace();
+                                paths[i] = unpack_layer(*store, wanted(i), below, stop, others);
+                            });
+    // Those that do not stand alone, from below.
+    for (std::size_t i = 0; i < layers.size(); ++i)
+        if (paths[i].empty())
+            paths[i] =
+                unpack_layer(*store, wanted(i), paths_topmost_first(paths, i), stop, base::Stop());
+    return paths_topmost_first(paths, paths.size());
 }
 
-void ImageStore::unpack_layer(image::BlobStore& store, const image::Layer& layer,
-                              const base::Stop& stop, const image::UnpackLimits& limits) const {
-    const auto path = layer_path(layer);
-    if (fs::exists(path)) return;
-    const auto name = layer.diff_id.hex();
-    const auto held = lock(directory_ / "locks" / name, stop);
-    if (fs::exists(path)) return;
+fs::path ImageStore::find(const Wanted& wanted) const {
+    for (const auto* name : {&wanted.alone, &wanted.above})
+        if (auto path = directory_ / "layers" / *name; fs::exists(path)) return path;
+    return {};
+}
 
-    const auto blob = directory_ / "incoming" / (name + ".blob");
+// Empty: what is below must be known, and is not.
+fs::path ImageStore::unpack_layer(image::BlobStore& store, const Wanted& wanted,
+                                  const std::optional<image::LayersBelow>& below,
+                                  const base::Stop& stop, const base::Stop& others) const {
+    const auto& name = below && !below->empty() ? wanted.above : wanted.alone;
+    const auto held = lock(directory_ / "locks" / name, stop, others);
+    if (auto path = find(wanted); !path.empty()) return path;
     const auto tree = directory_ / "incoming" / name;
     base::remove_tree(tree); // what a killed build left
     try {
-        const auto file = base::open_file(blob, O_RDWR | O_CREAT | O_TRUNC, 0600);
-        store.read_blob(
-            layer.descriptor, [&](std::string_view bytes) { base::write_all(file.get(), bytes); },
-            stop);
-        if (::lseek(file.get(), 0, SEEK_SET) != 0) base::throw_errno("could not rewind a layer");
-        fs::create_directory(tree);
-        fs::permissions(tree, fs::perms(0755));
-        const auto diff_id = image::unpack_layer(
-            [&](char* buffer, std::size_t size) {
-                return base::read_some(file.get(), buffer, size);
-            },
-            tree, limits, stop);
-        if (diff_id != layer.diff_id)
-            throw base::Error(base::ErrorKind::invalid_input,
-                              "the layer " + layer.descriptor.digest.render() +
-                                  " is not what its image's configuration says");
-        // A name in layers/ is a promise that outlives a power cut.
-        if (::syncfs(file.get()) != 0) base::throw_errno("could not write a layer to the disk");
+        return fill(store, wanted, tree, below, stop, others);
     } catch (...) { // above all a full disk, which must not stay full because of it
         std::error_code ignored;
-        fs::remove(blob, ignored);
         fs::remove_all(tree, ignored);
         throw;
     }
-    fs::remove(blob);
+}
+
+fs::path ImageStore::fill(image::BlobStore& store, const Wanted& wanted, const fs::path& tree,
+                          const std::optional<image::LayersBelow>& below, const base::Stop& stop,
+                          const base::Stop& others) const {
+    fs::create_directory(tree);
+    fs::permissions(tree, fs::perms(0755));
+    const auto produce = [&](const image::ByteSink& sink) {
+        store.read_blob(
+            wanted.layer.descriptor,
+            [&](std::string_view bytes) {
+                others.throw_if_over("unpacking a layer");
+                sink(bytes);
+            },
+            stop);
+    };
+    const auto unpacked = image::unpack_layer(produce, tree, below, wanted.limits, stop);
+    if (!unpacked) {
+        base::remove_tree(tree);
+        return {};
+    }
+    if (unpacked->diff_id != wanted.layer.diff_id)
+        throw base::Error(base::ErrorKind::invalid_input,
+                          "the layer " + wanted.layer.descriptor.digest.render() +
+                              " is not what its image's configuration says");
+    // A name in layers/ is a promise that outlives a power cut.
+    const base::UniqueFd root = base::open_file(tree, O_RDONLY | O_DIRECTORY);
+    if (::syncfs(root.get()) != 0) base::throw_errno("could not write a layer to the disk");
+    const auto path =
+        directory_ / "layers" / (unpacked->stands_alone ? wanted.alone : wanted.above);
     fs::rename(tree, path);
+    return path;
+}
+
+// Of whose lock is held, somebody lives.
+void ImageStore::sweep() const {
+    for (const auto& left : fs::directory_iterator(directory_ / "incoming"))
+        if (const auto held = try_lock(directory_ / "locks" / left.path().stem()))
+            base::remove_tree(left.path());
+}
+
+std::set<std::string> layer_names(const image::Image& image) {
+    std::set<std::string> names;
+    for (const auto& layer : image.layers()) names.insert(layer.diff_id.hex());
+    for (const auto& chain : chain_ids(image.layers())) names.insert(name_above(chain));
+    return names;
 }
 
 std::string read_image_file(const std::vector<fs::path>& layers, const std::string& path) {

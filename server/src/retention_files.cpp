@@ -4,6 +4,7 @@
 
 #include "image/image.h"
 #include "image/reference.h"
+#include "registry/image_store.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -204,7 +205,7 @@ std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_ru
             const auto value = base::json::parse(base::read_file(path), path.string());
             const auto image = image::Image::parse(base::json::get_string(value, "manifest"),
                                                    base::json::get_string(value, "config"));
-            for (const auto& layer : image.layers()) used.insert(layer.diff_id.hex());
+            used.merge(registry::layer_names(image));
         } catch (const base::Error& error) { // then nobody knows what is used
             base::log::warning("an image's description cannot be read",
                                {{"file", path.native()}, {"reason", error.describe()}});

@@ -23,16 +23,6 @@
 namespace fs = std::filesystem;
 using image::RootDirectory;
 
-namespace {
-
-image::Digest unpack_layer(const std::string& bytes, const fs::path& target,
-                           image::UnpackLimits limits = {}) {
-    fs::create_directories(target);
-    return image::unpack_layer(source_of(bytes), target, limits, {});
-}
-
-} // namespace
-
 TEST_CASE("a layer that we wrote comes back, with its diff id") {
     if (is_not_root()) return;
     const base::TempDir directory("unpack");
@@ -53,8 +43,9 @@ TEST_CASE("a layer that we wrote comes back, with its diff id") {
                                     });
         const auto target = directory.path() / "target";
         fs::remove_all(target);
-        CHECK(unpack_layer(base::read_file(directory.path() / "layer"), target) ==
-              written.layer.diff_id);
+        const auto unpacked = unpack_layer(base::read_file(directory.path() / "layer"), target);
+        CHECK(unpacked.diff_id == written.layer.diff_id);
+        CHECK(unpacked.stands_alone);
         const auto run = status_of(target / "app/bin/run");
         CHECK(run.st_uid == 1000);
         CHECK(run.st_gid == 1001);
@@ -100,6 +91,69 @@ TEST_CASE("whiteouts become what overlayfs understands") {
     CHECK(fs::is_directory(target / "back/again"));
     CHECK(::getxattr((target / "back/again").c_str(), "user.overlay.opaque", value, sizeof value) ==
           1);
+}
+
+TEST_CASE("a whiteout after a directory of the same name leaves what the layer has in it") {
+    if (is_not_root()) return;
+    const base::TempDir directory("unpack");
+    unpack_layer(TarBuilder()
+                     .directory("d")
+                     .file("d/new")
+                     .file(".wh.d", "")
+                     .file("f")
+                     .file(".wh.f")
+                     .finish(),
+                 directory.path() / "t");
+    char value = 0;
+    CHECK(::getxattr((directory.path() / "t/d").c_str(), "user.overlay.opaque", &value, 1) == 1);
+    CHECK(fs::exists(directory.path() / "t/d/new"));
+    CHECK(fs::is_regular_file(directory.path() / "t/f"));
+}
+
+TEST_CASE("what aufs noted for itself is left out") {
+    const base::TempDir directory("unpack");
+    const auto target = directory.path() / "t";
+    unpack_layer(TarBuilder()
+                     .file(".wh..wh.plnk/123.456")
+                     .directory(".wh..wh.orph/deep")
+                     .file("kept")
+                     .finish(),
+                 target);
+    CHECK(std::distance(fs::directory_iterator(target), fs::directory_iterator()) == 1);
+}
+
+// Either would make overlayfs hide what is below.
+TEST_CASE("a layer cannot hide anything but by whiteouts of the specification") {
+    if (is_not_root()) return;
+    const base::TempDir directory("unpack");
+    const auto tree = directory.path() / "tree", target = directory.path() / "t";
+    fs::create_directories(tree / "d");
+    REQUIRE(::setxattr((tree / "d").c_str(), "user.overlay.opaque", "y", 1, 0) == 0);
+    REQUIRE(::mknod((tree / "gone").c_str(), S_IFCHR, makedev(0, 0)) == 0);
+    const auto tar =
+        packed_by({"tar", "--xattrs", "--xattrs-include=*", "-C", tree.string(), "-c", "."}, "");
+    REQUIRE(tar.find("SCHILY.xattr.user.overlay.opaque") != tar.npos);
+    unpack_layer(tar, target);
+    char value = 0;
+    CHECK(::getxattr((target / "d").c_str(), "user.overlay.opaque", &value, 1) < 0);
+    CHECK_FALSE(fs::exists(fs::symlink_status(target / "gone")));
+}
+
+TEST_CASE("what the source of a layer throws comes out, not that the layer ended too early") {
+    const base::TempDir directory("unpack");
+    const std::string tar = TarBuilder().file("a", std::string(2'000'000, 'a')).finish();
+    for (const std::size_t size : {std::size_t{0}, std::size_t{100}, tar.size()}) {
+        const auto broken = [&](const image::ByteSink& sink) {
+            sink(std::string_view(tar).substr(0, size));
+            throw base::Error(base::ErrorKind::unavailable, "the network is gone");
+        };
+        try {
+            image::unpack_layer(broken, directory.path(), image::LayersBelow{}, {}, {});
+            FAIL("nothing was thrown");
+        } catch (const base::Error& error) {
+            CHECK(error.message() == "the network is gone");
+        }
+    }
 }
 
 TEST_CASE("a layer keeps set-id bits and owners and loses devices") {
@@ -153,7 +207,7 @@ TEST_CASE("a layer whose last block is not filled is read, one that is cut short
     for (const std::size_t size : {512u + 5, 512u + 100, 1024u}) {
         const auto target = directory.path() / std::to_string(size);
         const auto bytes = whole.substr(0, size);
-        CHECK(unpack_layer(bytes, target) == image::Digest::of(bytes));
+        CHECK(unpack_layer(bytes, target).diff_id == image::Digest::of(bytes));
         CHECK(base::read_file(target / "a") == "12345");
     }
     for (const std::size_t size : {300u, 512u + 4})
@@ -178,6 +232,14 @@ TEST_CASE("hostile layers are refused and touch nothing outside") {
              Row{"whiteout of dot dot", TarBuilder().file("a/.wh...", "").finish()},
              Row{"whiteout of dot", TarBuilder().file("a/.wh..", "").finish()},
              Row{"whiteout of nothing", TarBuilder().file("a/.wh.", "").finish()},
+             Row{"below a whiteout", TarBuilder().file(".wh.a/b").finish()},
+             Row{"below a whiteout of dot dot", TarBuilder().file("a/.wh.../b").finish()},
+             Row{"hard link to a whiteout",
+                 TarBuilder().file(".wh.a", "").hard_link("b", "a").finish()},
+             Row{"hard link to a directory",
+                 TarBuilder().directory("a").hard_link("b", "a").finish()},
+             Row{"hard link to what comes later",
+                 TarBuilder().hard_link("b", "a").file("a").finish()},
              Row{"escape in a name", TarBuilder().file("a\x1b[2J").finish()},
              Row{"line break in a name", TarBuilder().file("a\nb").finish()},
              Row{"too deep", TarBuilder().file(deep + "f").finish()},
@@ -264,16 +326,12 @@ TEST_CASE("a stop ends the unpacking") {
     const base::TempDir directory("unpack");
     base::StopSource source;
     const std::string tar = TarBuilder().file("a", std::string(5'000'000, 'a')).finish();
-    std::size_t given = 0;
-    const auto endless = [&](char* buffer, std::size_t size) {
-        if (given > 1'000'000) source.request();
-        const auto n = std::min(size, tar.size() - given);
-        std::memcpy(buffer, tar.data() + given, n);
-        given += n;
-        return n;
+    const auto endless = [&](const image::ByteSink& sink) {
+        source.request();
+        while (true) sink(tar); // until nobody listens
     };
     try {
-        image::unpack_layer(endless, directory.path(), {}, source.stop());
+        image::unpack_layer(endless, directory.path(), image::LayersBelow{}, {}, source.stop());
         FAIL("nothing was thrown");
     } catch (const base::Error& error) {
         CHECK(error.kind() == base::ErrorKind::cancelled);

@@ -26,6 +26,24 @@ inline image::ByteSource source_of(const std::string& bytes, std::size_t piece =
     };
 }
 
+inline image::ByteProducer producer_of(const std::string& bytes, std::size_t piece = 777) {
+    return [&bytes, piece](const image::ByteSink& sink) {
+        for (std::size_t at = 0; at < bytes.size(); at += piece)
+            sink(std::string_view(bytes).substr(at, piece));
+    };
+}
+
+// On nothing, unless layers lie below.
+inline image::UnpackedLayer unpack_layer(const std::string& bytes,
+                                         const std::filesystem::path& target,
+                                         image::UnpackLimits limits = {},
+                                         const image::LayersBelow& below = {}) {
+    std::filesystem::create_directories(target);
+    auto unpacked = image::unpack_layer(producer_of(bytes), target, below, limits, {});
+    REQUIRE(unpacked);
+    return *unpacked;
+}
+
 inline void unpack_source(const std::string& bytes, const std::filesystem::path& target,
                           image::RootDirectory root = image::RootDirectory::keep,
                           image::UnpackLimits limits = {}) {

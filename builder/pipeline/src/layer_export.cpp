@@ -1,6 +1,6 @@
 #include "layer_export.h"
 
-#include "parallel.h"
+#include "base/parallel.h"
 #include "builder/target.h"
 
 #include <algorithm>
@@ -22,10 +22,11 @@ class LayerExport {
 
     ExportedLayers run() {
         const auto threads = std::min<std::size_t>(base::usable_cores(), most_layers_at_once);
-        for_each_parallel(plan_.size(), threads, [&](std::size_t i) { known_[i] = look_up(i); });
+        base::for_each_parallel(plan_.size(), threads,
+                                [&](std::size_t i) { known_[i] = look_up(i); });
         forget_absent();
         const auto missing = those_to_make();
-        for_each_parallel(missing.size(), threads, [&](std::size_t i) { make(missing[i]); });
+        base::for_each_parallel(missing.size(), threads, [&](std::size_t i) { make(missing[i]); });
         ExportedLayers exported;
         for (const auto& [digest, size] : *sent_.lock()) {
             ++exported.sent.blobs;

@@ -1,16 +1,20 @@
 // Archives from strangers onto disk, through libarchive with a policy of our own on top:
-// only regular files, directories, symlinks, hard links to files of the same archive (and, for
-// image layers, whiteouts); names relative, no "..", no control characters, parts <= 255 bytes;
-// caps on bytes, entries, ratio and depth. What breaks a rule is refused by name.
+// only regular files, directories, symlinks, hard links to files of the same archive (for image
+// layers also to those of layers below, and whiteouts); names relative, no "..", no control
+// characters, parts <= 255 bytes; caps on bytes, entries, ratio and depth. What breaks a rule is
+// refused by name.
 #pragma once
 
 #include "base/stop.h"
+#include "image/blob_store.h"
 #include "image/digest.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 namespace image {
 
@@ -28,13 +32,30 @@ struct UnpackLimits {
 // Pulls bytes: returns how many were put into `buffer`, 0 at the end.
 using ByteSource = std::function<std::size_t(char* buffer, std::size_t size)>;
 
+// The unpacked layers under a layer, topmost first.
+using LayersBelow = std::vector<std::filesystem::path>;
+
+struct UnpackedLayer {
+    Digest diff_id; // the caller compares
+    // The tree is the same whatever lies below. Else it holds what only a layer below has: a
+    // directory that entries are in without naming it, with its owner, mode and time; a link on
+    // the way to an entry; the file of a hard link.
+    bool stands_alone = true;
+};
+
 // One image layer (tar, optionally gzip or zstd; told by its bytes) into the empty directory
 // `target`, for use as an overlayfs lower directory: whiteouts become char devices 0/0, opaque
-// directories carry user.overlay.opaque=y (mount option userxattr); owners and modes are kept
-// (setuid too: base images have such files; the sandbox has no-new-privileges), device nodes are
-// skipped. Returns the diff id; the caller compares.
-Digest unpack_layer(const ByteSource& source, const std::filesystem::path& target,
-                    const UnpackLimits& limits, const base::Stop& stop);
+// directories carry user.overlay.opaque=y (mount option userxattr); owners, modes and times are
+// kept (setuid too: base images have such files; the sandbox has no-new-privileges), device nodes
+// and extended attributes are left out. `produce` makes the bytes as they are stored, once, on the
+// calling thread; two others decompress and hash them and write the tree, with 3 MB in their hands.
+//
+// below: empty while nobody has looked. Then the answer is empty when the layer does not stand
+// alone: `target` is to be thrown away and the layer unpacked anew with what lies below.
+std::optional<UnpackedLayer> unpack_layer(const ByteProducer& produce,
+                                          const std::filesystem::path& target,
+                                          const std::optional<LayersBelow>& below,
+                                          const UnpackLimits& limits, const base::Stop& stop);
 
 // An uploaded source archive (tar, tar.gz, tar.zst, tar.xz, zip) into the empty directory
 // `target`: modes become 0644/0755, owners ours; top-level .git dropped; one single root

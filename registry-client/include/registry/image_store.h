@@ -1,8 +1,12 @@
 // Images pulled, verified and unpacked once, then shared by every build through overlayfs:
 //   <directory>/layers/<diff id>        a layer's tree, complete as soon as it has this name
+//   <directory>/layers/on-<chain id>    one that does not stand alone (image/unpack.h)
 //   <directory>/images/<digest>.json    manifest and configuration, so that a build asks no
 //   registry
-// Several workers use one directory at a time; a layer is unpacked under a lock of its own.
+//   <directory>/incoming/, locks/       layers that are being unpacked
+// A layer goes from the registry straight into its tree; as many at a time as there are cores.
+// Several workers use one directory at a time; a layer is unpacked under a lock of its own, and
+// what a killed worker left is removed by the next that unpacks anything. Thread-safe.
 #pragma once
 
 #include "base/stop.h"
@@ -13,6 +17,9 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace registry {
@@ -34,13 +41,23 @@ class ImageStore {
                                               const image::UnpackLimits& limits = {}) const;
 
   private:
-    void unpack_layer(image::BlobStore& store, const image::Layer& layer, const base::Stop& stop,
-                      const image::UnpackLimits& limits) const;
-    std::filesystem::path layer_path(const image::Layer& layer) const;
+    struct Wanted;
+    std::filesystem::path find(const Wanted& wanted) const;
+    std::filesystem::path unpack_layer(image::BlobStore& store, const Wanted& wanted,
+                                       const std::optional<image::LayersBelow>& below,
+                                       const base::Stop& stop, const base::Stop& others) const;
+    std::filesystem::path fill(image::BlobStore& store, const Wanted& wanted,
+                               const std::filesystem::path& tree,
+                               const std::optional<image::LayersBelow>& below,
+                               const base::Stop& stop, const base::Stop& others) const;
+    void sweep() const;
 
     std::filesystem::path directory_;
     Settings settings_;
 };
+
+// All names that the image's layers may have in `layers/`.
+std::set<std::string> layer_names(const image::Image& image);
 
 // A regular file of an image whose layers are unpacked (topmost first), links inside the image
 // followed as the image means them; empty when it is not there.

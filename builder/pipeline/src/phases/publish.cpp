@@ -1,6 +1,6 @@
 #include "phases/publish.h"
 
-#include "parallel.h"
+#include "base/parallel.h"
 #include "builder/target.h"
 
 #include <map>
@@ -17,8 +17,8 @@ class Sender {
         : input_(input), config_(std::move(config)) {}
 
     SentBlobs send(const std::vector<image::Descriptor>& missing, const base::Stop& stop) {
-        for_each_parallel(missing.size(), most_streams,
-                          [&](std::size_t i) { send_one(missing[i], stop); });
+        base::for_each_parallel(missing.size(), most_streams,
+                                [&](std::size_t i) { send_one(missing[i], stop); });
         return *sent_.lock();
     }
 
