@@ -1,7 +1,7 @@
 #include "image/unpack.h"
 
 #include "archive_reader.h"
-#include "decompressor.h"
+#include "layer_bytes.h"
 #include "tree_writer.h"
 
 #include "base/error.h"
@@ -13,44 +13,7 @@ namespace image {
 namespace {
 
 constexpr std::string_view whiteout = ".wh.", opaque = ".wh..wh..opq";
-constexpr std::uint64_t ratio_from = 64u << 20;
 constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
-
-// The layer's tar: decompressed, hashed for the diff id, and kept from growing without end.
-class LayerBytes {
-  public:
-    LayerBytes(const ByteSource& source, const UnpackLimits& limits)
-        : limits_(limits), input_(open_decompressor([this, &source](char* buffer, std::size_t n) {
-              const auto got = source(buffer, n);
-              in_ += got;
-              return got;
-          })) {}
-
-    std::size_t read(char* buffer, std::size_t size) {
-        const auto n = input_->read(buffer, size);
-        hash_.update({buffer, n});
-        out_ += n;
-        // Headers and padding come on top of the content.
-        if (out_ / 2 > limits_.bytes || (out_ > ratio_from && out_ / limits_.ratio > in_))
-            throw base::Error(base::ErrorKind::limit_exceeded,
-                              "the layer is refused: it grows from " + base::human_bytes(in_) +
-                                  " to more than " + base::human_bytes(out_));
-        return n;
-    }
-
-    // Padding behind the archive's end belongs to the diff id, too.
-    Digest finish(const base::Stop& stop) {
-        std::vector<char> rest(64u << 10);
-        while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
-        return Digest(hash_.finish());
-    }
-
-  private:
-    const UnpackLimits limits_;
-    std::uint64_t in_ = 0, out_ = 0;
-    base::Sha256 hash_;
-    std::unique_ptr<Decompressor> input_; // last: it reads at once
-};
 
 EntryAttributes attributes_of(const ArchiveEntry& entry) {
     if (entry.uid < 0 || entry.uid > largest_id || entry.gid < 0 || entry.gid > largest_id)
