@@ -57,17 +57,20 @@ std::string render_materials(const Materials& materials) {
     return base::json::render(
         {{"dependencies", Value::parse(proof::render_resources(materials.dependencies))},
          {"environment", materials.environment},
+         {"layers", Value::parse(proof::render_resources(materials.layers))},
          {"bills", std::move(bills)}});
 }
 
 Materials parse_materials(std::string_view json) {
     const auto value = base::json::parse(json, "the materials of a build");
-    const auto dependencies = value.find("dependencies"), bills = value.find("bills");
-    if (dependencies == value.end() || bills == value.end() || !bills->is_array())
+    const auto dependencies = value.find("dependencies"), layers = value.find("layers"),
+               bills = value.find("bills");
+    if (dependencies == value.end() || layers == value.end() || bills == value.end() ||
+        !bills->is_array())
         throw base::Error(base::ErrorKind::invalid_input, "the materials of a build lack a list");
     Materials materials{.dependencies = proof::parse_resources(base::json::render(*dependencies)),
                         .environment = base::json::get_strings(value, "environment"),
-                        .bills = {}};
+                        .layers = proof::parse_resources(base::json::render(*layers))};
     for (const auto& bill : *bills)
         materials.bills.push_back(
             {base::json::get_string(bill, "artifact_type"),

@@ -46,12 +46,26 @@ proof::Provenance::Source source_of(const Job& job, const Materials& materials,
     return source;
 }
 
+// What a rebuild has to know beside the dependencies: all else that the image depends on.
+std::map<std::string, std::string> settings_told_of(const Job& job) {
+    std::map<std::string, std::string> settings{
+        {"compression", std::string(image::to_string(job.compression))},
+        {"network", job.network},
+        {"slugignore", job.slug_ignore == SlugIgnore::before ? "before" : "after"},
+        {"classic_variables", job.variables_in_environment ? "environment" : "files"}};
+    if (!job.stack.classic_name.empty()) settings["classic_stack"] = job.stack.classic_name;
+    if (const auto* archive = std::get_if<Archive>(&job.source))
+        settings["strip_single_root"] = archive->strip_single_root ? "yes" : "no";
+    return settings;
+}
+
 proof::Provenance provenance_of(const Job& job, const Materials& materials, const Witness& witness,
                                 const image::Descriptor& log) {
     proof::Provenance provenance{.app = job.app,
                                  .source = source_of(job, materials, witness),
                                  .stack = job.stack.name,
                                  .environment = materials.environment,
+                                 .settings = settings_told_of(job),
                                  .dependencies = materials.dependencies,
                                  .builder = witness.builder,
                                  .builder_version = witness.version,
@@ -64,6 +78,8 @@ proof::Provenance provenance_of(const Job& job, const Materials& materials, cons
             dependency.uri = provenance.source.uri;
     provenance.byproducts = {
         {.role = "log", .digest = {{"sha256", log.digest.hex()}}, .media_type = log.media_type}};
+    provenance.byproducts.insert(provenance.byproducts.end(), materials.layers.begin(),
+                                 materials.layers.end());
     return provenance;
 }
 

@@ -4,6 +4,7 @@
 #include "context.h"
 #include "detection.h"
 #include "local_job.h"
+#include "local_signing.h"
 #include "source_archive.h"
 
 #include "builder/worker.h"
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace cli {
 namespace {
@@ -134,6 +136,11 @@ class LayoutDelivery {
         target->directory = made_ = job.work_directory / "layout";
     }
 
+    // Where the image is once it was delivered.
+    builder::Target wanted(const builder::Job& job) const {
+        return wanted_ ? builder::Target(*wanted_) : job.target;
+    }
+
     void deliver(builder::Outcome& outcome, const base::Stop& stop) const {
         auto* published = std::get_if<builder::Published>(&outcome);
         if (!wanted_ || !published) return;
@@ -157,7 +164,16 @@ class LayoutDelivery {
     fs::path made_;
 };
 
+std::optional<LocalSigning> signing_of(const LocalOptions& options, const Context& context) {
+    if (options.sign_key.empty()) return {};
+    if (options.publish.empty() && options.output.empty())
+        throw Error(ErrorKind::invalid_input, "there is no image to put a signature beside",
+                    "--sign-key goes with --publish or --output.");
+    return LocalSigning(options.sign_key, context.version);
+}
+
 void build(Context& context, const LocalOptions& options, builder::Mode mode) {
+    auto signing = signing_of(options, context);
     auto job = make_local_job(options, context);
     job.mode = mode;
     const LayoutDelivery delivery(job);
@@ -169,10 +185,16 @@ void build(Context& context, const LocalOptions& options, builder::Mode mode) {
     report.explain(job);
     auto outcome = builder::run_worker(
         {program_directory() / "slipway-worker"}, job,
-        [&](const builder::Event& event) { report.take(event); },
+        [&](const builder::Event& event) {
+            report.take(event);
+            if (signing) signing->take(event);
+        },
         context.interrupted.within(job.limits.time + std::chrono::minutes(1)));
     try {
         delivery.deliver(outcome, context.interrupted);
+        const auto from = std::exchange(job.target, delivery.wanted(job));
+        if (const auto* published = std::get_if<builder::Published>(&outcome); signing && published)
+            signing->sign(job, *published, from, context.interrupted);
     } catch (const Error& error) {
         outcome =
             builder::Broken{builder::Phase::publish, error.kind(), error.message(), error.hint()};
@@ -194,6 +216,10 @@ void add_build(CLI::App& root, Context& context) {
         ->add_option("--compression", options->compression,
                      "of the layers that are made: gzip, zstd or none (gzip)")
         ->check(CLI::IsMember({"gzip", "zstd", "none"}));
+    command
+        ->add_option("--sign-key", options->sign_key,
+                     "sign the image and its provenance with this private key (PEM, P-256)")
+        ->check(CLI::ExistingFile);
     command->add_option("--cache", options->cache, "directory kept between builds");
     command->callback([&context, options] { build(context, *options, builder::Mode::build); });
     const auto detected = std::make_shared<LocalOptions>();

@@ -115,25 +115,10 @@ std::map<std::string, std::string> settings_of(const image::Image& image) {
     return settings;
 }
 
-// Slices are cut by sizes, and a run image's layers have no names: neither says anything alone.
-struct Grouped {
-    std::uint64_t size = 0;
-    std::vector<image::Digest> contents;
-};
-using Key = std::pair<std::string, std::string>;
-
-std::vector<std::pair<Key, Grouped>> group(const ImageReport& report) {
-    std::vector<std::pair<Key, Grouped>> groups;
-    for (const auto& layer : report.layers) {
-        const bool together = layer.by == "app" || layer.by == "run image";
-        const Key key{layer.by, together ? "" : layer.name};
-        auto found = std::find_if(groups.begin(), groups.end(),
-                                  [&](const auto& each) { return each.first == key; });
-        if (found == groups.end()) found = groups.insert(groups.end(), {key, {}});
-        found->second.size += layer.layer.descriptor.size;
-        found->second.contents.push_back(layer.layer.diff_id);
-    }
-    return groups;
+bool same_content(const LayerGroup& one, const LayerGroup& other) {
+    return std::equal(
+        one.layers.begin(), one.layers.end(), other.layers.begin(), other.layers.end(),
+        [](const image::Layer& a, const image::Layer& b) { return a.diff_id == b.diff_id; });
 }
 
 } // namespace
@@ -163,25 +148,47 @@ ImageReport report_on(const image::Image& image) {
     return report;
 }
 
+std::uint64_t LayerGroup::size() const {
+    std::uint64_t size = 0;
+    for (const auto& layer : layers) size += layer.descriptor.size;
+    return size;
+}
+
+std::vector<LayerGroup> group_layers(const ImageReport& report) {
+    std::vector<LayerGroup> groups;
+    for (const auto& layer : report.layers) {
+        const bool together = layer.by == "app" || layer.by == "run image";
+        const auto name = together ? std::string() : layer.name;
+        auto found = std::find_if(groups.begin(), groups.end(), [&](const LayerGroup& each) {
+            return each.by == layer.by && each.name == name;
+        });
+        if (found == groups.end()) found = groups.insert(groups.end(), {layer.by, name, {}});
+        found->layers.push_back(layer.layer);
+    }
+    return groups;
+}
+
+const LayerGroup* find_group(const std::vector<LayerGroup>& groups, const LayerGroup& like) {
+    const auto found = std::find_if(groups.begin(), groups.end(), [&](const LayerGroup& each) {
+        return each.by == like.by && each.name == like.name;
+    });
+    return found == groups.end() ? nullptr : &*found;
+}
+
 std::vector<LayerChange> compare_layers(const ImageReport& before, const ImageReport& after) {
     using Kind = LayerChange::Kind;
-    const auto old_groups = group(before), new_groups = group(after);
-    const auto find = [](const auto& groups, const Key& key) {
-        return std::find_if(groups.begin(), groups.end(),
-                            [&](const auto& each) { return each.first == key; });
-    };
+    const auto old_groups = group_layers(before), new_groups = group_layers(after);
     std::vector<LayerChange> changes;
-    for (const auto& [key, now] : new_groups) {
-        const auto then = find(old_groups, key);
-        if (then == old_groups.end())
-            changes.push_back({Kind::added, key.first, key.second, 0, now.size});
-        else
-            changes.push_back({then->second.contents == now.contents ? Kind::same : Kind::changed,
-                               key.first, key.second, then->second.size, now.size});
+    for (const auto& now : new_groups) {
+        const auto* then = find_group(old_groups, now);
+        const auto kind = !then                      ? Kind::added
+                          : same_content(*then, now) ? Kind::same
+                                                     : Kind::changed;
+        changes.push_back({kind, now.by, now.name, then ? then->size() : 0, now.size()});
     }
-    for (const auto& [key, then] : old_groups)
-        if (find(new_groups, key) == new_groups.end())
-            changes.push_back({Kind::removed, key.first, key.second, then.size, 0});
+    for (const auto& then : old_groups)
+        if (!find_group(new_groups, then))
+            changes.push_back({Kind::removed, then.by, then.name, then.size(), 0});
     return changes;
 }
 

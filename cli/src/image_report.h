@@ -33,13 +33,23 @@ struct ImageReport {
 // Of an image without the labels every layer is the run image's.
 ImageReport report_on(const image::Image& image);
 
+// The layers of one owner and name. Those of a run image, and the slices of an app, count together:
+// slices are cut by sizes and a run image's layers have no names, so neither says anything alone.
+struct LayerGroup {
+    std::string by, name;
+    std::vector<image::Layer> layers;
+    std::uint64_t size() const; // compressed bytes
+};
+std::vector<LayerGroup> group_layers(const ImageReport& report); // in the image's order
+// The group of the same owner and name; null when there is none.
+const LayerGroup* find_group(const std::vector<LayerGroup>& groups, const LayerGroup& like);
+
 struct LayerChange {
     enum class Kind { same, changed, added, removed } kind = Kind::same;
     std::string by, name;
     std::uint64_t before = 0, after = 0; // compressed bytes
 };
-// By owner and name, in the order of the newer image; what left comes last. The layers of a run
-// image, and the slices of an app, count together.
+// By group, in the order of the newer image; what left comes last.
 std::vector<LayerChange> compare_layers(const ImageReport& before, const ImageReport& after);
 
 struct SettingChange {

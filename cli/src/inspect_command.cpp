@@ -1,5 +1,6 @@
 // `slipway inspect` and `slipway diff`: what is in an image, and what grew between two.
 #include "context.h"
+#include "image_files.h"
 #include "image_reference.h"
 #include "image_report.h"
 
@@ -21,6 +22,7 @@ namespace {
 using base::json::Value;
 
 constexpr std::size_t shown_of_digest = 12;
+constexpr std::size_t most_directories = 20;
 
 std::string short_digest(const image::Digest& digest) {
     return digest.hex().substr(0, shown_of_digest);
@@ -44,6 +46,39 @@ Said read_said(const FoundImage& found, const base::Stop& stop) {
     return said;
 }
 
+// Why each layer is there, by its blob's digest: of the last build that gave this image.
+std::map<std::string, std::string> reasons_of(const Said& said) {
+    std::map<std::string, std::string> reasons;
+    if (!said.provenance) return reasons;
+    for (const auto& resource : said.provenance->byproducts) {
+        const auto digest = resource.digest.find("sha256");
+        const auto origin = resource.annotations.find(proof::origin_annotation);
+        const auto reason = resource.annotations.find(proof::reason_annotation);
+        if (resource.role != "layer" || digest == resource.digest.end() ||
+            origin == resource.annotations.end() || reason == resource.annotations.end())
+            continue;
+        reasons["sha256:" + digest->second] =
+            (origin->second == "made" ? "made: " : "reused: ") + reason->second;
+    }
+    return reasons;
+}
+
+std::string reason_of(const std::map<std::string, std::string>& reasons,
+                      const ReportedLayer& layer) {
+    if (layer.by == "run image") return "base image";
+    const auto found = reasons.find(layer.layer.descriptor.digest.render());
+    return found == reasons.end() ? std::string() : found->second;
+}
+
+// "312 (npm 300, deb 12)"
+std::string count_packages(const std::vector<proof::Package>& packages) {
+    std::map<std::string, std::size_t> types;
+    for (const auto& package : packages) ++types[package.type];
+    std::vector<std::string> words;
+    for (const auto& [type, count] : types) words.push_back(type + " " + std::to_string(count));
+    return std::to_string(packages.size()) + (words.empty() ? "" : " (" + join(words, ", ") + ")");
+}
+
 std::string shown_name(const std::string& by, const std::string& name) {
     return base::printable(name.empty() ? by : by + ": " + name);
 }
@@ -51,12 +86,14 @@ std::string shown_name(const std::string& by, const std::string& name) {
 Value to_json(const FoundImage& found, const image::Image& image, const ImageReport& report,
               const Said& said) {
     auto layers = Value::array(), processes = Value::array();
+    const auto reasons = reasons_of(said);
     for (const auto& layer : report.layers)
         layers.push_back({{"by", layer.by},
                           {"name", layer.name},
                           {"digest", layer.layer.descriptor.digest.render()},
                           {"diff_id", layer.layer.diff_id.render()},
-                          {"size", layer.layer.descriptor.size}});
+                          {"size", layer.layer.descriptor.size},
+                          {"reason", reason_of(reasons, layer)}});
     for (const auto& process : report.processes)
         processes.push_back({{"type", process.type},
                              {"command", process.command},
@@ -86,7 +123,7 @@ void inspect(const Context& context, const std::string& reference) {
          {"Run image", base::printable(report.run_image)},
          {"Buildpacks", base::printable(join(report.buildpacks, ", "))},
          {"Packages",
-          said.packages ? std::to_string(said.packages->size()) : "no bill of materials"},
+          said.packages ? base::printable(count_packages(*said.packages)) : "no bill of materials"},
          {"Provenance", said.provenance
                             ? base::printable("build " + said.provenance->build + " of " +
                                               said.provenance->app + ", unchecked: slipway verify")
@@ -96,11 +133,13 @@ void inspect(const Context& context, const std::string& reference) {
         processes.push_back({base::printable(process.type) + (process.is_default ? " *" : ""),
                              base::printable(process.command)});
     if (!processes.empty()) print_table({"PROCESS", "COMMAND"}, processes);
+    const auto reasons = reasons_of(said);
     for (const auto& layer : report.layers)
         layers.push_back({shown_name(layer.by, layer.name),
                           base::human_bytes(layer.layer.descriptor.size),
-                          short_digest(layer.layer.descriptor.digest)});
-    print_table({"LAYER", "SIZE", "DIGEST"}, layers);
+                          short_digest(layer.layer.descriptor.digest),
+                          base::printable(reason_of(reasons, layer))});
+    print_table({"LAYER", "SIZE", "DIGEST", "WHY"}, layers);
 }
 
 // CycloneDX or SPDX as it is attached, for other programs.
@@ -117,18 +156,40 @@ void print_bill(const Context& context, const std::string& reference, const std:
 }
 
 struct Difference {
-    std::vector<LayerChange> layers; // without those that are the same
+    std::vector<LayerChange> layers;          // without those that are the same
+    std::vector<DirectoryChange> directories; // in these layers, uncompressed
     std::vector<SettingChange> settings;
     std::vector<proof::Package> added, removed;
     bool packages_known = false;
 };
 
+// Only layers that differ are read.
+std::vector<DirectoryChange> grown_directories(const FoundImage& before, const ImageReport& then,
+                                               const FoundImage& after, const ImageReport& now,
+                                               const std::vector<LayerChange>& changes,
+                                               const base::Stop& stop) {
+    const auto old_groups = group_layers(then), new_groups = group_layers(now);
+    std::vector<DirectoryChange> all;
+    for (const auto& change : changes) {
+        const LayerGroup like{change.by, change.name, {}};
+        const auto* old_group = find_group(old_groups, like);
+        const auto* new_group = find_group(new_groups, like);
+        const auto changed = compare_directories(
+            old_group ? read_files(*before.store, old_group->layers, stop) : FileMap(),
+            new_group ? read_files(*after.store, new_group->layers, stop) : FileMap());
+        all.insert(all.end(), changed.begin(), changed.end());
+    }
+    return all;
+}
+
 Difference compare(const FoundImage& before, const FoundImage& after, const base::Stop& stop) {
     const auto old_image = read_image(before, stop), new_image = read_image(after, stop);
     Difference difference;
-    difference.layers = compare_layers(report_on(old_image), report_on(new_image));
+    const auto then = report_on(old_image), now = report_on(new_image);
+    difference.layers = compare_layers(then, now);
     std::erase_if(difference.layers,
                   [](const LayerChange& change) { return change.kind == LayerChange::Kind::same; });
+    difference.directories = grown_directories(before, then, after, now, difference.layers, stop);
     difference.settings = compare_settings(old_image, new_image);
     const auto old_said = read_said(before, stop), new_said = read_said(after, stop);
     difference.packages_known = old_said.packages && new_said.packages;
@@ -156,10 +217,9 @@ const char* word_of(LayerChange::Kind kind) {
     return "same";
 }
 
-std::string growth(const LayerChange& change) {
-    const bool less = change.after < change.before;
-    return (less ? "-" : "+") +
-           base::human_bytes(less ? change.before - change.after : change.after - change.before);
+std::string growth(std::uint64_t before, std::uint64_t after) {
+    const bool less = after < before;
+    return (less ? "-" : "+") + base::human_bytes(less ? before - after : after - before);
 }
 
 Value to_json(const std::vector<proof::Package>& packages) {
@@ -170,7 +230,10 @@ Value to_json(const std::vector<proof::Package>& packages) {
 }
 
 Value to_json(const Difference& difference) {
-    auto layers = Value::array(), settings = Value::array();
+    auto layers = Value::array(), directories = Value::array(), settings = Value::array();
+    for (const auto& change : difference.directories)
+        directories.push_back(
+            {{"directory", change.directory}, {"before", change.before}, {"after", change.after}});
     for (const auto& change : difference.layers)
         layers.push_back({{"change", word_of(change.kind)},
                           {"by", change.by},
@@ -181,6 +244,7 @@ Value to_json(const Difference& difference) {
         settings.push_back(
             {{"name", change.name}, {"before", change.before}, {"after", change.after}});
     return {{"layers", layers},
+            {"directories", directories},
             {"settings", settings},
             {"packages", difference.packages_known ? Value{{"added", to_json(difference.added)},
                                                            {"removed", to_json(difference.removed)}}
@@ -192,16 +256,25 @@ std::string shown(const proof::Package& package) {
 }
 
 void print_difference(const Difference& difference) {
-    std::vector<Row> layers, settings, packages;
+    std::vector<Row> layers, directories, settings, packages;
     for (const auto& change : difference.layers)
         layers.push_back({word_of(change.kind), shown_name(change.by, change.name),
-                          base::human_bytes(change.after), growth(change)});
+                          base::human_bytes(change.after), growth(change.before, change.after)});
+    for (const auto& change : difference.directories)
+        if (directories.size() < most_directories)
+            directories.push_back({base::printable(change.directory),
+                                   base::human_bytes(change.after),
+                                   growth(change.before, change.after)});
     for (const auto& change : difference.settings)
         settings.push_back({base::printable(change.name), base::printable(change.before),
                             base::printable(change.after)});
     for (const auto& package : difference.added) packages.push_back({"added", shown(package)});
     for (const auto& package : difference.removed) packages.push_back({"removed", shown(package)});
     if (!layers.empty()) print_table({"CHANGE", "LAYER", "SIZE", "GREW"}, layers);
+    if (!directories.empty()) print_table({"DIRECTORY", "SIZE", "GREW"}, directories);
+    if (difference.directories.size() > directories.size())
+        print_line(std::to_string(difference.directories.size() - directories.size()) +
+                   " more directories: --json has them all");
     if (!settings.empty()) print_table({"SETTING", "BEFORE", "AFTER"}, settings);
     if (!packages.empty()) print_table({"CHANGE", "PACKAGE"}, packages);
     if (layers.empty() && settings.empty()) print_line("Both have the same content.");

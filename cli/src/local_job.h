@@ -15,7 +15,7 @@ namespace cli {
 
 struct LocalOptions {
     std::string directory, publish, output, build_image, run_image, cache, ca_file, runtime,
-        network, slug_ignore, compression;
+        network, slug_ignore, compression, sign_key;
     std::vector<std::string> buildpacks, given, environment, bindings;
     bool explain = false;
 };

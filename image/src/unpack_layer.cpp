@@ -2,11 +2,10 @@
 
 #include "archive_reader.h"
 #include "block_queue.h"
-#include "decompressor.h"
+#include "layer_bytes.h"
 #include "tree_writer.h"
 
 #include "base/error.h"
-#include "base/sha256.h"
 #include "base/task_group.h"
 #include "base/text.h"
 
@@ -17,7 +16,6 @@ namespace {
 
 constexpr std::string_view whiteout = ".wh.", opaque = ".wh..wh..opq";
 constexpr std::string_view aufs_notes = ".wh..wh.";
-constexpr std::uint64_t ratio_from = 64u << 20;
 constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
 // For each of two threads one in its hands, and some between them.
 constexpr std::size_t blocks = 5, block_size = 256u << 10;
@@ -27,35 +25,22 @@ constexpr std::size_t blocks = 5, block_size = 256u << 10;
                       "the layer is refused: " + base::quoted(name) + " " + why);
 }
 
-// From `stored` to `tar`: decompressed, hashed for the diff id, and kept from growing without end.
+// From `stored` to `tar`.
 Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
     BlockReader input(stored);
-    std::uint64_t in = 0, out = 0;
-    const auto decompressor = open_decompressor([&](char* buffer, std::size_t n) {
-        const auto got = input.read(buffer, n);
-        in += got;
-        return got;
-    });
-    base::Sha256 hash;
+    const ByteSource source = [&](char* buffer, std::size_t n) { return input.read(buffer, n); };
+    LayerBytes layer(source, limits);
     while (true) {
         auto block = tar.take_empty();
         if (!block) throw NobodyListens{};
         while (block->used < block_size && !block->last) {
-            char* const place = block->bytes.get() + block->used;
-            const auto n = decompressor->read(place, block_size - block->used);
-            hash.update({place, n});
+            const auto n = layer.read(block->bytes.get() + block->used, block_size - block->used);
             block->used += n;
             block->last = n == 0;
-            out += n;
-            // Headers and padding come on top of the content.
-            if (out / 2 > limits.bytes || (out > ratio_from && out / limits.ratio > in))
-                throw base::Error(base::ErrorKind::limit_exceeded,
-                                  "the layer is refused: it grows from " + base::human_bytes(in) +
-                                      " to more than " + base::human_bytes(out));
         }
         const bool last = block->last;
         tar.put_full(std::move(*block));
-        if (last) return Digest(hash.finish());
+        if (last) return layer.finish({});
     }
 }
 

@@ -23,6 +23,7 @@ ordered_json render_resource(const Resource& resource) {
     if (!resource.digest.empty()) value["digest"] = resource.digest;
     if (!resource.media_type.empty()) value["mediaType"] = resource.media_type;
     value["annotations"] = {{"role", resource.role}};
+    for (const auto& [name, text] : resource.annotations) value["annotations"][name] = text;
     return value;
 }
 
@@ -44,6 +45,16 @@ std::string text_of(const Value& value, const char* name) {
     return base::json::find_string(value, name).value_or("");
 }
 
+// The members that are texts.
+std::map<std::string, std::string> map_of(const Value& value, const char* name) {
+    std::map<std::string, std::string> map;
+    const auto found = value.find(name);
+    if (found == value.end() || !found->is_object()) return map;
+    for (const auto& [key, text] : found->items())
+        if (text.is_string()) map[key] = text.get<std::string>();
+    return map;
+}
+
 std::vector<std::string> texts_of(const Value& value, const char* name) {
     return value.contains(name) ? base::json::get_strings(value, name) : std::vector<std::string>{};
 }
@@ -56,11 +67,9 @@ std::vector<Resource> read_resources(const Value& list) {
                           .name = text_of(each, "name"),
                           .uri = text_of(each, "uri"),
                           .media_type = text_of(each, "mediaType")};
-        if (const auto notes = each.find("annotations"); notes != each.end() && notes->is_object())
-            resource.role = text_of(*notes, "role");
-        if (const auto digest = each.find("digest"); digest != each.end() && digest->is_object())
-            for (const auto& [algorithm, hex] : digest->items())
-                if (hex.is_string()) resource.digest[algorithm] = hex.get<std::string>();
+        resource.digest = map_of(each, "digest");
+        resource.annotations = map_of(each, "annotations");
+        if (auto role = resource.annotations.extract("role")) resource.role = role.mapped();
         resources.push_back(std::move(resource));
     }
     return resources;
@@ -87,7 +96,9 @@ std::string render(const Provenance& provenance) {
          {{"buildType", build_type},
           {"externalParameters", outside},
           {"internalParameters",
-           {{"stack", provenance.stack}, {"environment", provenance.environment}}},
+           {{"stack", provenance.stack},
+            {"environment", provenance.environment},
+            {"settings", provenance.settings}}},
           {"resolvedDependencies", to_json(provenance.dependencies)}}},
         {"runDetails",
          {{"builder",
@@ -120,6 +131,7 @@ Provenance parse_provenance(std::string_view predicate) {
             .buildpacks = texts_of(outside, "buildpacks"),
             .stack = text_of(inside, "stack"),
             .environment = texts_of(inside, "environment"),
+            .settings = map_of(inside, "settings"),
             .dependencies = resources_of(definition, "resolvedDependencies"),
             .builder = base::json::get_string(builder, "id"),
             .builder_version = version != builder.end() && version->is_object()

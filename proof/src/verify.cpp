@@ -13,7 +13,6 @@
 namespace proof {
 namespace {
 
-using base::Error;
 using base::ErrorKind;
 
 constexpr const char* other_key =
@@ -29,16 +28,16 @@ class Verification {
 
     Evidence run() {
         if (!store_.read_manifest(image_.render(), stop_))
-            throw Error(ErrorKind::not_found, "there is no image " + image_.render());
+            throw Distrust(Doubt::absent, "there is no image " + image_.render());
         Evidence evidence{.key_id = signer()};
         read_attestations(evidence.predicates);
         const auto provenance = evidence.predicates.find(std::string(predicate_type::provenance));
         if (provenance == evidence.predicates.end())
-            throw Error(foreign_ ? ErrorKind::denied : ErrorKind::not_found,
-                        foreign_ ? "the attestations of " + image_.render() +
-                                       " were signed by none of the given keys"
-                                 : image_.render() + " is signed but has no provenance",
-                        foreign_ ? other_key : "");
+            throw Distrust(foreign_ ? Doubt::unknown_key : Doubt::absent,
+                           foreign_ ? "the attestations of " + image_.render() +
+                                          " were signed by none of the given keys"
+                                    : image_.render() + " is signed but has no provenance",
+                           foreign_ ? other_key : "");
         evidence.provenance = parse_provenance(provenance->second);
         return evidence;
     }
@@ -54,8 +53,8 @@ class Verification {
         const auto there =
             find_tagged(store_, image_, signature_tag(image_), artifact_type::signature, stop_);
         if (!there)
-            throw Error(ErrorKind::not_found, image_.render() + " has no signature",
-                        "Images are signed by the server that builds them.");
+            throw Distrust(Doubt::absent, image_.render() + " has no signature",
+                           "Images are signed by the server that builds them.");
         bool about_another = false;
         for (const auto& blob : there->artifact.blobs) {
             const auto signature = signature_of(blob);
@@ -67,13 +66,13 @@ class Verification {
             about_another = true;
         }
         if (about_another)
-            throw Error(ErrorKind::denied,
-                        "the signature beside " + image_.render() + " is another image's",
-                        do_not_trust);
-        throw Error(ErrorKind::denied,
-                    image_.render() + " was signed by none of the given keys, or its signature "
-                                      "was changed",
-                    other_key);
+            throw Distrust(Doubt::other_image,
+                           "the signature beside " + image_.render() + " is another image's",
+                           do_not_trust);
+        throw Distrust(Doubt::unknown_key,
+                       image_.render() + " was signed by none of the given keys, or its signature "
+                                         "was changed",
+                       other_key);
     }
 
     void read_attestations(std::map<std::string, std::string>& predicates) {
@@ -84,14 +83,23 @@ class Verification {
             if (blob.descriptor.media_type != media_type::envelope) continue;
             const auto opened = open(read_whole(store_, blob.descriptor, stop_), keys_);
             if (opened.seal == Seal::changed)
-                throw Error(ErrorKind::denied,
-                            "an attestation of " + image_.render() +
-                                " was changed after it was signed",
-                            do_not_trust);
+                throw Distrust(Doubt::changed,
+                               "an attestation of " + image_.render() +
+                                   " was changed after it was signed",
+                               do_not_trust);
             foreign_ = foreign_ || opened.seal == Seal::unknown;
             if (opened.seal != Seal::valid) continue;
-            auto statement = parse_statement(opened.payload, image_);
+            auto statement = about_it(opened.payload);
             predicates[statement.predicate_type] = std::move(statement.predicate);
+        }
+    }
+
+    Statement about_it(const std::string& payload) const {
+        try {
+            return parse_statement(payload, image_);
+        } catch (const base::Error& error) {
+            if (error.kind() != ErrorKind::denied) throw;
+            throw Distrust(Doubt::other_image, error.message(), do_not_trust);
         }
     }
 
@@ -103,6 +111,11 @@ class Verification {
 };
 
 } // namespace
+
+Distrust::Distrust(Doubt why, std::string message, std::string hint)
+    : base::Error(why == Doubt::absent ? ErrorKind::not_found : ErrorKind::denied,
+                  std::move(message), std::move(hint)),
+      doubt(why) {}
 
 Evidence verify(image::BlobStore& store, const image::Digest& image,
                 const std::vector<base::PublicKey>& keys, const base::Stop& stop) {

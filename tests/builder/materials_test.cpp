@@ -53,6 +53,10 @@ TEST_CASE("materials come out of their record as they went in") {
     auto materials = builder::materials_of(job_of(builder::Archive{"/file", false}));
     materials.dependencies.push_back(
         {.role = "buildpack", .name = "a/b@1", .digest = {{"sha256", hex}}});
+    materials.layers = {{.role = "layer",
+                         .name = "Application Layer",
+                         .digest = {{"sha256", hex}},
+                         .annotations = {{"origin", "made"}, {"reason", "its files changed"}}}};
     materials.bills = {
         {"application/spdx+json", {"application/spdx+json", image::Digest::of("bill"), 12}}};
     const auto back = builder::parse_materials(builder::render_materials(materials));
@@ -60,7 +64,11 @@ TEST_CASE("materials come out of their record as they went in") {
     REQUIRE(back.bills.size() == 1);
     CHECK(back.bills[0].blob.digest == image::Digest::of("bill"));
     CHECK(back.bills[0].blob.size == 12);
-    for (const char* text : {"", "[]", "{}", R"({"dependencies":1,"bills":[],"environment":[]})",
-                             R"({"dependencies":[],"bills":[1],"environment":[]})"})
+    REQUIRE(back.layers.size() == 1);
+    CHECK(back.layers[0].annotations == materials.layers[0].annotations);
+    for (const char* text :
+         {"", "[]", "{}", R"({"dependencies":1,"layers":[],"bills":[],"environment":[]})",
+          R"({"dependencies":[],"bills":[],"environment":[]})",
+          R"({"dependencies":[],"layers":[],"bills":[1],"environment":[]})"})
         CHECK(kind_of([&] { builder::parse_materials(text); }) == base::ErrorKind::invalid_input);
 }

@@ -20,6 +20,7 @@ TEST_CASE("a published image gets provenance, both bills of materials and the lo
     job.source = builder::GitTree{"/nowhere", job.revision, {}};
     job.buildpacks.uris = {"https://ann:token@example.com/bp.git#v1"};
     auto materials = builder::materials_of(job);
+    materials.layers = {{.role = "layer", .name = "Application Layer"}};
     const auto bills = proof::merge_bills({}, "hello", image);
     materials.bills = {{std::string(proof::cyclonedx_media_type),
                         proof::put_blob(*store, proof::cyclonedx_media_type, bills.cyclonedx, {})},
@@ -45,7 +46,10 @@ TEST_CASE("a published image gets provenance, both bills of materials and the lo
     CHECK(said.source.revision == job.revision);
     CHECK(said.dependencies[0].uri == said.source.uri);
     CHECK(said.buildpacks == std::vector<std::string>{"https://example.com/bp.git"});
-    REQUIRE(said.byproducts.size() == 1);
+    REQUIRE(said.byproducts.size() == 2);
+    CHECK(said.byproducts[1].role == "layer");
+    CHECK(said.settings.at("compression") == "gzip");
+    CHECK(said.settings.at("slugignore") == "after");
     CHECK(said.byproducts[0].digest.at("sha256") == image::Digest::of("-----> Done\n").hex());
     CHECK(store->list_referrers(image, "", {}).size() == 5);
 }

@@ -78,8 +78,10 @@ TEST_CASE("an unchanged tree is not read again and nothing is sent") {
     Exports exports;
     CHECK(exports.run(*exports.store) == 1);
     CHECK(exports.last.sent.blobs == 1);
+    CHECK(exports.last.origins.at(0) == LayerOrigin::made);
     const auto first = exports.last.layers;
     CHECK(exports.run(*exports.store) == 0);
+    CHECK(exports.last.origins.at(0) == LayerOrigin::unchanged);
     CHECK(exports.last.sent.blobs == 0);
     CHECK(exports.last.layers.at(0).descriptor.digest == first.at(0).descriptor.digest);
     CHECK(exports.last.layers.at(0).diff_id == first.at(0).diff_id);
@@ -93,6 +95,7 @@ TEST_CASE("a tree with the same content in other files is read but neither made 
     fs::rename(exports.tree, exports.directory.path() / "old");
     fs::copy(exports.directory.path() / "old", exports.tree, fs::copy_options::recursive);
     CHECK(exports.run(*exports.store) == 1);
+    CHECK(exports.last.origins.at(0) == LayerOrigin::same_content);
     CHECK(exports.last.sent.blobs == 0);
     CHECK(exports.last.layers.at(0).descriptor.digest == first);
 }

@@ -15,6 +15,17 @@ base::Error refusal(SignedImage& of, const std::vector<base::PublicKey>& keys) {
     return error_of([&] { proof::verify(*of.store, of.image, keys, {}); });
 }
 
+// Of an image that was refused. On the test's own thread.
+proof::Doubt doubt(SignedImage& of, const image::Digest& image, const base::KeyPair& key) {
+    try {
+        proof::verify(*of.store, image, {key.public_key()}, {});
+    } catch (const proof::Distrust& distrust) {
+        return distrust.doubt;
+    }
+    FAIL("the image was believed");
+    throw std::logic_error("FAIL returned");
+}
+
 bool says(const base::Error& error, std::string_view words) {
     INFO(error.message());
     return error.message().find(words) != std::string::npos;
@@ -47,6 +58,8 @@ TEST_CASE("another key does not verify it") {
     const auto error = refusal(signed_image, {base::KeyPair::make().public_key()});
     CHECK(error.kind() == base::ErrorKind::denied);
     CHECK(says(error, "none of the given keys"));
+    CHECK(doubt(signed_image, signed_image.image, base::KeyPair::make()) ==
+          proof::Doubt::unknown_key);
 }
 
 TEST_CASE("an image without a signature, and none at all, are told apart from a wrong one") {
@@ -62,6 +75,7 @@ TEST_CASE("an image without a signature, and none at all, are told apart from a 
     });
     CHECK(absent.kind() == base::ErrorKind::not_found);
     CHECK(says(absent, "no image"));
+    CHECK(doubt(signed_image, plain, key) == proof::Doubt::absent);
 }
 
 TEST_CASE("a signature of another image is no signature of this one") {
@@ -74,6 +88,7 @@ TEST_CASE("a signature of another image is no signature of this one") {
         error_of([&] { proof::verify(*signed_image.store, other, {key.public_key()}, {}); });
     CHECK(error.kind() == base::ErrorKind::denied);
     CHECK(says(error, "another image's"));
+    CHECK(doubt(signed_image, other, key) == proof::Doubt::other_image);
 }
 
 TEST_CASE("another image's attestations are refused beside a good signature") {
@@ -88,6 +103,7 @@ TEST_CASE("another image's attestations are refused beside a good signature") {
     const auto error = refusal(signed_image, {key.public_key()});
     CHECK(error.kind() == base::ErrorKind::denied);
     CHECK(says(error, "about another image"));
+    CHECK(doubt(signed_image, signed_image.image, key) == proof::Doubt::other_image);
 }
 
 TEST_CASE("an attestation that was changed is refused, whatever was changed in it") {
@@ -113,6 +129,7 @@ TEST_CASE("an attestation that was changed is refused, whatever was changed in i
     const auto error = refusal(signed_image, {key.public_key()});
     CHECK(error.kind() == base::ErrorKind::denied);
     CHECK(says(error, "changed after it was signed"));
+    CHECK(doubt(signed_image, signed_image.image, key) == proof::Doubt::changed);
 }
 
 TEST_CASE("a signature alone does not say who built the image") {

@@ -18,8 +18,10 @@ struct Materials {
     // The source, the images of the stack, the buildpacks that built, in their order.
     std::vector<proof::Resource> dependencies;
     std::vector<std::string> environment; // names, never values
+    // The layers that were put on the run image, with why each was made or not.
+    std::vector<proof::Resource> layers = {};
     // The bills of materials, merged; they lie in the target already.
-    std::vector<proof::Document> bills;
+    std::vector<proof::Document> bills = {};
 };
 
 // What the job alone says: for the worker to go on with.

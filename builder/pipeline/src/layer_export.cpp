@@ -18,7 +18,8 @@ class LayerExport {
   public:
     LayerExport(const std::vector<LayerPlan>& plan, const LayerTarget& target,
                 const base::Stop& stop)
-        : plan_(plan), target_(target), stop_(stop), known_(plan.size()) {}
+        : plan_(plan), target_(target), stop_(stop), known_(plan.size()),
+          origins_(plan.size(), LayerOrigin::made) {}
 
     ExportedLayers run() {
         const auto threads = std::min<std::size_t>(base::usable_cores(), most_layers_at_once);
@@ -27,7 +28,7 @@ class LayerExport {
         forget_absent();
         const auto missing = those_to_make();
         base::for_each_parallel(missing.size(), threads, [&](std::size_t i) { make(missing[i]); });
-        ExportedLayers exported;
+        ExportedLayers exported{.origins = origins_};
         for (const auto& [digest, size] : *sent_.lock()) {
             ++exported.sent.blobs;
             exported.sent.bytes += size;
@@ -40,15 +41,20 @@ class LayerExport {
     }
 
   private:
-    std::optional<KnownLayer> look_up(std::size_t i) const {
+    std::optional<KnownLayer> look_up(std::size_t i) {
         const auto& plan = plan_[i];
+        origins_[i] = LayerOrigin::previous;
         if (plan.old) return KnownLayer{*plan.old};
-        const KnownLayer* found = plan.key ? target_.index.find_unchanged(*plan.key) : nullptr;
+        origins_[i] = LayerOrigin::unchanged;
+        if (plan.key)
+            if (const auto* found = target_.index.find_unchanged(*plan.key)) return *found;
+        origins_[i] = LayerOrigin::same_content;
         // Reading a whole tree is worth while only when its layer may be known.
-        if (!found && (!plan.key || target_.index.has_shape(*plan.key)))
-            found = target_.index.find_content(image::hash_layer(plan.format, plan.content).diff_id,
-                                               plan.format);
-        return found ? std::optional(*found) : std::nullopt;
+        if (!plan.key || target_.index.has_shape(*plan.key))
+            if (const auto* found = target_.index.find_content(
+                    image::hash_layer(plan.format, plan.content).diff_id, plan.format))
+                return *found;
+        return std::nullopt;
     }
 
     // The previous image's manifest was read a moment ago: what it names, the repository has.
@@ -112,6 +118,7 @@ class LayerExport {
             return image::store_layer(target_.store, plan_[i].format, content, stop_);
         });
         known_[i] = KnownLayer{made.layer, made.uncompressed};
+        origins_[i] = LayerOrigin::made;
         if (made.was_there) return;
         sent_.lock()->emplace(made.layer.descriptor.digest, made.layer.descriptor.size);
     }
@@ -120,6 +127,7 @@ class LayerExport {
     const LayerTarget& target_;
     const base::Stop& stop_;
     std::vector<std::optional<KnownLayer>> known_; // each touched by one thread at a time
+    std::vector<LayerOrigin> origins_;             // likewise
     base::Guarded<std::map<image::Digest, std::uint64_t>> sent_; // equal layers once
 };
 

@@ -33,8 +33,13 @@ struct SentBlobs {
     std::uint64_t bytes = 0;
 };
 
+// previous: of the previous image, without its content. unchanged: no file of it was touched since
+// it was made. same_content: its files were read, and are those of a layer that is known.
+enum class LayerOrigin { previous, unchanged, same_content, made };
+
 struct ExportedLayers {
     std::vector<image::Layer> layers; // in the order of the plan; the store has them all
+    std::vector<LayerOrigin> origins; // of each
     SentBlobs sent;
 };
 

@@ -101,11 +101,13 @@ std::string gather_materials(const MaterialsInput& input, Reporter& report,
     for (const auto& member : input.built)
         materials.dependencies.push_back(describe_buildpack(*member.buildpack));
 
+    materials.layers = input.layers;
     const auto merged = proof::merge_bills(input.bills, name_of(input.job), input.image);
     for (const auto& sentence : merged.left_out) report.body("Left out: " + sentence);
     for (const auto& [type, text] : {std::pair(proof::cyclonedx_media_type, &merged.cyclonedx),
                                      std::pair(proof::spdx_media_type, &merged.spdx)})
-        materials.bills.push_back({std::string(type), proof::put_blob(input.target, type, *text, stop)});
+        materials.bills.push_back(
+            {std::string(type), proof::put_blob(input.target, type, *text, stop)});
     return render_materials(materials);
 }
 

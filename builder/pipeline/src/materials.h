@@ -20,14 +20,14 @@ struct MaterialsInput {
     const image::Reference& run_image; // after image extensions
     const std::vector<BuiltMember>& built;
     const std::vector<proof::Bill>& bills;
-    const image::Digest& image;
+    const image::Digest image;
+    const std::vector<proof::Resource>& layers;
     image::BlobStore& target; // of the job
 };
 
 // The JSON of the record. Puts the merged bills of materials into the job's target; tells the
 // report what it had to leave out.
-std::string gather_materials(const MaterialsInput& input, Reporter& report,
-                             const base::Stop& stop);
+std::string gather_materials(const MaterialsInput& input, Reporter& report, const base::Stop& stop);
 
 // The bills below a directory {<buildpack>/[<layer>/]sbom.<format>.json}.
 std::vector<proof::Bill> read_bills(const std::filesystem::path& directory);

@@ -5,6 +5,7 @@
 #include "base/task_group.h"
 #include "base/text.h"
 #include "build_environment.h"
+#include "builder/target.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
@@ -24,7 +25,6 @@
 #include "registry/image_store.h"
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
-#include "builder/target.h"
 
 #include <chrono>
 #include <malloc.h>
@@ -35,13 +35,6 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-
-std::string command_line(const buildpacks::Process& process) {
-    std::string line;
-    for (const auto* words : {&process.command, &process.args})
-        for (const auto& word : *words) line += (line.empty() ? "" : " ") + word;
-    return base::printable(line);
-}
 
 // Stack, buildpacks and sandbox are the operator's: what is wrong with them is not the pusher's to
 // mend, whatever its kind.
@@ -325,11 +318,11 @@ class Pipeline {
         if (kept)
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
-        if (std::holds_alternative<RegistryTarget>(job_.target)) report_materials(exported, built);
+        if (kept) report_materials(exported, built);
         return outcome_of(published, exported);
     }
 
-    // For the server that signs for it.
+    // For whoever signs for it.
     void report_materials(const Exported& exported, const std::vector<BuiltMember>& built) {
         const MaterialsInput input{.job = job_,
                                    .fetched = fetched_,
@@ -337,6 +330,7 @@ class Pipeline {
                                    .built = built,
                                    .bills = bills_,
                                    .image = exported.image.digest(),
+                                   .layers = exported.layers,
                                    .target = *target_};
         report_.send(Record{materials_record, gather_materials(input, report_, stop_)});
     }

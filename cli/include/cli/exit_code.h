@@ -20,6 +20,10 @@ inline constexpr int build_refused = 10;
 inline constexpr int timed_out = 11;
 inline constexpr int unavailable = 12;
 inline constexpr int cancelled = 13;
+// Of `slipway verify` alone.
+inline constexpr int other_image = 14;
+inline constexpr int changed = 15;
+inline constexpr int not_reproduced = 16;
 } // namespace exit_code
 
 int exit_code_of(base::ErrorKind kind) noexcept;

@@ -16,13 +16,20 @@ inline constexpr std::string_view build_type = "urn:slipway:build:v1";
 
 // in-toto's ResourceDescriptor.
 struct Resource {
-    // "source", "build-image", "run-image", "buildpack" or "log"; a buildpack's in their order.
+    // "source", "build-image", "run-image", "buildpack", "log" or "layer"; buildpacks and layers in
+    // their order.
     std::string role;
     std::string name = {};
     std::string uri = {};
     std::map<std::string, std::string> digest = {}; // "sha256", "gitCommit" -> hex
     std::string media_type = {};
+    std::map<std::string, std::string> annotations = {}; // besides the role
 };
+
+// Of a resource "layer", whose digest is the blob's: "previous", "unchanged", "same-content" or
+// "made", and why in a few words.
+inline constexpr const char* origin_annotation = "origin";
+inline constexpr const char* reason_annotation = "reason";
 
 struct Provenance {
     struct Source {
@@ -36,6 +43,8 @@ struct Provenance {
     std::vector<std::string> buildpacks = {}; // as somebody named them; empty: detection decided
     std::string stack;
     std::vector<std::string> environment = {}; // names
+    // Of the builder's, what the image depends on: "compression" -> "gzip".
+    std::map<std::string, std::string> settings = {};
     std::vector<Resource> dependencies = {};
     std::string builder;         // a URI: who signs for it
     std::string builder_version; // of Slipway

@@ -2,6 +2,7 @@
 // Blocks on the store; any thread.
 #pragma once
 
+#include "base/error.h"
 #include "base/key_pair.h"
 #include "base/stop.h"
 #include "image/blob_store.h"
@@ -19,9 +20,19 @@ struct Evidence {
     std::map<std::string, std::string> predicates; // by type, each signed by one of the keys
 };
 
-// `image`: a manifest's digest. Throws Error{not_found} when the store has no such manifest, or one
-// without signature or provenance; Error{denied} when what is there was signed by none of the keys,
-// is about another image or was changed.
+// Why an image is not believed: absent is Error{not_found}, the others are Error{denied}.
+enum class Doubt {
+    absent,      // no such image, or no signature, or no provenance
+    unknown_key, // what is there was signed by none of the keys
+    other_image, // it is about another image
+    changed,     // it was changed after it was signed
+};
+struct Distrust : base::Error {
+    Distrust(Doubt doubt, std::string message, std::string hint = {});
+    Doubt doubt;
+};
+
+// `image`: a manifest's digest. Throws Distrust, and what the store throws.
 Evidence verify(image::BlobStore& store, const image::Digest& image,
                 const std::vector<base::PublicKey>& keys, const base::Stop& stop);
 

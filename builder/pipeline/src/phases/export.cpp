@@ -3,6 +3,7 @@
 #include "app_cut.h"
 #include "app_slices.h"
 #include "bills_of_materials.h"
+#include "layer_reasons.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -169,13 +170,15 @@ class ImageExport {
 
     void add_launch_layer(const buildpacks::Info& info, const buildpacks::BuiltLayer& layer,
                           Told told) {
-        auto made_by = "Layer: '" + layer.name + "', Created by buildpack: " + info.full_name();
+        LayerSubject subject{"Layer: '" + layer.name +
+                                 "', Created by buildpack: " + info.full_name(),
+                             info.id, info.version, layer.name, layer.metadata_json};
         if (!layer.has_content)
-            return add(std::move(made_by), {.old = reuse(input_, info, layer.name)},
+            return add(std::move(subject), {.old = reuse(input_, info, layer.name)},
                        std::move(told));
         const auto relative = info.escaped_id() + "/" + layer.name;
         const auto& tree = list(input_.workspace.layers / relative, image::EntryOrder::depth_first);
-        add_tree(std::move(made_by), {tree, select_all(tree), "layers/" + relative, owner_},
+        add_tree(std::move(subject), {tree, select_all(tree), "layers/" + relative, owner_},
                  {"layers", "layers/" + info.escaped_id()}, std::move(told));
     }
 
@@ -187,7 +190,7 @@ class ImageExport {
                                   member.built.legacy_bill_json});
         write_legacy_bill(legacy, input_.workspace);
         const auto& tree = list(input_.workspace.bills / "launch", image::EntryOrder::depth_first);
-        add_tree("Software Bill-of-Materials",
+        add_tree({"Software Bill-of-Materials"},
                  {tree, select_all(tree), "layers/sbom/launch", owner_}, {"layers", "layers/sbom"},
                  [this](const std::string& diff_id) { metadata_.bills = diff_id; });
     }
@@ -205,7 +208,7 @@ class ImageExport {
                                      : std::string("Application Layer");
             if (parts[i].empty()) report_.body("Warning: " + made_by + " has no files.");
             metadata_.app.emplace_back();
-            add_tree(made_by, {tree, std::move(parts[i]), app_directory(), owner_}, {},
+            add_tree({made_by}, {tree, std::move(parts[i]), app_directory(), owner_}, {},
                      [this, i](const std::string& diff_id) { metadata_.app[i] = diff_id; });
         }
     }
@@ -269,7 +272,7 @@ class ImageExport {
     }
 
     // above: directories of ours that hold the tree.
-    void add_tree(std::string made_by, TreeLayer tree, std::vector<std::string> above, Told told) {
+    void add_tree(LayerSubject subject, TreeLayer tree, std::vector<std::string> above, Told told) {
         const image::LayerFormat format{input_.compression, tree.listing.order()};
         LayerPlan plan{.format = format, .key = key_of(tree, format)};
         for (const auto place : tree.selection) plan.size += tree.listing.entry(place).size + 512;
@@ -279,17 +282,17 @@ class ImageExport {
             writer.add_listed(tree.listing, tree.selection, tree.name, tree.owner,
                               image::Modes::as_they_are, stop_);
         };
-        add(std::move(made_by), std::move(plan), std::move(told));
+        add(std::move(subject), std::move(plan), std::move(told));
     }
 
     void add_small(std::string made_by, image::LayerContent content, Told told) {
-        add(std::move(made_by), {.format = {input_.compression}, .content = std::move(content)},
+        add({std::move(made_by)}, {.format = {input_.compression}, .content = std::move(content)},
             std::move(told));
     }
 
-    void add(std::string made_by, LayerPlan plan, Told told) {
+    void add(LayerSubject subject, LayerPlan plan, Told told) {
         plan_.push_back(std::move(plan));
-        history_.push_back({std::move(made_by)});
+        subjects_.push_back(std::move(subject));
         told_.push_back(std::move(told));
     }
 
@@ -339,16 +342,24 @@ class ImageExport {
 
     Exported finish(ExportedLayers made) {
         std::set<image::Digest> stored;
-        for (const auto& layer : made.layers) stored.insert(layer.descriptor.digest);
+        std::vector<image::HistoryEntry> history;
+        std::vector<proof::Resource> described;
+        for (std::size_t i = 0; i < subjects_.size(); ++i) {
+            stored.insert(made.layers[i].descriptor.digest);
+            history.push_back({subjects_[i].made_by});
+            described.push_back(
+                describe_layer(subjects_[i], made.layers[i], made.origins[i], input_.previous));
+        }
         const auto image = input_.run_image.image.with_created("1980-01-01T00:00:01Z")
-                               .with_layers(std::move(made.layers), history_)
+                               .with_layers(std::move(made.layers), std::move(history))
                                .with_config(configure());
         return {image,
                 std::move(stored),
                 made.sent,
                 std::move(records_),
                 std::move(build_.processes),
-                metadata_.bills};
+                metadata_.bills,
+                std::move(described)};
     }
 
     const ExportInput& input_;
@@ -359,8 +370,8 @@ class ImageExport {
     buildpacks::AppDirectory app_;
     std::deque<image::TreeListing> trees_;
     std::vector<LayerPlan> plan_;
-    std::vector<Told> told_; // one for each plan, as is the history
-    std::vector<image::HistoryEntry> history_;
+    std::vector<Told> told_; // one for each plan, as are the subjects
+    std::vector<LayerSubject> subjects_;
     std::vector<BuildpackRecord> records_;
     LifecycleMetadata metadata_;
 };

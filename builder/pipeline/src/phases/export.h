@@ -9,6 +9,7 @@
 #include "registry/image_store.h"
 
 #include "image/blob_store.h"
+#include "proof/provenance.h"
 
 namespace builder {
 
@@ -38,7 +39,8 @@ struct Exported {
     SentBlobs sent;                       // of these, what it did not have before
     std::vector<BuildpackRecord> records; // with diff ids, for the cache
     std::vector<NamedProcess> processes;
-    std::string bills_diff_id; // of its layer of bills of materials
+    std::string bills_diff_id;                // of its layer of bills of materials
+    std::vector<proof::Resource> layers = {}; // those of ours, with their reasons
 };
 
 Exported export_image(const ExportInput& input, Reporter& report, const base::Stop& stop);

@@ -1,0 +1,71 @@
+#include "image/layer_listing.h"
+
+#include "archive_reader.h"
+#include "layer_bytes.h"
+
+#include "base/error.h"
+
+namespace image {
+namespace {
+
+using Type = LayerEntry::Type;
+
+Type type_of(ArchiveEntryType type) {
+    switch (type) {
+    case ArchiveEntryType::file:
+        return Type::file;
+    case ArchiveEntryType::directory:
+        return Type::directory;
+    case ArchiveEntryType::symlink:
+        return Type::symlink;
+    case ArchiveEntryType::hard_link:
+        return Type::hard_link;
+    case ArchiveEntryType::other:
+        break;
+    }
+    return Type::other;
+}
+
+// A file with holes: what the tar leaves out are zeros.
+Digest hash_content(ArchiveReader& reader, const ArchiveEntry& entry) {
+    static const std::string zeros(64u << 10, '\0');
+    base::Sha256 hash;
+    std::uint64_t end = 0;
+    const auto fill_to = [&](std::uint64_t offset) {
+        for (; end < offset; end += std::min<std::uint64_t>(zeros.size(), offset - end))
+            hash.update({zeros.data(), std::min<std::uint64_t>(zeros.size(), offset - end)});
+    };
+    reader.read_content(entry, [&](std::string_view bytes, std::uint64_t offset) {
+        fill_to(offset);
+        hash.update(bytes);
+        end = offset + bytes.size();
+    });
+    fill_to(entry.size);
+    return Digest(hash.finish());
+}
+
+} // namespace
+
+LayerListing list_layer(const ByteSource& source, const UnpackLimits& limits,
+                        const base::Stop& stop) {
+    return base::while_doing("reading a layer", [&] {
+        const Utf8Locale locale;
+        LayerBytes bytes(source, limits);
+        std::vector<LayerEntry> entries;
+        {
+            ArchiveReader reader(
+                ArchiveKind::layer,
+                [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); }, -1, limits,
+                stop);
+            for (ArchiveEntry entry; reader.next(entry);) {
+                entries.push_back({type_of(entry.type), entry.name, entry.target, entry.mode,
+                                   entry.uid, entry.gid, entry.mtime, entry.size});
+                if (entry.type == ArchiveEntryType::file)
+                    entries.back().content = hash_content(reader, entry);
+            }
+        }
+        return LayerListing{std::move(entries), bytes.finish(stop)};
+    });
+}
+
+} // namespace image
