@@ -25,6 +25,21 @@ Delivery read_delivery(const soci::row& row) {
             text(row, 10),  number(row, 11), number(row, 12)};
 }
 
+// PostgreSQL takes a bare parameter of a SELECT for a text.
+const std::string insert_delivery =
+    "INSERT INTO deliveries (hook, delivery, event, ref, commit_id, state, reason, build, content,"
+    " body_sha256, received, replays) SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS BIGINT),"
+    " CAST(? AS BIGINT) FROM hooks WHERE id = ?";
+const std::string says_the_same = " AND kind = ? AND repository = ? AND repository_id = ? AND"
+                                  " branch = ? AND sealed_secret = ? AND options = ?";
+const std::string give_number = " ON CONFLICT DO NOTHING RETURNING CAST(number AS BIGINT)";
+
+Query inserting(Session& sql, const std::string& statement, const Delivery& delivery) {
+    return Query(sql, statement, delivery.delivery, delivery.event, delivery.ref, delivery.commit,
+                 delivery.state, delivery.reason, delivery.build, delivery.content,
+                 delivery.body_sha256, delivery.received, delivery.replays, delivery.hook);
+}
+
 std::vector<Delivery> read_all(Query& query) {
     std::vector<Delivery> deliveries;
     query.each([&](const soci::row& row) { deliveries.push_back(read_delivery(row)); });
@@ -36,21 +51,31 @@ std::vector<Delivery> read_all(Query& query) {
 bool Hooks::record(Delivery& delivery) {
     std::optional<std::int64_t> given;
     database_.write([&](Session& sql) {
-        // PostgreSQL takes a bare parameter of a SELECT for a text.
-        given = Query(sql,
-                      "INSERT INTO deliveries (hook, delivery, event, ref, commit_id, state,"
-                      " reason, build, content, body_sha256, received, replays) SELECT id, ?, ?, ?,"
-                      " ?, ?, ?, ?, ?, ?, CAST(? AS BIGINT), CAST(? AS BIGINT) FROM hooks WHERE"
-                      " id = ? ON CONFLICT DO NOTHING RETURNING CAST(number AS BIGINT)",
-                      delivery.delivery, delivery.event, delivery.ref, delivery.commit,
-                      delivery.state, delivery.reason, delivery.build, delivery.content,
-                      delivery.body_sha256, delivery.received, delivery.replays, delivery.hook)
-                    .first_number();
+        given = inserting(sql, insert_delivery + give_number, delivery).first_number();
         if (!given && !Query(sql, "SELECT 1 FROM hooks WHERE id = ?", delivery.hook).finds())
             throw Error(ErrorKind::not_found, "there is no webhook \"" + delivery.hook + "\"");
     });
     if (given) delivery.number = *given;
     return given.has_value();
+}
+
+Hooks::Recorded Hooks::record(Delivery& delivery, const Hook& decided_by) {
+    static const std::string statement = insert_delivery + says_the_same + give_number;
+    std::optional<std::int64_t> given;
+    bool there = false;
+    database_.write([&](Session& sql) {
+        auto query = inserting(sql, statement, delivery);
+        for (const auto* text :
+             {&decided_by.kind, &decided_by.repository, &decided_by.repository_id,
+              &decided_by.branch, &decided_by.sealed_secret, &decided_by.options})
+            query.bind(*text);
+        given = query.first_number();
+        there = !given && Query(sql, "SELECT 1 FROM deliveries WHERE hook = ? AND delivery = ?",
+                                delivery.hook, delivery.delivery)
+                              .finds();
+    });
+    if (given) delivery.number = *given;
+    return given ? Recorded::yes : there ? Recorded::there_already : Recorded::webhook_changed;
 }
 
 void Hooks::update(const Delivery& delivery) {

@@ -4,10 +4,11 @@
 #include <soci/soci.h>
 
 #include <cstddef>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -36,8 +37,12 @@ class Session : public soci::session {
     void give_back(std::string key, std::unique_ptr<Prepared> prepared);
 
   private:
-    // Destroyed before the connection that they are prepared on.
-    std::map<std::string, std::unique_ptr<Prepared>, std::less<>> idle_;
+    struct Hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+    // Destroyed before the connection that they are prepared on. Texts begin alike: in a sorted map
+    // they would be compared to their ends.
+    std::unordered_map<std::string, std::unique_ptr<Prepared>, Hash, std::equal_to<>> idle_;
 };
 
 } // namespace apps

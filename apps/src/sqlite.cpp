@@ -1,6 +1,6 @@
 // SQLite lets one writer in at a time, and its fsync costs a hundred times what our statements do:
-// writers that wait for one another share it. Readers have connections of their own (WAL) and wait
-// for nobody.
+// writers that wait for one another share it, and the next are written while the disk works for the
+// last ones. Readers have connections of their own (WAL) and wait for nobody.
 #include "apps/database.h"
 
 #include "database_fault.h"
@@ -15,9 +15,11 @@
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include <atomic>
 #include <exception>
 #include <fcntl.h>
 #include <memory>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -72,6 +74,9 @@ std::unique_ptr<Session> connect(const std::filesystem::path& file) {
     });
 }
 
+// While one batch waits for the disk a second one may, too; the next is let grow meanwhile.
+constexpr int most_syncs = 2;
+
 class SqliteDatabase : public Database {
   public:
     explicit SqliteDatabase(const std::filesystem::path& file)
@@ -85,7 +90,13 @@ class SqliteDatabase : public Database {
             *writer_ << "PRAGMA synchronous = FULL";
             *writer_ << "PRAGMA foreign_keys = ON";
             migrate(*writer_, *this);
+            // A commit ends in the log's file without waiting for the disk: sync() does. Before a
+            // page of the log goes into the database SQLite waits for both, as ever.
+            *writer_ << "PRAGMA synchronous = NORMAL";
         });
+        const auto log = std::filesystem::canonical(file).string() + "-wal";
+        for (int i = 0; i < most_syncs; ++i)
+            logs_.lock()->push_back(base::open_file(log, O_RDONLY));
     }
 
     void take_turns(Session&) override {} // writers do, always
@@ -127,8 +138,8 @@ class SqliteDatabase : public Database {
         });
     }
 
-    // Whoever finds nobody writing writes for all who wait, then calls the next who came meanwhile
-    // to do so. Each waits for a call of its own: the others sleep on.
+    // Whoever finds nobody writing writes for all who wait, calls the next who came meanwhile to do
+    // so, and then waits for the disk. Each waits for a call of its own: the others sleep on.
     void run_write(const Work& work) override {
         const auto mine = std::make_shared<Write>(work);
         bool leads = false;
@@ -150,6 +161,23 @@ class SqliteDatabase : public Database {
         Writes batch;
         batch.swap(line_.lock()->waiting);
         run(batch);
+        auto log = take_log();
+        call_next();
+        sync(batch, log.get());
+        logs_.lock()->push_back(std::move(log));
+        logs_.notify_all();
+        for (const auto& write : batch) call(*write, Call::done);
+    }
+
+    base::UniqueFd take_log() {
+        auto logs = logs_.lock();
+        logs.wait([](const auto& idle) { return !idle.empty(); });
+        auto log = std::move(logs->back());
+        logs->pop_back();
+        return log;
+    }
+
+    void call_next() {
         std::shared_ptr<Write> next;
         {
             auto line = line_.lock();
@@ -159,7 +187,20 @@ class SqliteDatabase : public Database {
                 next = line->waiting.front();
         }
         if (next) call(*next, Call::lead);
-        for (const auto& write : batch) call(*write, Call::done);
+    }
+
+    void sync(const Writes& batch, int log) noexcept {
+        if (!failed_ && ::fdatasync(log) != 0) failed_ = true;
+        if (!failed_) return;
+        for (const auto& write : batch)
+            if (!write->error) write->error = std::make_exception_ptr(not_kept());
+    }
+
+    // What a disk has failed to keep once is lost, whatever it says later, and what follows it in
+    // the log with it: nothing is promised any more.
+    static DatabaseFault not_kept() {
+        return {ErrorKind::unavailable, "the disk did not keep what was written to the database",
+                "Look at the disk of the state directory, then restart the server."};
     }
 
     static void call(Write& write, Call call) {
@@ -167,20 +208,47 @@ class SqliteDatabase : public Database {
         write.call.notify_all();
     }
 
+    // First without a word between them: nearly always none throws. Else all begin again, each with
+    // a place of its own to go back to.
     void run(const Writes& batch) noexcept {
         try {
-            with_errors([&] {
-                // IMMEDIATE: SQLite waits for another program's writer only when a transaction
-                // starts as a writer; one that read first and then writes fails at once.
-                say(*writer_, "BEGIN IMMEDIATE");
-                for (const auto& write : batch) run_one(*write);
-                say(*writer_, "COMMIT");
-            });
+            if (failed_) throw not_kept();
+            if (!run_together(batch)) run_apart(batch);
         } catch (...) {
             roll_back(*writer_);
             for (const auto& write : batch)
                 if (!write->error) write->error = std::current_exception();
         }
+    }
+
+    // IMMEDIATE: SQLite waits for another program's writer only when a transaction starts as a
+    // writer; one that read first and then writes fails at once.
+    void begin() {
+        with_errors([&] { say(*writer_, "BEGIN IMMEDIATE"); });
+    }
+    void commit() {
+        with_errors([&] { say(*writer_, "COMMIT"); });
+    }
+
+    // False: one of them threw, and nothing was done.
+    bool run_together(const Writes& batch) {
+        begin();
+        try {
+            for (const auto& write : batch) with_errors([&] { write->work(*writer_); });
+        } catch (...) {
+            roll_back(*writer_);
+            if (batch.size() > 1) return false;
+            batch.front()->error = std::current_exception();
+            return true;
+        }
+        commit();
+        return true;
+    }
+
+    void run_apart(const Writes& batch) {
+        begin();
+        for (const auto& write : batch) run_one(*write);
+        commit();
     }
 
     // What it throws is its own; what leaves here has undone the whole transaction.
@@ -215,6 +283,9 @@ class SqliteDatabase : public Database {
     }
 
     base::Guarded<Line> line_;
+    // One for each sync at a time: the kernel tells of a failed write once for each open file.
+    base::Guarded<std::vector<base::UniqueFd>> logs_;
+    std::atomic<bool> failed_ = false;
     std::unique_ptr<Session> writer_; // whoever leads the line
     Sessions readers_;
 };

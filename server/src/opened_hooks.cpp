@@ -3,24 +3,25 @@
 namespace server {
 namespace {
 
-// All that the secret and the settings are made of.
-bool is_of(const OpenedHook& opened, const apps::Hook& row) {
-    return opened.sealed_secret == row.sealed_secret && opened.options == row.options &&
-           opened.settings.repository == row.repository &&
-           opened.settings.repository_id == row.repository_id &&
-           opened.settings.branch == row.branch;
+// In all that a delivery is decided by.
+bool say_the_same(const apps::Hook& one, const apps::Hook& other) {
+    return one.kind == other.kind && one.repository == other.repository &&
+           one.repository_id == other.repository_id && one.branch == other.branch &&
+           one.sealed_secret == other.sealed_secret && one.options == other.options;
 }
 
 } // namespace
 
+std::shared_ptr<const OpenedHook> OpenedHooks::find(std::string_view id) {
+    auto opened = opened_.lock();
+    const auto it = opened->find(id);
+    return it == opened->end() ? nullptr : it->second;
+}
+
 std::shared_ptr<const OpenedHook> OpenedHooks::open(const apps::Hook& row) {
-    {
-        auto opened = opened_.lock();
-        const auto it = opened->find(row.id);
-        if (it != opened->end() && is_of(*it->second, row)) return it->second;
-    }
+    if (auto known = find(row.id); known && say_the_same(known->row, row)) return known;
     auto fresh = std::make_shared<const OpenedHook>(
-        OpenedHook{row.sealed_secret, row.options, secret_of(row, keys_), settings_of(row)});
+        OpenedHook{row, secret_of(row, keys_), settings_of(row)});
     (*opened_.lock())[row.id] = fresh;
     return fresh;
 }

@@ -128,8 +128,11 @@ void Webhooks::note_missed(const apps::Hook& hook, const std::string& commit) {
                             .commit = commit,
                             .content = receiver::render_event(event),
                             .received = apps::now_milliseconds()};
-    const auto receipt = note(delivery, event, hook, [&] { return hooks_.record(delivery); });
-    if (receipt.fate != Receipt::Fate::accepted) return;
+    // By the row of just now: one that has changed since is no reason to forget the commit.
+    const auto receipt = note(delivery, event, *opened_.open(hook), [&] {
+        return hooks_.record(delivery) ? Recorded::yes : Recorded::there_already;
+    });
+    if (!receipt || receipt->fate != Receipt::Fate::accepted) return;
     base::log::info("a delivery that never came was found",
                     {{"webhook", hook.id}, {"commit", commit}});
     look();

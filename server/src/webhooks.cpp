@@ -101,40 +101,65 @@ void Webhooks::note_head(const apps::Hook& hook, const std::string& commit) {
     if (hook.head != commit) change(hook.id, [&](apps::Hook& row) { row.head = commit; });
 }
 
-// A name can be given up and taken by another: from the first delivery on the number counts.
-void Webhooks::learn_repository(apps::Hook& hook, const WebhookEvent& event) {
-    if (!hook.repository_id.empty() || event.repository_id.empty() ||
-        !receiver::concerns(event, opened_.open(hook)->settings))
-        return;
-    change(hook.id, [&](apps::Hook& row) {
-        if (row.repository_id.empty()) row.repository_id = event.repository_id;
-        hook.repository_id = row.repository_id;
-    });
+Webhooks::Opened Webhooks::reopen(std::string_view id) {
+    return opened_.open(find(id));
 }
 
-Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
-                                    const receiver::WebhookHeaders& headers,
+void Webhooks::expect(std::string_view id) {
+    if (!opened_.find(id)) reopen(id);
+}
+
+// What is known of the webhook may be older than its row: nobody is refused by that.
+Webhooks::Opened Webhooks::open_for(std::string_view id, const receiver::WebhookHeaders& headers,
                                     std::string_view body) {
-    auto hook = found;
-    const auto forge = receiver::parse_forge(hook.kind);
-    if (!receiver::verify(forge, headers, body, opened_.open(hook)->secret.reveal()))
+    const auto holds = [&](const OpenedHook& hook) {
+        return receiver::verify(receiver::parse_forge(hook.row.kind), headers, body,
+                                hook.secret.reveal());
+    };
+    const auto known = opened_.find(id);
+    if (known && holds(*known)) return known;
+    auto now = reopen(id);
+    if (now == known || !holds(*now))
         throw Error(ErrorKind::unauthenticated, "the webhook's signature is missing or wrong",
                     "The secret in the forge's settings must be the one that was shown when the "
                     "webhook was added.");
-    if (open_ > most_open)
-        throw Error(ErrorKind::limit_exceeded, "too many deliveries wait to be looked at");
-    const auto event = receiver::parse_webhook(forge, headers, body);
-    learn_repository(hook, event);
-    apps::Delivery delivery{.hook = hook.id,
-                            .delivery = event.delivery,
-                            .event = event.name.empty() ? std::string(to_string(event.kind))
-                                                        : base::printable(event.name),
-                            .ref = base::printable(event.ref),
-                            .commit = base::printable(event.after),
-                            .content = receiver::render_event(event),
-                            .body_sha256 = base::sha256_hex(body),
-                            .received = apps::now_milliseconds()};
-    return note(delivery, event, hook, [&] { return hooks_.record(delivery); });
+    return now;
+}
+
+// A name can be given up and taken by another: from the first delivery on the number counts.
+Webhooks::Opened Webhooks::learn_repository(Opened hook, const WebhookEvent& event) {
+    if (!hook->row.repository_id.empty() || event.repository_id.empty() ||
+        !receiver::concerns(event, hook->settings))
+        return hook;
+    change(hook->row.id, [&](apps::Hook& row) {
+        if (row.repository_id.empty()) row.repository_id = event.repository_id;
+    });
+    return reopen(hook->row.id);
+}
+
+Webhooks::Receipt Webhooks::receive(std::string_view id, const receiver::WebhookHeaders& headers,
+                                    std::string_view body) {
+    for (;;) {
+        auto hook = open_for(id, headers, body);
+        if (open_ > most_open)
+            throw Error(ErrorKind::limit_exceeded, "too many deliveries wait to be looked at");
+        const auto event =
+            receiver::parse_webhook(receiver::parse_forge(hook->row.kind), headers, body);
+        hook = learn_repository(std::move(hook), event);
+        apps::Delivery delivery{.hook = hook->row.id,
+                                .delivery = event.delivery,
+                                .event = event.name.empty() ? std::string(to_string(event.kind))
+                                                            : base::printable(event.name),
+                                .ref = base::printable(event.ref),
+                                .commit = base::printable(event.after),
+                                .content = receiver::render_event(event),
+                                .body_sha256 = base::sha256_hex(body),
+                                .received = apps::now_milliseconds()};
+        if (auto receipt =
+                note(delivery, event, *hook, [&] { return hooks_.record(delivery, hook->row); }))
+            return std::move(*receipt);
+        reopen(id); // decided again, by what the webhook says now
+    }
 }
 
 apps::Delivery Webhooks::replay(const apps::Hook& hook, const std::string& id) {
@@ -143,17 +168,18 @@ apps::Delivery Webhooks::replay(const apps::Hook& hook, const std::string& id) {
         throw Error(ErrorKind::not_found,
                     "there is no delivery " + base::quoted(id.substr(0, 100)) + " of this webhook");
     ++delivery->replays;
-    note(*delivery, receiver::read_event(delivery->content), hook, [&] {
+    note(*delivery, receiver::read_event(delivery->content), *opened_.open(hook), [&] {
         hooks_.update(*delivery);
-        return true;
+        return Recorded::yes;
     });
     look();
     return *delivery;
 }
 
-Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& event,
-                                 const apps::Hook& hook, const std::function<bool()>& keep) {
-    const auto decision = receiver::decide(event, opened_.open(hook)->settings);
+std::optional<Webhooks::Receipt> Webhooks::note(apps::Delivery& delivery, const WebhookEvent& event,
+                                                const OpenedHook& hook,
+                                                const std::function<Recorded()>& keep) {
+    const auto decision = receiver::decide(event, hook.settings);
     std::visit(Overloaded{[&](const receiver::BuildCommit&) { delivery.state = "accepted"; },
                           [&](const receiver::WaitForCi&) { delivery.state = "waiting"; },
                           [&](const receiver::IgnoreEvent& ignored) {
@@ -166,7 +192,9 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
                           }},
                decision);
     if (delivery.state != "ignored") delivery.reason.clear();
-    if (!keep()) return {Fate::duplicate, delivery.delivery, ""};
+    const auto kept = keep();
+    if (kept == Recorded::webhook_changed) return std::nullopt;
+    if (kept == Recorded::there_already) return Receipt{Fate::duplicate, delivery.delivery, ""};
     if (delivery.state == "accepted") ++open_;
     const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
     if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
@@ -178,30 +206,29 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
         if (const auto came = release_waiting(hook, *result); !came.empty()) {
             delivery.reason = came;
             hooks_.update(delivery);
-            if (came == released) return {Fate::accepted, delivery.delivery, ""};
+            if (came == released) return Receipt{Fate::accepted, delivery.delivery, ""};
         }
     // One that must not be built must not be found again as missed, either.
     if (delivery.state != "accepted" && event.kind == receiver::EventKind::push && !event.deleted &&
-        event.ref == "refs/heads/" + hook.branch)
-        note_head(hook, event.after);
-    return {delivery.state == "ignored" ? Fate::ignored : Fate::accepted, delivery.delivery,
-            delivery.reason};
+        event.ref == "refs/heads/" + hook.row.branch)
+        note_head(find(hook.row.id), event.after);
+    return Receipt{delivery.state == "ignored" ? Fate::ignored : Fate::accepted, delivery.delivery,
+                   delivery.reason};
 }
 
 // Results of CI may overtake the push; and the word of one is not that of all.
-receiver::CiVerdict Webhooks::ci_of(const apps::Hook& hook, const std::string& commit) {
-    const auto opened = opened_.open(hook);
+receiver::CiVerdict Webhooks::ci_of(const OpenedHook& hook, const std::string& commit) {
     std::vector<WebhookEvent> results;
-    for (const auto& earlier : hooks_.list_ignored(hook.id, commit, looked_back)) {
+    for (const auto& earlier : hooks_.list_ignored(hook.row.id, commit, looked_back)) {
         auto event = receiver::read_event(earlier.content);
-        if (std::holds_alternative<receiver::CiResult>(receiver::decide(event, opened->settings)))
+        if (std::holds_alternative<receiver::CiResult>(receiver::decide(event, hook.settings)))
             results.push_back(std::move(event));
     }
     return receiver::combine(results);
 }
 
-std::string Webhooks::release_waiting(const apps::Hook& hook, const receiver::CiResult& result) {
-    const auto waiting = hooks_.list_waiting(hook.id, result.commit);
+std::string Webhooks::release_waiting(const OpenedHook& hook, const receiver::CiResult& result) {
+    const auto waiting = hooks_.list_waiting(hook.row.id, result.commit);
     if (waiting.empty()) return {};
     const auto all = ci_of(hook, result.commit);
     const bool good = all == receiver::CiVerdict::success;

@@ -41,11 +41,13 @@ class Webhooks {
         std::string delivery;
         std::string reason; // of one that was ignored
     };
-    // `hook` as find() gave it. The delivery is in the ledger when this returns; what comes of it
-    // begins with look(). Throws Error{unauthenticated} for a signature that does not hold,
+    // Before a body is read for it. Throws Error{not_found} when there is no such webhook.
+    void expect(std::string_view id);
+    // The delivery is in the ledger when this returns; what comes of it begins with look(). Throws
+    // Error{not_found}, Error{unauthenticated} for a signature that does not hold,
     // Error{invalid_input} for a body that the forge does not send, Error{limit_exceeded} while too
     // much is still to be looked at.
-    Receipt receive(const apps::Hook& hook, const receiver::WebhookHeaders& headers,
+    Receipt receive(std::string_view id, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
     // Decides once more, by the settings of today. A commit that waits, runs or has an image is not
@@ -57,13 +59,20 @@ class Webhooks {
         std::map<std::string, std::string> problems; // by webhook
     };
 
-    void learn_repository(apps::Hook& hook, const receiver::WebhookEvent& event);
-    // Fills in the state, and lets pushes go on that wait for this very result of CI.
-    Receipt note(apps::Delivery& delivery, const receiver::WebhookEvent& event,
-                 const apps::Hook& hook, const std::function<bool()>& keep);
+    using Opened = std::shared_ptr<const OpenedHook>;
+    using Recorded = apps::Hooks::Recorded;
+
+    Opened reopen(std::string_view id);
+    Opened open_for(std::string_view id, const receiver::WebhookHeaders& headers,
+                    std::string_view body);
+    Opened learn_repository(Opened hook, const receiver::WebhookEvent& event);
+    // Fills in the state, and lets pushes go on that wait for this very result of CI. Empty: it
+    // was not kept, for the webhook has changed.
+    std::optional<Receipt> note(apps::Delivery& delivery, const receiver::WebhookEvent& event,
+                                const OpenedHook& hook, const std::function<Recorded()>& keep);
     // What came of it, for the result's own delivery; empty: nothing waits.
-    std::string release_waiting(const apps::Hook& hook, const receiver::CiResult& result);
-    receiver::CiVerdict ci_of(const apps::Hook& hook, const std::string& commit);
+    std::string release_waiting(const OpenedHook& hook, const receiver::CiResult& result);
+    receiver::CiVerdict ci_of(const OpenedHook& hook, const std::string& commit);
     void change(const std::string& hook, const std::function<void(apps::Hook&)>& edit);
     void note_head(const apps::Hook& hook, const std::string& commit);
 

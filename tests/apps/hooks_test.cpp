@@ -226,6 +226,33 @@ TEST_CASE("a delivery is recorded once for each webhook, in the order they came"
     CHECK(newer.number > last.number); // a number is never used again
 }
 
+TEST_CASE("a delivery is recorded by the webhook that it was decided by, and by no other") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& hooks = store->hooks();
+    using Recorded = apps::Hooks::Recorded;
+    store->add_app({"shop", 1});
+    hooks.add(hook("h1", "shop"));
+    const auto row = *hooks.find("h1");
+    auto came = delivery("h1", "d1"), again = delivery("h1", "d1"), late = delivery("h1", "d2");
+    CHECK(hooks.record(came, row) == Recorded::yes);
+    CHECK(came.number > 0);
+    CHECK(hooks.record(again, row) == Recorded::there_already);
+    for (auto field : {&apps::Hook::kind, &apps::Hook::repository, &apps::Hook::repository_id,
+                       &apps::Hook::branch, &apps::Hook::sealed_secret, &apps::Hook::options}) {
+        auto other = row;
+        other.*field += "x";
+        CHECK(hooks.record(late, other) == Recorded::webhook_changed);
+    }
+    auto seen = row;
+    seen.head = std::string(40, 'c'); // what was built last decides nothing
+    hooks.update(seen);
+    CHECK(hooks.record(late, row) == Recorded::yes);
+    CHECK(hooks.count_deliveries("h1") == 2);
+    hooks.remove("h1");
+    CHECK(hooks.record(late, row) == Recorded::webhook_changed);
+}
+
 TEST_CASE("the same delivery from eight connections at once is recorded once") {
     CONTRACT_PLACE(place);
     const auto first = place.open(), second = place.open();

@@ -53,6 +53,26 @@ TEST_CASE("a child has standard descriptors only, and those that were named") {
     CHECK(result.output == "0\n1\n2\n3\n"); // 3 is ls's own, of reading the directory
 }
 
+TEST_CASE("a child has no handler and no mask of ours, and ignores what we ignore") {
+    const auto caught = std::signal(SIGUSR1, [](int) {});
+    const auto ignored = std::signal(SIGUSR2, SIG_IGN);
+    sigset_t held, before, after;
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &held, &before);
+    const auto status = run({.argv = {"cat", "/proc/self/status"}}, {});
+    const auto lives = run({.argv = {"sh", "-c", "kill -USR2 $$; echo so; kill -USR1 $$"}}, {});
+    ::pthread_sigmask(SIG_SETMASK, &before, &after);
+    std::signal(SIGUSR1, caught);
+    std::signal(SIGUSR2, ignored);
+    CHECK_THAT(status.output, Catch::Contains("SigBlk:\t0000000000000000\n"));
+    CHECK_THAT(status.output, Catch::Contains("SigCgt:\t0000000000000000\n"));
+    CHECK(lives.output == "so\n");
+    CHECK(lives.status.signal == SIGUSR1);
+    CHECK(sigismember(&after, SIGTERM) == 1); // ours is as it was
+    CHECK(sigismember(&after, SIGINT) == 0);
+}
+
 TEST_CASE("input is fed while output is read, so that neither side waits for ever") {
     const std::string big(3 << 20, 'x');
     const auto result = run({.argv = {"cat"}}, {}, big, big.size() * 2);

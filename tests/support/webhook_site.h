@@ -71,7 +71,7 @@ class Place {
             {"x-github-event", event},
             {"x-github-delivery", id},
             {"x-hub-signature-256", "sha256=" + base::hmac_sha256_hex(secret_, body)}};
-        const auto receipt = webhooks_->receive(hook, headers, body);
+        const auto receipt = webhooks_->receive(hook.id, headers, body);
         webhooks_->look();
         return receipt;
     }

@@ -21,7 +21,8 @@ class Database {
     virtual ~Database() = default;
 
     // It may run on the thread of another write that shares its commit, and again from its start
-    // after a fault: it sets what it returns anew, calls no Database and waits for nobody.
+    // after a fault or when another of them throws: it sets what it returns anew, calls no Database
+    // and waits for nobody.
     using Work = std::function<void(Session& sql)>;
     void read(const Work& work);
     void write(const Work& work);
@@ -46,7 +47,7 @@ class Database {
 };
 
 // Opens or makes the database (mode 0600) and brings its schema to this program's version; one of a
-// newer program is refused. WAL, synchronous=FULL, waits 5 s for a lock.
+// newer program is refused. WAL; a write is on the disk when it returns. Waits 5 s for a lock.
 std::unique_ptr<Database> open_sqlite(const std::filesystem::path& file);
 // connection: libpq's URI or key=value form; a password belongs into PGPASSFILE or `password`.
 std::unique_ptr<Database> open_postgresql(const std::string& connection,

@@ -67,7 +67,11 @@ class Hooks {
     void remove(std::string_view id);
 
     // False: a delivery of this id is there already; it is left as it was.
-    bool record(Delivery& delivery);       // fills in `number`
+    bool record(Delivery& delivery); // fills in `number`
+    // The same, as long as the webhook still says what the delivery was decided by: its kind,
+    // repository, branch, secret and options. One that was removed says nothing any more.
+    enum class Recorded { yes, there_already, webhook_changed };
+    Recorded record(Delivery& delivery, const Hook& decided_by);
     void update(const Delivery& delivery); // state, reason, build, replays
     // State, reason and build of those that are still accepted; in one transaction.
     void settle(const std::vector<Delivery>& deliveries);

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 
@@ -138,6 +139,8 @@ std::string read_body(Call& call, BodyMemory& memory) {
     if (call.head().content_length.value_or(0) > longest_body) throw too_long();
     const auto ends = std::chrono::steady_clock::now() + time_to_come;
     std::string body;
+    // Not all that was announced: it may never come.
+    body.reserve(std::min<std::uint64_t>(call.head().content_length.value_or(0), 64u << 10));
     char piece[16u << 10];
     while (const auto n = call.exchange().read_body(piece, sizeof piece)) {
         if (body.size() + n > longest_body) throw too_long();
@@ -152,7 +155,8 @@ std::string read_body(Call& call, BodyMemory& memory) {
 }
 
 Webhooks::Receipt receive(Webhooks& webhooks, Call& call) {
-    const auto hook = webhooks.find(call.parameter("webhook")); // before a byte of the body is read
+    const auto& hook = call.parameter("webhook");
+    webhooks.expect(hook);
     BodyMemory memory;
     const auto body = read_body(call, memory);
     try {
