@@ -3,6 +3,7 @@
 #include "apps/database.h"
 
 #include "checks.h"
+#include "notice_rows.h"
 #include "row.h"
 
 #include "base/error.h"
@@ -86,6 +87,7 @@ std::string Builds::add_once(const Build& build, std::string_view once, std::int
         const Build owned = with_owner(sql, build);
         refuse_more(sql, owned, most_queued, most_of_owner);
         insert_build(sql, owned, once);
+        write_notices(sql, owned);
         note_request(sql);
     });
     return id;
@@ -97,6 +99,7 @@ bool Builds::enqueue(std::string_view id) {
         done =
             Query(sql, "UPDATE builds SET state = 'queued' WHERE id = ? AND state = 'received'", id)
                 .changes();
+        if (done) write_notices(sql, id);
     });
     return done;
 }
@@ -118,8 +121,10 @@ std::vector<std::string> Builds::supersede(const Build& by, std::string_view rea
                       "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
                           database_.now() + " WHERE id = ? AND state = 'queued'",
                       reason, id)
-                    .changes())
+                    .changes()) {
+                write_notices(sql, id);
                 ids.push_back(id);
+            }
     });
     return ids;
 }
@@ -134,6 +139,7 @@ bool Builds::close(const Build& build) {
                      to_string(build.state), build.finished, build.reason, build.hint,
                      build.failed_phase, build.id)
                    .changes();
+        if (done) write_notices(sql, build.id);
     });
     return done;
 }
@@ -159,6 +165,22 @@ std::optional<std::string> Builds::wants_cancel(std::string_view id) {
                   .first_text();
     });
     return why;
+}
+
+// Not after the transaction: a crash in between would leave nobody who knows what was not said. And
+// whoever changes the row next waits for this transaction, so that its notices come after ours.
+void Builds::write_notices(Session& sql, const Build& build) {
+    if (!write_notices_) return;
+    std::optional<Hook> hook;
+    if (!build.hook.empty()) hook = find_hook(sql, build.hook);
+    for (const auto& notice : write_notices_(build, hook, list_subscriptions(sql, build.app)))
+        insert_notice(sql, notice);
+}
+
+void Builds::write_notices(Session& sql, std::string_view id) {
+    if (!write_notices_) return;
+    const auto build = Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
+    if (build) write_notices(sql, *build);
 }
 
 void Builds::remove(std::string_view id) {

@@ -82,6 +82,7 @@ std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::millise
             if (!id) return;
         }
         auto build = Query(sql, select_builds + " WHERE id = ?", *id).first(read_build);
+        write_notices(sql, *build);
         claimed = Claim{std::move(*build), fence};
     });
     return claimed;
@@ -101,6 +102,12 @@ bool Builds::renew(std::string_view id, std::int64_t fence, std::chrono::millise
 
 void Builds::note(const Build& build, std::int64_t fence) {
     database_.write([&](Session& sql) {
+        const bool exports = build.state == BuildState::exporting &&
+                             Query(sql,
+                                   "UPDATE builds SET state = 'exporting' WHERE id = ?"
+                                   " AND fence = ? AND state = 'running'",
+                                   build.id, fence)
+                                 .changes();
         if (!Query(sql,
                    std::string("UPDATE builds SET state = ?, phases = ?, commit_id = ?, ref = ?"
                                " WHERE id = ? AND fence = ? AND ") +
@@ -109,12 +116,14 @@ void Builds::note(const Build& build, std::int64_t fence) {
                    fence)
                  .changes())
             throw_lost(build);
+        if (exports) write_notices(sql, build);
     });
 }
 
 void Builds::finish(const Build& build, std::int64_t fence) {
     database_.write([&](Session& sql) {
         if (!update_build(sql, build, fence)) throw_lost(build);
+        write_notices(sql, build);
     });
 }
 
@@ -142,6 +151,7 @@ std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_
             Query(sql, "UPDATE builds SET worker = ?, attempt = ?, lease = 0 WHERE id = ?",
                   build.worker, build.attempt, build.id)
                 .execute();
+            write_notices(sql, build);
             changed.push_back(std::move(build));
         }
     });

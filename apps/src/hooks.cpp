@@ -3,6 +3,7 @@
 #include "apps/database.h"
 
 #include "checks.h"
+#include "notice_rows.h"
 #include "query.h"
 
 #include "base/error.h"
@@ -26,6 +27,10 @@ Hook read_hook(const soci::row& row) {
 }
 
 } // namespace
+
+std::optional<Hook> find_hook(Session& sql, std::string_view id) {
+    return Query(sql, select_hooks + " WHERE id = ?", id).first(read_hook);
+}
 
 void Hooks::add(const Hook& hook) {
     database_.write([&](Session& sql) {
@@ -61,9 +66,7 @@ void Hooks::update(const Hook& hook) {
 
 std::optional<Hook> Hooks::find(std::string_view id) {
     std::optional<Hook> found;
-    database_.read([&](Session& sql) {
-        found = Query(sql, select_hooks + " WHERE id = ?", id).first(read_hook);
-    });
+    database_.read([&](Session& sql) { found = find_hook(sql, id); });
     return found;
 }
 

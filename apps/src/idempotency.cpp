@@ -5,6 +5,12 @@
 #include "query.h"
 
 namespace apps {
+namespace {
+
+// Milliseconds. A server that has not answered by then will not: it, or its host, is no more.
+constexpr std::int64_t longest_answer = 10 * 60'000;
+
+} // namespace
 
 std::optional<Remembered> Idempotency::begin(std::string_view caller, std::string_view key,
                                              std::string_view request_hash, std::int64_t now,
@@ -14,8 +20,11 @@ std::optional<Remembered> Idempotency::begin(std::string_view caller, std::strin
         known.reset();
         if (Query(sql,
                   "INSERT INTO answers (caller, key, request_hash, status, body, created, server)"
-                  " VALUES (?, ?, ?, 0, '', ?, ?) ON CONFLICT DO NOTHING",
-                  caller, key, request_hash, now, server)
+                  " VALUES (?, ?, ?, 0, '', ?, ?) ON CONFLICT (caller, key) DO UPDATE SET"
+                  " created = excluded.created, server = excluded.server WHERE answers.status = 0"
+                  " AND answers.build = '' AND answers.request_hash = excluded.request_hash"
+                  " AND answers.created <= excluded.created - ?",
+                  caller, key, request_hash, now, server, longest_answer)
                 .changes())
             return;
         known = Query(sql,

@@ -3,6 +3,7 @@
 #include "apps/database.h"
 
 #include "checks.h"
+#include "notice_rows.h"
 #include "query.h"
 
 #include "base/error.h"
@@ -56,17 +57,21 @@ Subscription read_subscription(const soci::row& row) {
 
 } // namespace
 
+void insert_notice(Session& sql, const Notice& notice) {
+    Query(sql,
+          "INSERT INTO notices (kind, app, target, subject, payload, state, reason, attempts,"
+          " created, due) VALUES " +
+              placeholders(10),
+          notice.kind, notice.app, notice.target, notice.subject, notice.payload,
+          notice.state.empty() ? std::string("open") : notice.state, notice.reason, notice.attempts,
+          notice.created, notice.due)
+        .execute();
+}
+
 void Notices::add(const Notice& notice) {
     database_.write([&](Session& sql) {
         require_app(sql, notice.app);
-        Query(sql,
-              "INSERT INTO notices (kind, app, target, subject, payload, state, reason, attempts,"
-              " created, due) VALUES " +
-                  placeholders(10),
-              notice.kind, notice.app, notice.target, notice.subject, notice.payload,
-              notice.state.empty() ? std::string("open") : notice.state, notice.reason,
-              notice.attempts, notice.created, notice.due)
-            .execute();
+        insert_notice(sql, notice);
     });
 }
 
@@ -142,6 +147,14 @@ int Notices::count_before(std::int64_t time) {
     return static_cast<int>(count);
 }
 
+std::vector<Subscription> list_subscriptions(Session& sql, std::string_view app) {
+    std::vector<Subscription> found;
+    Query query(sql, select_subscriptions + (app.empty() ? "" : " WHERE app = ?") + " ORDER BY id");
+    if (!app.empty()) query.bind(app);
+    query.each([&](const soci::row& row) { found.push_back(read_subscription(row)); });
+    return found;
+}
+
 void Notices::add(const Subscription& subscription) {
     database_.write([&](Session& sql) {
         require_app(sql, subscription.app);
@@ -156,13 +169,7 @@ void Notices::add(const Subscription& subscription) {
 
 std::vector<Subscription> Notices::list_subscriptions(std::string_view app) {
     std::vector<Subscription> found;
-    database_.read([&](Session& sql) {
-        found.clear();
-        Query query(sql,
-                    select_subscriptions + (app.empty() ? "" : " WHERE app = ?") + " ORDER BY id");
-        if (!app.empty()) query.bind(app);
-        query.each([&](const soci::row& row) { found.push_back(read_subscription(row)); });
-    });
+    database_.read([&](Session& sql) { found = apps::list_subscriptions(sql, app); });
     return found;
 }
 

@@ -1,10 +1,15 @@
 #include "build_report.h"
 
+#include "api/answers.h"
+
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "receiver/webhook.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace server {
 namespace {
@@ -56,7 +61,59 @@ Value options_of(const apps::Hook& hook) {
                                 : base::json::parse(hook.options, "a webhook's options");
 }
 
+apps::Notice notice_about(const apps::Build& build, std::string kind, const std::string& target,
+                          std::string payload) {
+    apps::Notice notice;
+    notice.kind = std::move(kind);
+    notice.app = build.app;
+    notice.target = target;
+    notice.subject = build.id;
+    notice.payload = std::move(payload);
+    notice.state = "open";
+    notice.created = notice.due = apps::now_milliseconds();
+    return notice;
+}
+
+void add_for_forge(std::vector<apps::Notice>& notices, const NoticeTexts& texts,
+                   const apps::Build& build, const apps::Hook& hook) {
+    if (hook.api_url.empty() || hook.sealed_token.empty()) return;
+    const auto report = report_of(build, hook, texts.public_url);
+    for (auto& kind : forge_notices(hook, build))
+        notices.push_back(notice_about(build, std::move(kind), hook.id, render_report(report)));
+}
+
+void add_for_subscribers(std::vector<apps::Notice>& notices, const NoticeTexts& texts,
+                         const apps::Build& build,
+                         const std::vector<apps::Subscription>& subscriptions) {
+    const auto type = "build." + std::string(apps::to_string(build.state));
+    for (const auto& subscription : subscriptions) {
+        const auto& wanted = subscription.events;
+        if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end())
+            continue;
+        notices.push_back(notice_about(
+            build, "event", subscription.id,
+            base::json::render({{"type", type},
+                                {"timestamp", api::time_or_null(apps::now_milliseconds())},
+                                {"data", {{"build", texts.render_build(build)}}}})));
+    }
+}
+
 } // namespace
+
+std::vector<apps::Notice>
+notices_of(const NoticeTexts& texts, const apps::Build& build,
+           const std::optional<apps::Hook>& hook,
+           const std::vector<apps::Subscription>& subscriptions) noexcept {
+    std::vector<apps::Notice> notices;
+    try {
+        if (hook) add_for_forge(notices, texts, build, *hook);
+        add_for_subscribers(notices, texts, build, subscriptions);
+    } catch (const std::exception& error) {
+        base::log::warning("a notice about a build could not be written",
+                           {{"build", build.id}, {"reason", error.what()}});
+    }
+    return notices;
+}
 
 std::vector<std::string> forge_notices(const apps::Hook& hook, const apps::Build& build) {
     if (hook.kind == "generic") return {};

@@ -1,10 +1,13 @@
-// From a build's row to what a forge is told of it. Pure functions.
+// From a build's row to what others are told of it. Pure functions.
 #pragma once
 
 #include "apps/builds.h"
 #include "apps/hooks.h"
+#include "base/json.h"
 #include "forges/report.h"
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +24,18 @@ forges::Report report_of(const apps::Build& build, const apps::Hook& hook,
 // As a notice's payload; parse_report is the inverse.
 std::string render_report(const forges::Report& report);
 forges::Report parse_report(const std::string& payload);
+
+struct NoticeTexts {
+    std::string public_url; // of this server, for the links to logs
+    // How a build looks to a subscriber: the API's own JSON.
+    std::function<base::json::Value(const apps::Build&)> render_build;
+};
+
+// All that is to be said of the state that this build has now (apps::WriteNotices). Does not throw:
+// a build never fails for its notices.
+std::vector<apps::Notice> notices_of(const NoticeTexts& texts, const apps::Build& build,
+                                     const std::optional<apps::Hook>& hook,
+                                     const std::vector<apps::Subscription>& subscriptions) noexcept;
 
 // The deployment that one of the notices about a build made; empty: none.
 void note_deployment(apps::Notice& notice, const std::string& deployment);

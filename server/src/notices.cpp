@@ -9,7 +9,6 @@
 #include "http/address.h"
 #include "http/client.h"
 
-#include "api/answers.h"
 #include "build_report.h"
 #include "webhook_hook.h"
 
@@ -25,14 +24,11 @@ namespace server {
 namespace {
 
 using base::Error;
-using base::json::Value;
 using forges::Ending;
 using forges::Verdict;
 
-constexpr std::size_t most_at_once = 4; // targets that are talked to side by side
-constexpr int most_due = 1000;          // targets that are looked at
-constexpr int most_recovered = 500;
-constexpr std::chrono::milliseconds remembered = std::chrono::hours(24);
+constexpr std::size_t most_at_once = 4;     // targets that are talked to side by side
+constexpr int most_due = 1000;              // targets that are looked at
 constexpr int pause_without_a_table = 1000; // milliseconds
 constexpr auto pause_after_error = std::chrono::seconds(10);
 constexpr auto longest_call = std::chrono::seconds(60);
@@ -70,86 +66,6 @@ NoticeSender::NoticeSender(apps::Store& store, const base::KeyRing& keys, Notice
 }
 
 NoticeSender::~NoticeSender() = default;
-
-void NoticeSender::on_change(const apps::Build& build) noexcept {
-    tell(build, Known::no);
-}
-
-void NoticeSender::tell(const apps::Build& build, Known known) noexcept {
-    try {
-        add_for_forge(build, known);
-        add_for_subscribers(build, known);
-        wake();
-    } catch (const std::exception& error) {
-        base::log::warning("a notice about a build could not be kept",
-                           {{"build", build.id}, {"reason", error.what()}});
-    }
-}
-
-void NoticeSender::add_for_forge(const apps::Build& build, Known known) {
-    if (build.hook.empty()) return;
-    const auto hook = store_.hooks().find(build.hook);
-    if (!hook || hook->api_url.empty() || hook->sealed_token.empty()) return;
-    const auto report = report_of(build, *hook, settings_.public_url);
-    for (const auto& kind : forge_notices(*hook, build)) {
-        const auto says_so = [&](const apps::Notice& notice) {
-            return notice.kind == kind && parse_report(notice.payload).progress == report.progress;
-        };
-        if (known == Known::perhaps && is_told(hook->id, build, says_so)) continue;
-        apps::Notice notice;
-        notice.kind = kind;
-        notice.app = build.app;
-        notice.target = hook->id;
-        notice.subject = build.id;
-        notice.payload = render_report(report);
-        notice.state = "open";
-        notice.created = notice.due = apps::now_milliseconds();
-        store_.notices().add(notice);
-    }
-}
-
-void NoticeSender::add_for_subscribers(const apps::Build& build, Known known) {
-    const auto type = "build." + std::string(apps::to_string(build.state));
-    const auto says_so = [&](const apps::Notice& notice) {
-        return base::json::find_string(base::json::parse(notice.payload, "a notice"), "type") ==
-               type;
-    };
-    for (const auto& subscription : store_.notices().list_subscriptions(build.app)) {
-        const bool before_it = apps::is_over(build.state) && build.finished < subscription.created;
-        if (before_it) continue; // told again after a restart
-        const auto& wanted = subscription.events;
-        if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), type) == wanted.end())
-            continue;
-        if (known == Known::perhaps && is_told(subscription.id, build, says_so)) continue;
-        apps::Notice notice;
-        notice.kind = "event";
-        notice.app = build.app;
-        notice.target = subscription.id;
-        notice.subject = build.id;
-        notice.payload =
-            base::json::render({{"type", type},
-                                {"timestamp", api::time_or_null(apps::now_milliseconds())},
-                                {"data", {{"build", settings_.render_build(build)}}}});
-        notice.state = "open";
-        notice.created = notice.due = apps::now_milliseconds();
-        store_.notices().add(notice);
-    }
-}
-
-// Between a build's last write and its notices, or between two of these, a server may die.
-void NoticeSender::recover() {
-    const auto since = apps::now_milliseconds() - remembered.count();
-    apps::BuildFilter newest;
-    newest.limit = most_recovered;
-    for (const auto& build : store_.builds().list(newest))
-        if (apps::is_over(build.state) && build.finished >= since) tell(build, Known::perhaps);
-}
-
-bool NoticeSender::is_told(const std::string& target, const apps::Build& build,
-                           const std::function<bool(const apps::Notice&)>& says_so) {
-    const auto notices = store_.notices().list_of(target, build.id);
-    return std::any_of(notices.begin(), notices.end(), says_so);
-}
 
 void NoticeSender::run(const base::Stop& stop) {
     base::TaskGroup threads;

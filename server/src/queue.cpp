@@ -173,7 +173,12 @@ std::shared_ptr<LiveBuild> Queue::find_or_show(const std::string& id) {
 bool Queue::accept(std::string_view id) {
     if (!builds_.enqueue(id)) return false;
     if (auto row = builds_.find(id)) {
-        if (const auto build = find(id)) build->progress_.lock()->row.state = row->state;
+        if (const auto build = find(id)) {
+            // A slot may have it by now, and knows more than what was read here.
+            auto progress = build->progress_.lock();
+            if (progress->row.state == BuildState::received)
+                progress->row.state = BuildState::queued;
+        }
         tell(settings_, *row);
         supersede_older(*row);
         begin_waiting();

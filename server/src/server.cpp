@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "build_report.h"
 #include "door.h"
 #include "http_listeners.h"
 #include "jobs.h"
@@ -189,12 +190,10 @@ RegistryPrune registry_prune(OwnRegistry& registry, Queue& queue, const Config& 
             .sweep = [&registry, end] { registry.sweep(end.within(longest_sweep)); }};
 }
 
-NoticeSettings notice_settings(const Config& config, std::string url) {
+NoticeSettings notice_settings(const Config& config) {
     NoticeSettings settings;
-    settings.public_url = std::move(url);
     settings.allowed_private_hosts = config.network.allowed_private_hosts;
     settings.ca_file = config.build.ca_certificates.string();
-    settings.render_build = [](const apps::Build& build) { return api::shape_build(build); };
     return settings;
 }
 
@@ -322,11 +321,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     BuildEvents build_events;
     const JobSettings jobs{
         config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
-    NoticeSender notices(*store, keys, notice_settings(config, public_url(config, http.web)));
+    const NoticeTexts texts{public_url(config, http.web),
+                            [](const apps::Build& build) { return api::shape_build(build); }};
+    store->builds().write_notices_with([texts](auto&... row) { return notices_of(texts, row...); });
+    NoticeSender notices(*store, keys, notice_settings(config));
     auto waiting_line = queue_settings(jobs, programs, keys, repositories);
     waiting_line.on_change = [&](const apps::Build& build) {
         if (apps::is_over(build.state)) metrics.count_build(build);
-        notices.on_change(build);
+        notices.wake();
         build_events.announce(build.app);
     };
     const Signatures signatures(
@@ -388,7 +390,6 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     ssh_listener = &listeners.ssh;
     base::TaskGroup chores;
     chores.start([&](const base::Stop& stop) { keep_pruning(pruned, stop); });
-    notices.recover();
     chores.start([&](const base::Stop& stop) { notices.run(stop); });
     write_addresses(site, metrics_address);
     run(listeners, queue, config, drain, end);

@@ -162,6 +162,27 @@ TEST_CASE("what a dead server left unanswered is free again, unless its build wa
     CHECK(answers.begin("ann", "started", "r", 102)->build == build.id);
 }
 
+TEST_CASE(
+    "a key that a server which never came back left is free after ten minutes, for its request") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    auto& answers = store->idempotency();
+    store->add_app({"shop", 1});
+    constexpr std::int64_t minute = 60'000, later = 100 + 10 * minute;
+    for (const char* key : {"nothing", "another", "started", "answered"})
+        CHECK_FALSE(answers.begin("ann", key, "r", 100, "gone"));
+    const auto build = queued("shop");
+    store->builds().add_once(build, "", 0, 0, apps::RequestKey{"ann", "started"});
+    answers.finish("ann", "answered", 201, "{}");
+    CHECK(answers.begin("ann", "nothing", "r", later - 1, "here"));
+    CHECK_FALSE(answers.begin("ann", "nothing", "r", later, "here"));
+    CHECK(answers.begin("ann", "nothing", "r", later + 1, "there")); // it is being answered again
+    CHECK(answers.begin("ann", "another", "other", later, "here")->request_hash == "r");
+    CHECK(answers.begin("ann", "started", "r", later, "here")->build == build.id);
+    CHECK(answers.begin("ann", "answered", "r", later, "here")->status == 201);
+    CHECK(answers.forget_unanswered("gone") == 1); // "another": "nothing" is no longer its
+}
+
 TEST_CASE("of eight equal requests at once one does the work") {
     CONTRACT_PLACE(place);
     const auto first = place.open(), second = place.open();

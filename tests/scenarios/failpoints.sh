@@ -23,6 +23,7 @@ api() {
 }
 script_app crash <<<'echo built'
 push crash >/dev/null 2>&1
+slipway notifications add crash "$forge_url/in" >/dev/null
 "$bin/slipwayd" --list-failpoints | grep -E "${failpoints:-.}" >"$work/failpoints"
 
 # ---------------------------------------------------------------- what must hold
@@ -67,6 +68,24 @@ no_build_left_files() {
     done < <(find "$state/sources" -type f)
 }
 only_the_server_runs() { ! pgrep -f "$bin/slipway-worker" -P "$server_pid" >/dev/null; }
+
+# Who asked for events heard each state of each build, in order, up to the one that its row has;
+# what came twice has the same id. The first build was over before anybody asked.
+subscriber_was_told() {
+    slipway --json builds list --app crash --limit 1000 >"$work/told-builds"
+    jq -se --slurpfile list "$work/told-builds" '
+        def steps: {"build.received": ["build.queued", "build.cancelled", "build.lost"],
+            "build.queued": ["build.running", "build.superseded", "build.cancelled", "build.lost"],
+            "build.running": ["build.exporting", "build.queued", "build.refused", "build.broken", "build.cancelled", "build.lost"],
+            "build.exporting": ["build.published", "build.queued", "build.refused", "build.broken", "build.cancelled", "build.lost"]};
+        [.[] | select(.path == "/in")] | unique_by(.headers["webhook-id"])
+        | map({number: (.headers["webhook-id"] | sub(".*_"; "") | tonumber)} + (.body | fromjson)) | sort_by(.number)
+        | group_by(.data.build.id) | map({key: .[0].data.build.id, value: map(.type)}) | from_entries as $told
+        | ($list[0].builds | sort_by(.id))[1:] | length > 0 and all(.[]; $told[.id] as $heard
+            | $heard != null and ($heard[0] | IN("build.received", "build.queued")) and $heard[-1] == "build." + .state
+            and ([range(1; $heard | length)] | all(.[]; . as $i | steps[$heard[$i - 1]] | index($heard[$i]) != null)))
+    ' "$forge/told.jsonl" >/dev/null
+}
 
 # What git said and what the repository says are the same.
 push_is_true() { # NAME STATUS BEFORE
@@ -169,6 +188,7 @@ crash_at() { # FAILPOINT DOOR
         wait_until 60 "the forge knows of it" forge_knows
     fi
     everything_holds
+    wait_until 30 "who asked for events was told of each state" subscriber_was_told
     [ "$2" = upload ] || [ "$2" = webhook ] || push_is_true crash "$(cat "$work/status")" "$before"
     if [ "$2" = upload ] && [ "$(cat "$work/crash.status")" = 201 ]; then
         jq -e --arg id "$(jq -r .build.id "$work/crash.answer")" \

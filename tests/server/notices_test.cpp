@@ -34,9 +34,7 @@ struct Site {
         hook.api_url = api_url;
         hook.sealed_token = keys.seal("t0ken", server::context_of_hook(hook.id));
         store->hooks().add(hook);
-        settings.public_url = "https://slipway.example";
         settings.allowed_private_hosts = std::move(allowed);
-        settings.render_build = [](const apps::Build& build) { return Value{{"id", build.id}}; };
         settings.first_retry = std::chrono::milliseconds(20);
         settings.gap = std::chrono::milliseconds(0);
         settings.most_attempts = 3;
@@ -58,6 +56,18 @@ struct Site {
         wanted.sealed_secret = keys.seal(secret.reveal(), "subscription/" + id);
         store->notices().add(wanted);
         return secret;
+    }
+    // As the table does with a state that it takes.
+    void tell(const apps::Build& build) {
+        const auto texts =
+            server::NoticeTexts{"https://slipway.example", [](const apps::Build& row) {
+                                    return Value{{"id", row.id}};
+                                }};
+        for (const auto& notice :
+             server::notices_of(texts, build, store->hooks().find(build.hook),
+                                store->notices().list_subscriptions(build.app)))
+            store->notices().add(notice);
+        if (sender) sender->wake();
     }
     apps::Build build(BuildState state) {
         apps::Build row;
@@ -112,9 +122,9 @@ TEST_CASE("a published build is told to the forge as a status and as one deploym
     FakeServer forge(forge_answer);
     Site site("http://" + forge.host());
     site.start();
-    site.sender->on_change(site.build(BuildState::running));
+    site.tell(site.build(BuildState::running));
     site.settled("hook1", 2);
-    site.sender->on_change(site.build(BuildState::published));
+    site.tell(site.build(BuildState::published));
     for (const auto& notice : site.settled("hook1", 4)) CHECK(notice.state == "sent");
     const auto statuses = bodies(forge, "/repos/team/shop/statuses/" + commit);
     REQUIRE(statuses.size() == 2);
@@ -134,7 +144,7 @@ TEST_CASE("a proposal has a status and no deployment, which would end that of th
     site.start();
     auto build = site.build(BuildState::published);
     build.ref = "refs/pull/7/head";
-    site.sender->on_change(build);
+    site.tell(build);
     const auto told = site.settled("hook1", 1);
     REQUIRE(told.size() == 1);
     CHECK(told[0].kind == "status");
@@ -151,7 +161,7 @@ TEST_CASE("a forge that fails is asked again, and given up after the last attemp
     hook.options = R"({"deployments": false})";
     site.store->hooks().update(hook);
     site.start();
-    site.sender->on_change(site.build(BuildState::refused));
+    site.tell(site.build(BuildState::refused));
     const auto sent = site.settled("hook1", 1);
     REQUIRE(sent.size() == 1);
     CHECK(sent[0].state == "sent");
@@ -165,7 +175,7 @@ TEST_CASE("a forge that fails is asked again, and given up after the last attemp
         return same;
     }());
     other.start();
-    other.sender->on_change(other.build(BuildState::refused));
+    other.tell(other.build(BuildState::refused));
     const auto failed = other.settled("hook1", 1);
     REQUIRE(failed.size() == 1);
     CHECK(failed[0].state == "failed");
@@ -176,7 +186,7 @@ TEST_CASE("a refused token ends it at once, with a reason") {
     FakeServer forge([](const Request&) { return FakeServer::answer(401); });
     Site site("http://" + forge.host());
     site.start();
-    site.sender->on_change(site.build(BuildState::running));
+    site.tell(site.build(BuildState::running));
     for (const auto& notice : site.settled("hook1", 2)) {
         CHECK(notice.state == "failed");
         CHECK(notice.attempts == 1);
@@ -188,61 +198,14 @@ TEST_CASE("states that a newer one overtook are not told to a forge") {
     FakeServer forge(forge_answer);
     Site site("http://" + forge.host());
     // Written while nobody sends, as after a crash.
-    server::NoticeSender silent(*site.store, site.keys, site.settings);
     for (const auto state : {BuildState::queued, BuildState::running, BuildState::published})
-        silent.on_change(site.build(state));
+        site.tell(site.build(state));
     site.start();
     for (const auto& notice : site.settled("hook1", 6)) CHECK(notice.state == "sent");
     const auto statuses = bodies(forge, "/repos/team/shop/statuses/");
     REQUIRE(statuses.size() == 1);
     CHECK(statuses[0].at("state") == "success");
     CHECK(bodies(forge, "/deployments/4711/statuses").size() == 1);
-}
-
-TEST_CASE("an end that was never written down is told after a restart, and once") {
-    FakeServer forge(forge_answer);
-    Site site("http://" + forge.host());
-    auto row = site.build(BuildState::published);
-    row.created = row.started = row.finished = apps::now_milliseconds();
-    site.store->builds().add(row);
-    site.start();
-    site.sender->recover();
-    site.settled("hook1", 2);
-    CHECK(bodies(forge, "/statuses/" + commit).size() == 1);
-    site.sender->recover();
-    CHECK(site.store->notices().list("hook1", 100).size() == 2);
-}
-
-TEST_CASE("a crash between the notices of one end loses none of them") {
-    const auto ended = apps::now_milliseconds() + 1000;
-    const auto prepare = [&](Site& site) {
-        site.subscribe("n1", "https://one.example");
-        site.subscribe("n2", "https://two.example");
-        auto row = site.build(BuildState::published);
-        row.created = row.started = row.finished = ended;
-        site.store->builds().add(row);
-        return row;
-    };
-    const auto notices_of = [](Site& site) {
-        std::vector<apps::Notice> all;
-        for (const auto* target : {"hook1", "n1", "n2"})
-            for (auto& notice : site.store->notices().list(target, 100)) all.push_back(notice);
-        return all;
-    };
-    Site whole("https://api.example.com");
-    server::NoticeSender(*whole.store, whole.keys, whole.settings).on_change(prepare(whole));
-    const auto all = notices_of(whole);
-    REQUIRE(all.size() == 4);
-    for (const auto& written : all) { // and then the server died
-        Site site("https://api.example.com");
-        prepare(site);
-        site.store->notices().add(written);
-        server::NoticeSender(*site.store, site.keys, site.settings).recover();
-        std::set<std::pair<std::string, std::string>> told;
-        for (const auto& notice : notices_of(site)) told.emplace(notice.target, notice.kind);
-        CHECK(told.size() == 4);
-        CHECK(notices_of(site).size() == 4);
-    }
 }
 
 TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
@@ -252,7 +215,7 @@ TEST_CASE("a subscriber gets the events that it asked for, signed, in order") {
     const auto secret = site.subscribe("n1", url, {"build.running", "build.published"});
     site.start();
     for (const auto state : {BuildState::queued, BuildState::running, BuildState::published})
-        site.sender->on_change(site.build(state));
+        site.tell(site.build(state));
     site.settled("n1", 2);
     const auto requests = listener.requests();
     REQUIRE(requests.size() == 2);
@@ -285,14 +248,13 @@ TEST_CASE(
     // More of them than are talked to at once, each with more to hear than is looked at.
     const auto deads = {"n1", "n2", "n3", "n4", "n5"};
     for (const auto* id : deads) site.subscribe(id, dead.url("/in"));
-    server::NoticeSender silent(*site.store, site.keys, site.settings);
     auto build = site.build(BuildState::queued);
     for (int i = 0; i < 20; ++i) {
         build.id = "b" + std::to_string(i);
-        silent.on_change(build);
+        site.tell(build);
     }
     site.subscribe("n9", listener.url("/in"), {"build.published"});
-    silent.on_change(site.build(BuildState::published));
+    site.tell(site.build(BuildState::published));
     site.start();
     REQUIRE(site.settled("n9", 1).size() == 1);
     CHECK(asked_before >= 0);
@@ -304,7 +266,7 @@ TEST_CASE("a private address is not called unless the operator allowed its host"
     Site site("https://" + inner.host(), {});
     site.subscribe("n1", inner.url("/in"));
     site.start();
-    site.sender->on_change(site.build(BuildState::running));
+    site.tell(site.build(BuildState::running));
     for (const auto& notice : site.settled("hook1", 2)) CHECK(notice.state == "failed");
     for (const auto& notice : site.settled("n1", 1)) CHECK(notice.state == "failed");
     CHECK(inner.connections() == 0);
@@ -313,7 +275,7 @@ TEST_CASE("a private address is not called unless the operator allowed its host"
 TEST_CASE("a token is not sent in clear to a host that the operator does not answer for") {
     Site site("http://forge.example", {});
     site.start();
-    site.sender->on_change(site.build(BuildState::running));
+    site.tell(site.build(BuildState::running));
     for (const auto& notice : site.settled("hook1", 2)) {
         CHECK(notice.state == "failed");
         CHECK(notice.reason.find("in clear") != std::string::npos);
@@ -327,7 +289,7 @@ TEST_CASE("a webhook without a token, or of no forge, tells nobody") {
     site.store->hooks().remove(hook.id); // a change leaves what is sealed alone
     site.store->hooks().add(hook);
     site.start();
-    site.sender->on_change(site.build(BuildState::running));
+    site.tell(site.build(BuildState::running));
     CHECK(site.store->notices().list("hook1", 10).empty());
     const auto build = site.build(BuildState::running);
     CHECK(server::forge_notices({.kind = "generic"}, build).empty());

@@ -4,18 +4,22 @@
 // Times of leases are the database's own clock. Any thread, any process on one database.
 #pragma once
 
+#include "apps/hooks.h"
 #include "apps/records.h"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace apps {
 
 class Database;
+class Session;
 
 // A build that a worker holds.
 struct Claim {
@@ -55,12 +59,22 @@ struct RecoverSettings {
 // for somebody who asks for that very build.
 enum class Replace { lost, without_image };
 
+// What is to be said of a build's new state: to the forge of the webhook that it came from, if any,
+// and to the app's subscribers. It runs within the transaction that changes the state, on any
+// thread, maybe again from its start: it calls no Database. What it throws undoes the change.
+using WriteNotices = std::function<std::vector<Notice>(const Build&, const std::optional<Hook>&,
+                                                       const std::vector<Subscription>&)>;
+
 // How long a webhook's build waits before it counts as a person's.
 inline constexpr std::chrono::milliseconds usual_aging = std::chrono::minutes(10);
 
 class Builds {
   public:
     explicit Builds(Database& database) : database_(database) {}
+
+    // From then on each change of a state stands in the table together with what `write` says of
+    // it, and in the same order. Before other threads call.
+    void write_notices_with(WriteNotices write) { write_notices_ = std::move(write); }
 
     // State received or queued. Throws Error{not_found} for an unknown app, Error{limit_exceeded}
     // when `most_queued` (0: no limit) wait already, counting `most_of_owner` of this owner.
@@ -122,7 +136,11 @@ class Builds {
     void remove(std::string_view id);
 
   private:
+    void write_notices(Session& sql, const Build& build);
+    void write_notices(Session& sql, std::string_view id);
+
     Database& database_;
+    WriteNotices write_notices_;
 };
 
 } // namespace apps

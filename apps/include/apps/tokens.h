@@ -60,7 +60,7 @@ class Idempotency {
   public:
     explicit Idempotency(Database& database) : database_(database) {}
     // Empty: the key is ours now, answer and call finish (or forget). Otherwise what is known.
-    // server: who answers, the same name after its restart.
+    // server: who answers, the same name after its restart; a key that it leaves is free in 10 min.
     std::optional<Remembered> begin(std::string_view caller, std::string_view key,
                                     std::string_view request_hash, std::int64_t now,
                                     std::string_view server = {});

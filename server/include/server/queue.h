@@ -74,8 +74,9 @@ struct QueueSettings {
     std::function<void(const builder::Job&)> clean_up;
     // Of a received build, after a restart: whether its door finished. Empty: never.
     std::function<bool(const apps::Build&)> has_arrived;
-    // After each change of a build's state in the table, by the thread that made it: to tell others
-    // of it. It must neither block nor throw. May be empty.
+    // After each change of a build's state in the table, by the thread that made it. Two threads'
+    // changes may be told the wrong way round: the table alone has the order (and the notices, see
+    // apps::WriteNotices). It must neither block nor throw. May be empty.
     std::function<void(const apps::Build&)> on_change;
 };
 
