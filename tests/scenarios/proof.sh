@@ -180,7 +180,7 @@ check 'slipway inspect says why each layer was made or used again' '
     slipway --json inspect "$first" >"$work/inspected"
     same "$(reason test/script deps)" "made: there was no image before"
 '
-check 'slipway diff says what grew between two images'
+check 'slipway diff says what grew between two images' '
     first=$(slipway --json builds list --app hello | jq -r ".builds[-1].id")
     slipway diff "$first" hello >"$work/diff"
     expect "^changed +app" "$work/diff"
