@@ -203,6 +203,25 @@ check 'an attestation that was changed is refused, by cosign too' '
     put_manifest "sha256-$hex.att" <"$work/att.json"
     slipway verify hello >/dev/null
 '
+check 'a log that was put in the place of the one that was signed is refused' '
+    log_manifest=$(fetch_manifest "sha256-$hex" | jq -r ".manifests[] | select(.artifactType == \"application/vnd.slipway.build.log.v1\") | .digest")
+    fetch_manifest "$log_manifest" >"$work/log.json"
+    fetch_manifest "sha256-$hex" >"$work/referrers"
+    echo "nothing to see" >"$work/forged.log"
+    put_blob "$work/forged.log"
+    jq -c --arg digest "sha256:$(sha256sum "$work/forged.log" | cut -c 1-64)" \
+        ".layers[0].digest = \$digest | .layers[0].size = 15" "$work/log.json" >"$work/forged.json"
+    forged=sha256:$(sha256sum "$work/forged.json" | cut -c 1-64)
+    put_manifest "$forged" <"$work/forged.json"
+    jq -c --arg old "$log_manifest" --arg new "$forged" --argjson size "$(stat -c %s "$work/forged.json")" \
+        "(.manifests[] | select(.digest == \$old)) |= (.digest = \$new | .size = \$size)" "$work/referrers" >"$work/forged.index"
+    registry_curl -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" \
+        --data-binary @"$work/forged.index" "$api_of/manifests/sha256-$hex"
+    verify_ends_with 15 "is not what its provenance names" hello
+    registry_curl -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" \
+        --data-binary @"$work/referrers" "$api_of/manifests/sha256-$hex"
+    slipway verify hello >/dev/null
+'
 check 'the signature of one image does not make another one good' '
     fetch_manifest "$digest" | jq -c ".annotations = {\"changed\": \"yes\"}" >"$work/evil.json"
     put_manifest evil <"$work/evil.json"

@@ -33,6 +33,7 @@ check 'an app is built again from nothing to the same digest, with the variables
     rebuilds_to 0 hello
     reproduced
     expect "$(pushed_digest hello)" "$work/out"
+    expect "Variable WORD: the app.s value of today" "$work/out"
     slipway --json verify --rebuild hello 2>/dev/null | jq -e ".rebuild.reproduced and .rebuild.inputs == []"
 '
 check 'an older build is rebuilt from its own commit' '
@@ -54,6 +55,7 @@ check 'another value of a variable changes the image, and the first file that di
     expect "^Layers that differ: app$" "$work/out"
     rebuilds_to 0 hello --env WORD=one
     reproduced
+    expect "Variable WORD: as given with --env" "$work/out"
 '
 check 'a variable that nobody has a value for any more is told before all else' '
     slipway config unset hello WORD >/dev/null
