@@ -78,6 +78,10 @@ proof::Provenance provenance_of(const Job& job, const Materials& materials, cons
             dependency.uri = provenance.source.uri;
     provenance.byproducts = {
         {.role = "log", .digest = {{"sha256", log.digest.hex()}}, .media_type = log.media_type}};
+    for (const auto& bill : materials.bills)
+        provenance.byproducts.push_back({.role = "bill",
+                                         .digest = {{"sha256", bill.blob.digest.hex()}},
+                                         .media_type = bill.blob.media_type});
     provenance.byproducts.insert(provenance.byproducts.end(), materials.layers.begin(),
                                  materials.layers.end());
     return provenance;

@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorKind;
+using Say = std::function<void(const std::string&)>;
 using Variables = std::map<std::string, std::string>;
 
 constexpr std::string_view docker_scheme = "docker://";
@@ -55,26 +56,37 @@ std::string repository_of(std::string text) {
     }
 }
 
+// A value, and where it is from.
+struct KnownValue {
+    std::string value;
+    const char* from;
+};
+using KnownValues = std::map<std::string, KnownValue>;
+
 // What the app has today. No server, or no right to it: nothing.
-void add_variables_of_app(Variables& variables, const std::string& app, const Context& context) {
+void add_values_of_app(KnownValues& known, const std::string& app, const Context& context) {
     try {
         for (const auto& variable : context.api().list(api_path({"apps", app, "variables"}),
                                                        "variables", {{"values", ""}}))
             if (const auto value = base::json::find_string(variable, "value"))
-                variables[text_of(variable, "name")] = *value;
+                known.insert({text_of(variable, "name"), {*value, "the app's value of today"}});
     } catch (const Error&) {
     }
 }
 
 // Of these names alone: what was set since then did not go into the image.
-Variables choose_variables(const std::vector<std::string>& names, const Variables& known,
-                           std::vector<std::string>& without_value) {
+Variables choose_variables(const std::vector<std::string>& names, const KnownValues& known,
+                           std::vector<std::string>& without_value, const Say& say) {
     Variables chosen;
-    for (const auto& name : names)
-        if (const auto found = known.find(name); found != known.end())
-            chosen.insert(*found);
-        else
+    for (const auto& name : names) {
+        const auto found = known.find(name);
+        say("       Variable " + base::printable(name) + ": " +
+            (found == known.end() ? "no value is known here" : found->second.from));
+        if (found == known.end())
             without_value.push_back(name);
+        else
+            chosen[name] = found->second.value;
+    }
     return chosen;
 }
 
@@ -108,11 +120,12 @@ void allow_host_of(const builder::Source& source, builder::Job& job) {
 }
 
 builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions& options,
-                      const Context& context, std::vector<std::string>& without_value) {
-    Variables given;
+                      const Context& context, std::vector<std::string>& without_value,
+                      const Say& say) {
+    KnownValues given;
     for (const auto& text : options.environment) {
         const auto variable = read_assignment(text);
-        given[variable.name] = variable.value.reveal();
+        given[variable.name] = {std::string(variable.value.reveal()), "as given with --env"};
     }
     LocalOptions local;
     local.build_image =
@@ -128,10 +141,11 @@ builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions&
     job.revision = provenance.source.revision;
     job.no_cache = true;
     apply_settings(provenance, job);
-    auto known = std::move(job.environment);
-    add_variables_of_app(known, provenance.app, context);
-    for (auto& [name, value] : given) known[name] = std::move(value);
-    job.environment = choose_variables(provenance.environment, known, without_value);
+    KnownValues known = std::move(given); // what is there already stays
+    add_values_of_app(known, provenance.app, context);
+    for (const auto& [name, value] : job.environment)
+        known.insert({name, {value, "the server's setting of today"}});
+    job.environment = choose_variables(provenance.environment, known, without_value, say);
     job.target = builder::LayoutTarget{job.work_directory / "layout", layout_tag};
     return job;
 }
@@ -202,7 +216,7 @@ Rebuilt rebuild(const proof::Provenance& provenance, const RebuildOptions& optio
     Rebuilt rebuilt;
     const base::TempDir scratch("slipway-rebuild-");
     auto source = bring_source(provenance, options.source, scratch.path(), context);
-    auto job = make_job(provenance, options, context, rebuilt.without_value);
+    auto job = make_job(provenance, options, context, rebuilt.without_value, say);
     rebuilt.work_directory = job.work_directory;
     allow_host_of(source, job);
     job.source = std::move(source);

@@ -39,6 +39,7 @@ class Verification {
                                     : image_.render() + " is signed but has no provenance",
                            foreign_ ? other_key : "");
         evidence.provenance = parse_provenance(provenance->second);
+        check_documents(evidence.provenance.byproducts);
         return evidence;
     }
 
@@ -101,6 +102,31 @@ class Verification {
             if (error.kind() != ErrorKind::denied) throw;
             throw Distrust(Doubt::other_image, error.message(), do_not_trust);
         }
+    }
+
+    void check_documents(const std::vector<Resource>& byproducts) const {
+        for (const auto& resource : byproducts) {
+            const auto digest = resource.digest.find("sha256");
+            if (digest == resource.digest.end()) continue;
+            if (resource.role == "log") check_document(artifact_type::log, digest->second);
+            if (resource.role == "bill") check_document(resource.media_type, digest->second);
+        }
+    }
+
+    void check_document(std::string_view type, const std::string& hex) const {
+        const auto referrers = store_.list_referrers(image_, type, stop_);
+        if (referrers.empty()) return;
+        for (const auto& referrer : referrers) {
+            const auto raw = store_.read_manifest(referrer.descriptor.digest.render(), stop_);
+            if (!raw) continue;
+            const auto document = image::parse_artifact(*raw);
+            for (const auto& blob : document.blobs)
+                if (blob.descriptor.digest.hex() == hex) return;
+        }
+        throw Distrust(Doubt::changed,
+                       "what is attached to " + image_.render() + " as " + std::string(type) +
+                           " is not what its provenance names",
+                       do_not_trust);
     }
 
     image::BlobStore& store_;

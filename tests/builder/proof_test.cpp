@@ -46,8 +46,10 @@ TEST_CASE("a published image gets provenance, both bills of materials and the lo
     CHECK(said.source.revision == job.revision);
     CHECK(said.dependencies[0].uri == said.source.uri);
     CHECK(said.buildpacks == std::vector<std::string>{"https://example.com/bp.git"});
-    REQUIRE(said.byproducts.size() == 2);
-    CHECK(said.byproducts[1].role == "layer");
+    REQUIRE(said.byproducts.size() == 4);
+    CHECK(said.byproducts[1].role == "bill");
+    CHECK(said.byproducts[2].media_type == proof::spdx_media_type);
+    CHECK(said.byproducts[3].role == "layer");
     CHECK(said.settings.at("compression") == "gzip");
     CHECK(said.settings.at("slugignore") == "after");
     CHECK(said.byproducts[0].digest.at("sha256") == image::Digest::of("-----> Done\n").hex());

@@ -25,8 +25,8 @@ TEST_CASE("docs/errors.md has the exit code of each kind") {
 TEST_CASE("what slipway verify ends with alone is in both documents, and is nothing else's") {
     const auto table = base::read_file(SLIPWAY_SOURCE_DIR "/docs/cli.md");
     const auto words = base::read_file(SLIPWAY_SOURCE_DIR "/docs/errors.md");
-    for (const int code : {cli::exit_code::other_image, cli::exit_code::changed,
-                           cli::exit_code::not_reproduced}) {
+    for (const int code :
+         {cli::exit_code::other_image, cli::exit_code::changed, cli::exit_code::not_reproduced}) {
         CHECK(table.find("\n| " + std::to_string(code) + " | ") != std::string::npos);
         CHECK(words.find(" " + std::to_string(code) + ", ") != std::string::npos);
         for (int kind = 0; kind <= static_cast<int>(ErrorKind::internal); ++kind)

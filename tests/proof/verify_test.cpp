@@ -132,6 +132,45 @@ TEST_CASE("an attestation that was changed is refused, whatever was changed in i
     CHECK(doubt(signed_image, signed_image.image, key) == proof::Doubt::changed);
 }
 
+TEST_CASE("a document that was put in the place of the one that was signed is refused") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto type = std::string(proof::artifact_type::log);
+    const auto document = [&](const std::string& text) {
+        return proof::Document{
+            type, proof::put_blob(*signed_image.store, proof::media_type::log, text, {})};
+    };
+    auto provenance = SignedImage::provenance();
+    provenance.byproducts = {
+        {.role = "log", .digest = {{"sha256", image::Digest::of("the log").hex()}}}};
+    const auto attach = [&](std::vector<proof::Document> documents) {
+        const auto manifest = signed_image.store->read_manifest(signed_image.image.render(), {});
+        proof::attach(*signed_image.store,
+                      {.name = "registry.example/hello",
+                       .image = {manifest->media_type, signed_image.image, manifest->bytes.size()},
+                       .predicates = {{std::string(proof::predicate_type::provenance),
+                                       proof::render(provenance)}},
+                       .documents = std::move(documents)},
+                      key, {});
+    };
+    const auto verified = [&] {
+        proof::verify(*signed_image.store, signed_image.image, {key.public_key()}, {});
+        return true;
+    };
+    SECTION("alone") {
+        attach({document("another log")});
+        CHECK(doubt(signed_image, signed_image.image, key) == proof::Doubt::changed);
+    }
+    SECTION("somebody's beside it is nobody's concern") {
+        attach({document("another log"), document("the log")});
+        CHECK(verified());
+    }
+    SECTION("a copy without documents is fine") {
+        attach({});
+        CHECK(verified());
+    }
+}
+
 TEST_CASE("a signature alone does not say who built the image") {
     const auto key = base::KeyPair::make(), other = base::KeyPair::make();
     SignedImage signed_image(key);

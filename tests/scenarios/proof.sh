@@ -180,7 +180,7 @@ check 'slipway inspect says why each layer was made or used again' '
     slipway --json inspect "$first" >"$work/inspected"
     same "$(reason test/script deps)" "made: there was no image before"
 '
-check 'slipway diff says what grew between two images'
+check 'slipway diff says what grew between two images' '
     first=$(slipway --json builds list --app hello | jq -r ".builds[-1].id")
     slipway diff "$first" hello >"$work/diff"
     expect "^changed +app" "$work/diff"
@@ -201,6 +201,25 @@ check 'an attestation that was changed is refused, by cosign too' '
     verify_ends_with 15 "changed after it was signed" hello
     [ -z "$have_cosign" ] || must_fail cosign_attested slsaprovenance1 "$work/key.pub" "$image"
     put_manifest "sha256-$hex.att" <"$work/att.json"
+    slipway verify hello >/dev/null
+'
+check 'a log that was put in the place of the one that was signed is refused' '
+    log_manifest=$(fetch_manifest "sha256-$hex" | jq -r ".manifests[] | select(.artifactType == \"application/vnd.slipway.build.log.v1\") | .digest")
+    fetch_manifest "$log_manifest" >"$work/log.json"
+    fetch_manifest "sha256-$hex" >"$work/referrers"
+    echo "nothing to see" >"$work/forged.log"
+    put_blob "$work/forged.log"
+    jq -c --arg digest "sha256:$(sha256sum "$work/forged.log" | cut -c 1-64)" \
+        ".layers[0].digest = \$digest | .layers[0].size = 15" "$work/log.json" >"$work/forged.json"
+    forged=sha256:$(sha256sum "$work/forged.json" | cut -c 1-64)
+    put_manifest "$forged" <"$work/forged.json"
+    jq -c --arg old "$log_manifest" --arg new "$forged" --argjson size "$(stat -c %s "$work/forged.json")" \
+        "(.manifests[] | select(.digest == \$old)) |= (.digest = \$new | .size = \$size)" "$work/referrers" >"$work/forged.index"
+    registry_curl -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" \
+        --data-binary @"$work/forged.index" "$api_of/manifests/sha256-$hex"
+    verify_ends_with 15 "is not what its provenance names" hello
+    registry_curl -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" \
+        --data-binary @"$work/referrers" "$api_of/manifests/sha256-$hex"
     slipway verify hello >/dev/null
 '
 check 'the signature of one image does not make another one good' '

@@ -19,7 +19,7 @@ reproduced() { expect "^Reproduced: the recorded inputs give sha256:[0-9a-f]{64}
 script_app hello <<'BUILD'
 mkdir -p "$CNB_LAYERS_DIR/deps/lib"
 echo 'a dependency' >"$CNB_LAYERS_DIR/deps/lib/file"
-ln -s file "$CNB_LAYERS_DIR/deps/lib/link"
+ln -sf file "$CNB_LAYERS_DIR/deps/lib/link"
 printf '[types]\nlaunch = true\ncache = true\n' >"$CNB_LAYERS_DIR/deps.toml"
 echo "built with ${WORD:-nothing}" >public/word.html
 BUILD
@@ -33,6 +33,7 @@ check 'an app is built again from nothing to the same digest, with the variables
     rebuilds_to 0 hello
     reproduced
     expect "$(pushed_digest hello)" "$work/out"
+    expect "Variable WORD: the app.s value of today" "$work/out"
     slipway --json verify --rebuild hello 2>/dev/null | jq -e ".rebuild.reproduced and .rebuild.inputs == []"
 '
 check 'an older build is rebuilt from its own commit' '
@@ -54,6 +55,7 @@ check 'another value of a variable changes the image, and the first file that di
     expect "^Layers that differ: app$" "$work/out"
     rebuilds_to 0 hello --env WORD=one
     reproduced
+    expect "Variable WORD: as given with --env" "$work/out"
 '
 check 'a variable that nobody has a value for any more is told before all else' '
     slipway config unset hello WORD >/dev/null
@@ -69,6 +71,19 @@ check 'another buildpack is told, by what it was and is' '
     rebuilds_to 16 hello --buildpacks "$work/other"
     expect "^Not the same input: buildpack test/script@1.0.0 was sha256:[0-9a-f]{64}, is sha256:[0-9a-f]{64}" "$work/out"
     expect "^First difference: /workspace/public/changed.html \(app\): added, nothing in the image, file, 8 bytes in the rebuild" "$work/out"
+'
+check 'a person elsewhere does it with the public key, their own SSH key and their login at the registry' '
+    slipway key >"$work/key.pub"
+    image=$(image_reference hello)
+    mkdir "$work/docker"
+    write_registry_login "$work/docker/config.json" "$registry" "$(slipway tokens create elsewhere --admin 2>/dev/null)"
+    elsewhere() {
+        GIT_SSH_COMMAND=$(ssh_command dev) DOCKER_CONFIG=$work/docker \
+            "$bin/slipway" --state "$work/none" verify --rebuild "$@"
+    }
+    elsewhere "$image" --key "$work/key.pub" --buildpacks "$fixtures/buildpacks" --env WORD=one >"$work/out" 2>&1 ||
+        fail "$(cat "$work/out")"
+    reproduced
 '
 script_app dice <<'BUILD'
 mkdir -p "$CNB_LAYERS_DIR/deps"

@@ -16,8 +16,8 @@ inline constexpr std::string_view build_type = "urn:slipway:build:v1";
 
 // in-toto's ResourceDescriptor.
 struct Resource {
-    // "source", "build-image", "run-image", "buildpack", "log" or "layer"; buildpacks and layers in
-    // their order.
+    // "source", "build-image", "run-image", "buildpack"; of byproducts "log", "bill" (of
+    // materials), "layer". Buildpacks and layers in their order.
     std::string role;
     std::string name = {};
     std::string uri = {};

@@ -25,13 +25,16 @@ enum class Doubt {
     absent,      // no such image, or no signature, or no provenance
     unknown_key, // what is there was signed by none of the keys
     other_image, // it is about another image
-    changed,     // it was changed after it was signed
+    changed,     // it was changed after it was signed, or put in the place of what was
 };
 struct Distrust : base::Error {
     Distrust(Doubt doubt, std::string message, std::string hint = {});
     Doubt doubt;
 };
 
+// Of the log and the bills of materials that are attached as they are, those that the provenance
+// names must be there, when any of their kind is: others may lie beside them, and a copy of the
+// image may come without them all.
 // `image`: a manifest's digest. Throws Distrust, and what the store throws.
 Evidence verify(image::BlobStore& store, const image::Digest& image,
                 const std::vector<base::PublicKey>& keys, const base::Stop& stop);
