@@ -15,7 +15,6 @@ using base::ErrorKind;
 using receiver::WebhookEvent;
 using Fate = Webhooks::Receipt::Fate;
 
-constexpr int most_open = 50'000; // accepted deliveries that nobody has looked at
 constexpr int looked_back = 1000; // results of CI of one commit
 constexpr const char* released = "CI is content: what waited for that is built";
 
@@ -112,6 +111,20 @@ void Webhooks::learn_repository(apps::Hook& hook, const WebhookEvent& event) {
     });
 }
 
+// Each webhook has a limit of its own: whoever sends without end keeps no other's deliveries out.
+void Webhooks::refuse_more(const std::string& hook) {
+    auto open = open_.lock();
+    const auto it = open->find(hook);
+    if (it == open->end() || it->second < settings_.most_open) return;
+    throw Error(ErrorKind::limit_exceeded,
+                "too many deliveries of this webhook wait to be looked at",
+                "Send it again later; the head of the branch is looked at in any case.");
+}
+
+void Webhooks::note_open(const std::string& hook) {
+    ++(*open_.lock())[hook];
+}
+
 Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
                                     const receiver::WebhookHeaders& headers,
                                     std::string_view body) {
@@ -121,8 +134,7 @@ Webhooks::Receipt Webhooks::receive(const apps::Hook& found,
         throw Error(ErrorKind::unauthenticated, "the webhook's signature is missing or wrong",
                     "The secret in the forge's settings must be the one that was shown when the "
                     "webhook was added.");
-    if (open_ > most_open)
-        throw Error(ErrorKind::limit_exceeded, "too many deliveries wait to be looked at");
+    refuse_more(hook.id);
     const auto event = receiver::parse_webhook(forge, headers, body);
     learn_repository(hook, event);
     apps::Delivery delivery{.hook = hook.id,
@@ -167,12 +179,12 @@ Webhooks::Receipt Webhooks::note(apps::Delivery& delivery, const WebhookEvent& e
                decision);
     if (delivery.state != "ignored") delivery.reason.clear();
     if (!keep()) return {Fate::duplicate, delivery.delivery, ""};
-    if (delivery.state == "accepted") ++open_;
+    if (delivery.state == "accepted") note_open(hook.id);
     const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
     if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
         delivery.state = "accepted";
         hooks_.update(delivery);
-        ++open_;
+        note_open(hook.id);
     }
     if (const auto* result = std::get_if<receiver::CiResult>(&decision))
         if (const auto came = release_waiting(hook, *result); !came.empty()) {
@@ -213,7 +225,7 @@ std::string Webhooks::release_waiting(const apps::Hook& hook, const receiver::Ci
         else if (all != receiver::CiVerdict::failure)
             delivery.reason.clear();
         hooks_.update(delivery);
-        if (good) ++open_;
+        if (good) note_open(hook.id);
     }
     if (good) return released;
     return result.verdict == receiver::CiVerdict::success
