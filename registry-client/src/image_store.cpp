@@ -3,6 +3,7 @@
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/in_use.h"
 #include "base/json.h"
 #include "base/temp_dir.h"
 #include "image/image.h"
@@ -94,7 +95,8 @@ std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::S
         registry::open_repository(image.reference.registry, image.reference.repository, settings_);
     std::vector<fs::path> paths;
     for (const auto& layer : image.image.layers()) {
-        unpack_layer(*store, layer, stop, limits);
+        // Whoever removes what nobody uses may come between the two.
+        while (!base::use_to_the_end(layer_path(layer))) unpack_layer(*store, layer, stop, limits);
         paths.insert(paths.begin(), layer_path(layer));
     }
     return paths;

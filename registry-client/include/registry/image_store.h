@@ -28,7 +28,8 @@ class ImageStore {
 
     // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
     PinnedImage read(const image::Reference& reference, const base::Stop& stop) const;
-    // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
+    // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing. They are
+    // in use (base/in_use.h) until this process ends.
     // limits: of each layer.
     std::vector<std::filesystem::path> unpack(const PinnedImage& image, const base::Stop& stop,
                                               const image::UnpackLimits& limits = {}) const;
