@@ -157,4 +157,23 @@ std::vector<Build> Builds::list_expired(std::int64_t before, int keep) {
     return builds;
 }
 
+std::vector<Build> Builds::list_open_sources() {
+    std::vector<Build> found;
+    database_.read([&](Session& sql) {
+        found.clear();
+        Query(sql, select_builds + " WHERE source_kind = 'url' AND source <> ''"
+                                   " AND sealed_source = ''")
+            .each([&](const soci::row& row) { found.push_back(read_build(row)); });
+    });
+    return found;
+}
+
+void Builds::replace_source(const Build& build) {
+    database_.write([&](Session& sql) {
+        Query(sql, "UPDATE builds SET source = ?, sealed_source = ? WHERE id = ?", build.source,
+              build.sealed_source, build.id)
+            .execute();
+    });
+}
+
 } // namespace apps

@@ -41,7 +41,8 @@ std::string render_processes(const Build& build) {
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
     " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
-    " priority, source, durable, options, sealed, hook, previous, attempt, worker FROM builds";
+    " priority, source, durable, options, sealed, hook, previous, attempt, worker,"
+    " sealed_source FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
@@ -75,6 +76,7 @@ Build read_build(const soci::row& row) {
     build.previous = text(row, 26);
     build.attempt = static_cast<int>(number(row, 27));
     build.worker = text(row, 28);
+    build.sealed_source = text(row, 29);
     return build;
 }
 
@@ -83,14 +85,14 @@ void insert_build(Session& sql, const Build& build, std::string_view once) {
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
           " started, finished, phases, digest, reference, size, processes, reason, hint,"
           " failed_phase, door, owner, priority, source, durable, options, sealed, hook, previous,"
-          " attempt, worker, share, once_key) VALUES " +
-              placeholders(31),
+          " attempt, worker, share, once_key, sealed_source) VALUES " +
+              placeholders(32),
           build.id, build.app, to_string(build.state), build.source_kind, build.commit, build.ref,
           build.pushed_by, build.created, build.started, build.finished, render_phases(build),
           build.digest, build.reference, build.size, render_processes(build), build.reason,
           build.hint, build.failed_phase, build.door, build.owner, build.priority, build.source,
           build.durable, build.options, build.sealed, build.hook, build.previous, build.attempt,
-          build.worker, share_of(build), once)
+          build.worker, share_of(build), once, build.sealed_source)
         .execute();
 }
 

@@ -153,6 +153,11 @@ const std::vector<std::vector<const char*>> steps{
         "CREATE INDEX deliveries_waiting ON deliveries (hook, commit_id, number)"
         " WHERE state = 'waiting'",
     },
+    {
+        "ALTER TABLE builds ADD COLUMN sealed_source TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX builds_of_open_urls ON builds (id)"
+        " WHERE source_kind = 'url' AND source <> '' AND sealed_source = ''",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

@@ -17,9 +17,10 @@ struct Place {
     const char* name;   // the second half of a key; empty: there is none
     const char* prefix; // of the context
 };
-constexpr std::array<Place, 7> places{{
+constexpr std::array<Place, 8> places{{
     {"variables", "sealed", "app", "name", "app/"},
     {"builds", "sealed", "id", "", "build/"},
+    {"builds", "sealed_source", "id", "", "source/"},
     {"hooks", "sealed_secret", "id", "", "hook/"},
     {"hooks", "sealed_token", "id", "", "hook/"},
     {"hooks", "sealed_ssh_key", "id", "", "hook/"},

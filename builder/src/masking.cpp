@@ -47,8 +47,11 @@ void add_source(std::vector<base::Secret>& secrets, const Source& source) {
     }
     // A signed URL is the secret that it holds.
     if (const auto* archive = std::get_if<RemoteArchive>(&source))
-        if (archive->url.find_first_of("?@") != std::string::npos)
+        if (archive->url.find_first_of("?@") != std::string::npos) {
             secrets.emplace_back(archive->url);
+            if (const auto query = archive->url.find('?'); query != std::string::npos)
+                secrets.emplace_back(archive->url.substr(query + 1)); // after a redirect, too
+        }
 }
 
 void mask_strings(const base::SecretMask& mask, Value& value) {

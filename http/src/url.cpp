@@ -111,6 +111,15 @@ std::string resolve(std::string_view base_url, std::string_view reference) {
     return part(url, CURLUPART_URL, 0, reference);
 }
 
+std::string without_secrets(std::string_view url) {
+    std::string shown(url.substr(0, url.find_first_of("?#")));
+    const auto scheme = shown.find("://");
+    const auto host = scheme == shown.npos ? 0 : scheme + 3;
+    const auto user = shown.substr(0, shown.find('/', host)).rfind('@');
+    if (user != shown.npos && user >= host) shown.erase(host, user + 1 - host);
+    return shown;
+}
+
 std::string percent_encode(std::string_view text) {
     constexpr char digits[] = "0123456789ABCDEF";
     std::string encoded;

@@ -3,6 +3,7 @@
 #include "base/beneath.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/in_use.h"
 #include "base/json.h"
 #include "base/parallel.h"
 #include "base/temp_dir.h"
@@ -126,6 +127,15 @@ PinnedImage ImageStore::read(const image::Reference& reference, const base::Stop
 
 std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::Stop& stop,
                                          const image::UnpackLimits& limits) const {
+    for (;;) {
+        auto paths = unpack_missing(image, stop, limits);
+        // Whoever removes what nobody uses may come between the two.
+        if (std::all_of(paths.begin(), paths.end(), base::use_to_the_end)) return paths;
+    }
+}
+
+std::vector<fs::path> ImageStore::unpack_missing(const PinnedImage& image, const base::Stop& stop,
+                                                 const image::UnpackLimits& limits) const {
     const auto& layers = image.image.layers();
     const auto chains = chain_ids(layers);
     const auto wanted = [&](std::size_t i) {
@@ -163,7 +173,7 @@ std::vector<fs::path> ImageStore::unpack(const PinnedImage& image, const base::S
 
 fs::path ImageStore::find(const Wanted& wanted) const {
     for (const auto* name : {&wanted.alone, &wanted.above})
-        if (auto path = directory_ / "layers" / *name; fs::exists(path)) return path;
+        if (auto path = directory_ / "layers" / *name; base::use_to_the_end(path)) return path;
     return {};
 }
 

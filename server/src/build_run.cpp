@@ -2,6 +2,7 @@
 
 #include "build_options.h"
 #include "build_records.h"
+#include "build_source.h"
 #include "pusher_text.h"
 #include "signatures.h"
 
@@ -54,7 +55,7 @@ void apply_detected(apps::Build& row, const builder::Detected& detected) {
 class MadeJob {
   public:
     MadeJob(const QueueSettings& settings, const apps::Build& row)
-        : settings_(settings), job_(settings.make_job(row, builder::parse_source(row.source))) {}
+        : settings_(settings), job_(settings.make_job(row, read_source(row, settings.keys))) {}
     ~MadeJob() { settings_.clean_up(job_); }
     MadeJob(const MadeJob&) = delete;
     MadeJob& operator=(const MadeJob&) = delete;

@@ -97,10 +97,8 @@ void add_registry(builder::Job& job, const Registry& registry, const apps::App& 
 // stranger's code is not told the app's secrets.
 void add_what_is_the_apps(builder::Job& job, const JobSettings& settings,
                           const apps::Build& build) {
-    if (!receiver::proposal_of(build.ref)) {
-        job.cache_directory = settings.state.caches() / build.app;
-        settings.state.make_for_builds(job.cache_directory);
-    }
+    if (!receiver::proposal_of(build.ref))
+        job.cache_directory = settings.state.make_cache_of(build.app);
     if (!is_of_stranger(build)) job.environment = settings.variables.for_build(build.app);
 }
 

@@ -2,6 +2,7 @@
 
 #include "build_options.h"
 #include "build_run.h"
+#include "build_source.h"
 #include "pusher_text.h"
 #include "recover.h"
 
@@ -35,21 +36,22 @@ apps::Build row_of(const Submission& submission, const QueueSettings& settings) 
     row.pushed_by = submission.pushed_by;
     row.door = submission.door;
     row.priority = submission.priority;
-    row.source = builder::render_source(submission.source);
     row.durable = submission.durable;
     row.hook = submission.hook;
     row.previous = submission.previous;
     row.worker = settings.name; // who took it in
     row.created = apps::now_milliseconds();
+    write_source(submission.source, settings.keys, row);
     write_options(submission.options, settings.keys, row);
     return row;
 }
 
-// Its variables are sealed for the row.
+// Its variables and its source's URL are sealed for the row.
 std::shared_lock<std::shared_mutex> keep_keys(const Submission& submission,
                                               const QueueSettings& settings) {
-    const bool seals = settings.keys && !submission.options.environment.empty();
-    return seals ? settings.keys->keep() : std::shared_lock<std::shared_mutex>();
+    const bool seals =
+        has_sealed_part(submission.source) || !submission.options.environment.empty();
+    return settings.keys && seals ? settings.keys->keep() : std::shared_lock<std::shared_mutex>();
 }
 
 std::filesystem::path log_file(const QueueSettings& settings, const std::string& id) {

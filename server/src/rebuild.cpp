@@ -1,6 +1,7 @@
 #include "rebuild.h"
 
 #include "build_options.h"
+#include "build_source.h"
 
 #include "base/error.h"
 
@@ -17,7 +18,7 @@ Submission rebuild_of(const Site& site, const apps::Build& earlier) {
     again.app = earlier.app;
     again.ref = earlier.ref;
     again.commit = earlier.commit;
-    again.source = builder::parse_source(earlier.source);
+    again.source = read_source(earlier, &site.keys);
     again.durable = true;
     again.rebuild = true;
     again.options.of_stranger = is_of_stranger(earlier);

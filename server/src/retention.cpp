@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#include <algorithm>
 #include <mutex>
 #include <numeric>
 
@@ -58,11 +57,7 @@ void keep_pruning(const PruneSettings& settings, const base::Stop& stop) {
             continue;
         last = Clock::now();
         try {
-            const auto report = prune(settings, DryRun::no);
-            // A busy server is quiet at some hour.
-            if (std::any_of(report.items.begin(), report.items.end(),
-                            [](const auto& item) { return item.count == 0; }))
-                last += between_prunes_of_a_full_disk - between_prunes;
+            prune(settings, DryRun::no);
         } catch (const std::exception& error) {
             base::log::warning("old things could not be removed", {{"reason", error.what()}});
         }

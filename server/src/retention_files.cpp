@@ -1,5 +1,6 @@
 // Caches, fetched buildpacks and unpacked layers: directories that a build may take at any moment.
-// Each goes by a rename first, so that nobody finds half of it.
+// What one uses (base/in_use.h; of a cache the table tells) stays. The rest goes by a rename first,
+// so that nobody finds half of it.
 #include "retention_parts.h"
 
 #include "image/image.h"
@@ -8,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/in_use.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/temp_dir.h"
@@ -16,6 +18,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <set>
 #include <sys/stat.h>
 
@@ -28,9 +32,6 @@ using Clock = fs::file_time_type::clock;
 
 // Of what this server is about to remove; nobody looks for such names.
 constexpr std::string_view leaving = ".leaving-";
-
-// Whatever limits are configured: no build goes on for longer.
-constexpr auto longest_build = std::chrono::hours(48);
 
 std::vector<fs::path> entries(const fs::path& directory) {
     std::vector<fs::path> paths;
@@ -46,22 +47,36 @@ bool is_unused_for(const fs::path& path, std::chrono::seconds age) {
     return !gone && Clock::now() - used > age;
 }
 
-bool take_away(const fs::path& path) {
-    const auto away = path.parent_path() / (std::string(leaving) + path.filename().string());
+bool remove_renamed(const fs::path& path) {
     try {
-        if (path.filename().string().starts_with(leaving)) {
-            base::remove_tree(path);
-            return true;
-        }
-        base::remove_tree(away);
-        fs::rename(path, away);
-        base::remove_tree(away);
+        base::remove_tree(path);
         return true;
     } catch (const std::exception& error) {
         base::log::warning("what is old could not be removed",
                            {{"path", path.native()}, {"reason", error.what()}});
         return false;
     }
+}
+
+// False: it is used, or `goes` says no, asked while nobody can begin to use it.
+bool take_away(const fs::path& path, DryRun dry_run, const std::function<bool()>& goes) {
+    if (path.filename().string().starts_with(leaving)) // of a prune that was cut off
+        return dry_run == DryRun::yes || remove_renamed(path);
+    const auto away = path.parent_path() / (std::string(leaving) + path.filename().string());
+    bool gone = false;
+    try {
+        base::while_unused(path, [&] {
+            gone = goes();
+            if (!gone || dry_run == DryRun::yes) return;
+            base::remove_tree(away);
+            fs::rename(path, away);
+        });
+    } catch (const std::exception& error) {
+        base::log::warning("what is old could not be taken away",
+                           {{"path", path.native()}, {"reason", error.what()}});
+        return false;
+    }
+    return gone && (dry_run == DryRun::yes || remove_renamed(away));
 }
 
 bool is_building(apps::Store& store, const std::string& app) {
@@ -77,9 +92,14 @@ std::string unused_for(std::chrono::seconds age) {
 class Leavers {
   public:
     explicit Leavers(DryRun dry_run) : dry_run_(dry_run) {}
-    void take(const char* kind, const fs::path& path, std::uint64_t bytes, std::string reason) {
-        if (dry_run_ == DryRun::yes || take_away(path))
-            items_.push_back({kind, path.filename().string(), bytes, std::move(reason)});
+    // Unless it is used, or `goes` says no; true: it goes.
+    bool take(
+        const char* kind, const fs::path& path, std::string reason,
+        const std::function<bool()>& goes = [] { return true; }) {
+        const auto bytes = bytes_of(path);
+        if (!take_away(path, dry_run_, goes)) return false;
+        items_.push_back({kind, path.filename().string(), bytes, std::move(reason)});
+        return true;
     }
     std::vector<PruneItem> items() { return std::move(items_); }
 
@@ -137,17 +157,23 @@ std::uint64_t bytes_of(const fs::path& path) {
 std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
     const auto& config = settings.config;
+    const auto leave = [&](const Cache& cache, std::string reason) {
+        return leavers.take("cache", cache.path, std::move(reason), [&] {
+            constexpr std::int64_t moment = 1000; // between two clocks
+            return !is_building(settings.store, cache.path.filename().string()) &&
+                   last_build_of(settings.store, cache.path) < cache.used + moment;
+        });
+    };
     std::vector<Cache> caches;
     std::uint64_t all = 0;
     for (const auto& path : entries(settings.state.caches())) {
         const auto app = path.filename().string();
-        if (is_building(settings.store, app)) continue;
         const Cache cache{path, last_build_of(settings.store, path), bytes_of(path)};
         const auto age = apps::now_milliseconds() - cache.used;
         if (!settings.store.find_app(app)) {
-            leavers.take("cache", path, cache.bytes, "of no app");
+            leave(cache, "of no app");
         } else if (age > std::chrono::milliseconds(config.caches).count()) {
-            leavers.take("cache", path, cache.bytes, unused_for(config.caches));
+            leave(cache, unused_for(config.caches));
         } else {
             caches.push_back(cache);
             all += cache.bytes;
@@ -157,50 +183,44 @@ std::vector<PruneItem> prune_caches(const PruneSettings& settings, DryRun dry_ru
               [](const Cache& a, const Cache& b) { return a.used < b.used; });
     for (const auto& cache : caches) {
         if (config.caches_size == 0 || all <= config.caches_size) break;
-        leavers.take("cache", cache.path, cache.bytes,
-                     "caches are " + base::human_bytes(all) + " together, more than " +
-                         base::human_bytes(config.caches_size));
-        all -= cache.bytes;
+        if (leave(cache, "caches are " + base::human_bytes(all) + " together, more than " +
+                             base::human_bytes(config.caches_size)))
+            all -= cache.bytes;
     }
     return leavers.items();
 }
 
-// A fetched tree's time is that of its last use, a mirror's that of its lock: what a build uses now
-// is no older than the build.
+// A fetched tree's time is that of its last use, a mirror's that of its lock.
 std::vector<PruneItem> prune_buildpacks(const PruneSettings& settings, DryRun dry_run) {
     Leavers leavers(dry_run);
     const auto root = settings.state.buildpack_sources();
-    const auto age = is_building(settings.store, "")
-                         ? std::max<std::chrono::seconds>(settings.config.buildpacks, longest_build)
-                         : settings.config.buildpacks;
+    const auto age = settings.config.buildpacks;
+    const auto leave = [&](const fs::path& path, const fs::path& used) {
+        const auto is_old = [&] { return is_unused_for(used, age); };
+        if (is_old()) leavers.take("buildpack", path, unused_for(age), is_old);
+    };
     for (const auto* part : {"trees", "urls"})
-        for (const auto& path : entries(root / part))
-            if (is_unused_for(path, age))
-                leavers.take("buildpack", path, bytes_of(path), unused_for(age));
+        for (const auto& path : entries(root / part)) leave(path, path);
     for (const auto& path : entries(root / "git")) {
         const auto lock = root / "locks" / ("git-" + path.filename().string());
-        if (is_unused_for(fs::exists(lock) ? lock : path, age))
-            leavers.take("buildpack", path, bytes_of(path), unused_for(age));
+        leave(path, fs::exists(lock) ? lock : path);
     }
     return leavers.items();
 }
 
-std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run) {
-    Leavers leavers(dry_run);
-    // An image's time is when it came, not when it was used last.
-    if (is_building(settings.store, ""))
-        return {{"layer", "-", 0, "skipped: a build runs; this is tried again in an hour", 0}};
-    const auto root = settings.state.images();
+namespace {
+
+// The layers of the images that stay. Empty: an image cannot be read, so that nobody knows.
+std::optional<std::set<std::string>> prune_images(const PruneSettings& settings,
+                                                  const fs::path& directory, Leavers& leavers) {
     const auto of_stacks = digests_of_stacks(settings.store);
+    const auto age = settings.config.layers;
     std::set<std::string> used;
-    for (const auto& path : entries(root / "images")) {
-        const bool kept = of_stacks.contains(path.stem().string()) ||
-                          !is_unused_for(path, settings.config.layers);
-        if (!kept) {
-            leavers.take("image", path, bytes_of(path),
-                         "of no stack, " + unused_for(settings.config.layers));
+    for (const auto& path : entries(directory)) {
+        const auto is_old = [&] { return is_unused_for(path, age); };
+        if (!of_stacks.contains(path.stem().string()) && is_old() &&
+            leavers.take("image", path, "of no stack, " + unused_for(age), is_old))
             continue;
-        }
         try {
             const auto value = base::json::parse(base::read_file(path), path.string());
             const auto image = image::Image::parse(base::json::get_string(value, "manifest"),
@@ -209,12 +229,27 @@ std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_ru
         } catch (const base::Error& error) { // then nobody knows what is used
             base::log::warning("an image's description cannot be read",
                                {{"file", path.native()}, {"reason", error.describe()}});
-            return leavers.items();
+            return std::nullopt;
         }
     }
-    for (const auto& path : entries(root / "layers"))
-        if (!used.contains(path.filename().string()))
-            leavers.take("layer", path, bytes_of(path), "of no image that is used");
+    return used;
+}
+
+} // namespace
+
+// An image's time is that of its last use. A build that takes up an image now, or whose image has
+// left since it began, uses the layers themselves.
+std::vector<PruneItem> prune_layers(const PruneSettings& settings, DryRun dry_run) {
+    Leavers leavers(dry_run);
+    // Of stacks, and of buildpacks that come as images.
+    for (const auto& root :
+         {settings.state.images(), settings.state.buildpack_sources() / "images"}) {
+        const auto used = prune_images(settings, root / "images", leavers);
+        if (!used) continue;
+        for (const auto& path : entries(root / "layers"))
+            if (!used->contains(path.filename().string()))
+                leavers.take("layer", path, "of no image that is used");
+    }
     return leavers.items();
 }
 

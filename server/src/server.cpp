@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "build_report.h"
+#include "build_source.h"
 #include "door.h"
 #include "http_listeners.h"
 #include "jobs.h"
@@ -304,6 +305,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                                                                     : config.secrets.key_file);
     ConfigVars variables(*store, keys);
     variables.finish_rotation(); // of a server that was killed in one
+    seal_open_sources(store->builds(), keys);
     const Repositories repositories(state, user);
     recover(state, repositories);
 

@@ -1,6 +1,7 @@
 #include "state_directory.h"
 
 #include "base/error.h"
+#include "base/in_use.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -126,6 +127,15 @@ StateDirectory::StateDirectory(std::filesystem::path root, const SystemUser& doo
 void StateDirectory::make_for_builds(const std::filesystem::path& directory) const {
     if (!std::filesystem::exists(directory)) make_directory(directory, 0700);
     if (builds_owner_ != 0) give_to(directory, builds_owner_, builds_owner_);
+}
+
+// A prune that looked at the table before the app ran has renamed the directory by the time that we
+// may use it; one that looks later sees that it runs.
+std::filesystem::path StateDirectory::make_cache_of(const std::string& app) const {
+    const auto cache = caches() / app;
+    do make_for_builds(cache);
+    while (!base::use(cache));
+    return cache;
 }
 
 void StateDirectory::take_lock() {

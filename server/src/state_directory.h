@@ -59,6 +59,8 @@ class StateDirectory {
 
     // Made for one build and given to the ids that builds run as.
     void make_for_builds(const std::filesystem::path& directory) const;
+    // The cache of an app that runs now, as the table says: a prune leaves it alone from here on.
+    std::filesystem::path make_cache_of(const std::string& app) const;
 
   private:
     void take_lock();

@@ -63,6 +63,9 @@ struct Webhooks::Round {
 // The share whose last build is longest ago first, so that places that become free go round.
 std::vector<apps::OpenHook> Webhooks::list_open() {
     auto hooks = hooks_.list_open_hooks();
+    std::map<std::string, std::int64_t> counts;
+    for (const auto& open : hooks) counts[open.hook] = open.count;
+    *open_.lock() = std::move(counts);
     const auto turn_of = [&](const apps::OpenHook& open) {
         const auto it = turns_.find(open.share);
         return it == turns_.end() ? 0 : it->second;
@@ -77,7 +80,6 @@ std::vector<apps::OpenHook> Webhooks::list_open() {
 bool Webhooks::build_open(const base::Stop& stop) {
     Round round;
     for (;;) {
-        open_ = 0; // counted anew: what comes from now on
         const auto hooks = list_open();
         bool some = false;
         for (const auto& open : hooks) {
@@ -86,9 +88,7 @@ bool Webhooks::build_open(const base::Stop& stop) {
             build_some(open, round, stop);
             if (stop.requested()) return false;
         }
-        if (some) continue;
-        for (const auto& open : hooks) open_ += open.count;
-        return hooks.empty();
+        if (!some) return hooks.empty();
     }
 }
 

@@ -15,7 +15,6 @@ using base::ErrorKind;
 using receiver::WebhookEvent;
 using Fate = Webhooks::Receipt::Fate;
 
-constexpr int most_open = 50'000; // accepted deliveries that nobody has looked at
 constexpr int looked_back = 1000; // results of CI of one commit
 constexpr const char* released = "CI is content: what waited for that is built";
 
@@ -105,6 +104,20 @@ Webhooks::Opened Webhooks::reopen(std::string_view id) {
     return opened_.open(find(id));
 }
 
+// Each webhook has a limit of its own: whoever sends without end keeps no other's deliveries out.
+void Webhooks::refuse_more(const std::string& hook) {
+    auto open = open_.lock();
+    const auto it = open->find(hook);
+    if (it == open->end() || it->second < settings_.most_open) return;
+    throw Error(ErrorKind::limit_exceeded,
+                "too many deliveries of this webhook wait to be looked at",
+                "Send it again later; the head of the branch is looked at in any case.");
+}
+
+void Webhooks::note_open(const std::string& hook) {
+    ++(*open_.lock())[hook];
+}
+
 void Webhooks::expect(std::string_view id) {
     if (!opened_.find(id)) reopen(id);
 }
@@ -141,8 +154,7 @@ Webhooks::Receipt Webhooks::receive(std::string_view id, const receiver::Webhook
                                     std::string_view body) {
     for (;;) {
         auto hook = open_for(id, headers, body);
-        if (open_ > most_open)
-            throw Error(ErrorKind::limit_exceeded, "too many deliveries wait to be looked at");
+        refuse_more(hook->row.id);
         const auto event =
             receiver::parse_webhook(receiver::parse_forge(hook->row.kind), headers, body);
         hook = learn_repository(std::move(hook), event);
@@ -195,12 +207,12 @@ std::optional<Webhooks::Receipt> Webhooks::note(apps::Delivery& delivery, const 
     const auto kept = keep();
     if (kept == Recorded::webhook_changed) return std::nullopt;
     if (kept == Recorded::there_already) return Receipt{Fate::duplicate, delivery.delivery, ""};
-    if (delivery.state == "accepted") ++open_;
+    if (delivery.state == "accepted") note_open(hook.row.id);
     const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
     if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
         delivery.state = "accepted";
         hooks_.update(delivery);
-        ++open_;
+        note_open(hook.id);
     }
     if (const auto* result = std::get_if<receiver::CiResult>(&decision))
         if (const auto came = release_waiting(hook, *result); !came.empty()) {
@@ -240,7 +252,7 @@ std::string Webhooks::release_waiting(const OpenedHook& hook, const receiver::Ci
         else if (all != receiver::CiVerdict::failure)
             delivery.reason.clear();
         hooks_.update(delivery);
-        if (good) ++open_;
+        if (good) note_open(hook.id);
     }
     if (good) return released;
     return result.verdict == receiver::CiVerdict::success

@@ -22,6 +22,8 @@ class Webhooks {
     struct Settings {
         std::chrono::seconds check_interval{600}; // 0: never
         remotes::Settings remotes;                // whom the server may call, with what
+        // Accepted deliveries of one webhook that nobody has looked at.
+        std::int64_t most_open = 50'000;
     };
     // Queue::submit; returns the build's id.
     using Submit = std::function<std::string(Submission)>;
@@ -46,7 +48,7 @@ class Webhooks {
     // The delivery is in the ledger when this returns; what comes of it begins with look(). Throws
     // Error{not_found}, Error{unauthenticated} for a signature that does not hold,
     // Error{invalid_input} for a body that the forge does not send, Error{limit_exceeded} while too
-    // much is still to be looked at.
+    // much of the same webhook is still to be looked at.
     Receipt receive(std::string_view id, const receiver::WebhookHeaders& headers,
                     std::string_view body);
     void look() noexcept;
@@ -75,6 +77,8 @@ class Webhooks {
     receiver::CiVerdict ci_of(const OpenedHook& hook, const std::string& commit);
     void change(const std::string& hook, const std::function<void(apps::Hook&)>& edit);
     void note_head(const apps::Hook& hook, const std::string& commit);
+    void refuse_more(const std::string& hook);
+    void note_open(const std::string& hook);
 
     void build(const base::Stop& stop);
     bool build_open(const base::Stop& stop);
@@ -99,9 +103,10 @@ class Webhooks {
     const Submit submit_;
     const Settings settings_;
     OpenedHooks opened_;
-    base::Guarded<State> state_;         // also held while a webhook's row is changed
-    std::atomic<std::int64_t> open_ = 0; // accepted: as the builder's thread counted, and since
-    std::atomic<bool> called_ = false;   // look() since the builder's thread last woke
+    base::Guarded<State> state_; // also held while a webhook's row is changed
+    // Accepted ones of each webhook: as the builder's thread counted, and since.
+    base::Guarded<std::map<std::string, std::int64_t>> open_;
+    std::atomic<bool> called_ = false; // look() since the builder's thread last woke
     // Of the builder's thread: which of them got its last build when.
     std::map<std::string, std::uint64_t> turns_;
     std::uint64_t turn_ = 0;

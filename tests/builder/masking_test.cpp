@@ -52,6 +52,8 @@ TEST_CASE("an archive's URL is a secret when it holds a signature or a password"
     Job job;
     job.source = RemoteArchive{"https://example.com/a.tgz?signature=abc", ""};
     CHECK(mask_of(job).apply("from https://example.com/a.tgz?signature=abc") == "from ***");
+    CHECK(mask_of(job).apply("sent on to https://cdn.example.com/b?signature=abc") ==
+          "sent on to https://cdn.example.com/b?***");
     job.source = RemoteArchive{"https://me:pass-word@example.com/a.tgz", ""};
     CHECK(mask_of(job).apply("pass-word") == "***");
     job.source = RemoteArchive{"https://example.com/a.tgz", ""};

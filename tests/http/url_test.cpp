@@ -67,3 +67,19 @@ TEST_CASE("percent encoding leaves only what never means anything") {
     CHECK(http::percent_encode("aZ0-._~") == "aZ0-._~");
     CHECK(http::percent_encode("a b&c=d/\xc3\xbc") == "a%20b%26c%3Dd%2F%C3%BC");
 }
+
+TEST_CASE("a URL is shown without what may open it") {
+    struct Row {
+        std::string url, shown;
+    };
+    for (const Row& row :
+         {Row{"https://h.example/a.tgz?sig=secret#part", "https://h.example/a.tgz"},
+          Row{"https://me:word@h.example:8443/a@b.tgz", "https://h.example:8443/a@b.tgz"},
+          Row{"https://me:w@rd@h.example", "https://h.example"},
+          Row{"https://h.example?sig=a/b@c", "https://h.example"},
+          Row{"me:word@h.example/a", "h.example/a"},
+          Row{"https://h.example/a/b", "https://h.example/a/b"}, Row{"", ""}}) {
+        INFO(row.url);
+        CHECK(http::without_secrets(row.url) == row.shown);
+    }
+}

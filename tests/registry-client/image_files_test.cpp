@@ -1,6 +1,7 @@
 #include "registry/image_store.h"
 
 #include "base/fd.h"
+#include "base/in_use.h"
 #include "base/temp_dir.h"
 
 #include <catch2/catch.hpp>
@@ -53,4 +54,19 @@ TEST_CASE("what a layer above took away is not among an image's files") {
         base::write_file(layers.paths[0] / "etc", "");
         CHECK(layers.read().empty());
     }
+}
+
+TEST_CASE("the layers of an image are in use from the moment that somebody has their paths") {
+    const base::TempDir directory("slipway-test");
+    const registry::ImageStore store(directory.path(), {});
+    const auto tar = image::Digest::of("a layer");
+    const auto layer = directory.path() / "layers" / tar.hex();
+    fs::create_directory(layer); // unpacked by an earlier build
+    CHECK(base::while_unused(layer, [] {}));
+    const auto image = image::Image(image::this_architecture())
+                           .with_layers({{.descriptor = {}, .diff_id = tar}}, {{"a test"}});
+    const auto paths = store.unpack(
+        {image::Reference::parse("127.0.0.1:1/a@" + image.digest().render()), image}, {});
+    CHECK(paths == std::vector{layer});
+    CHECK_FALSE(base::while_unused(layer, [] {}));
 }

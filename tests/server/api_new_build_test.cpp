@@ -1,5 +1,7 @@
 #include "api_site.h"
 
+#include "build_source.h"
+
 #include <catch2/catch.hpp>
 
 using Catch::Matchers::Contains;
@@ -158,4 +160,45 @@ TEST_CASE(
     CHECK_THAT(made.text, !Contains("secret words"));
     for (const char* url : {"ftp://example.com/a.tgz", "https://me:word@example.com/a", "a b"})
         CHECK(site.ask_for({{"source_url", url}}).status == 422);
+}
+
+TEST_CASE("the URL of an archive is sealed in its build's row, and opens it again for a rebuild") {
+    BuildSite site;
+    const std::string url = "https://example.com/app.tar.gz?signature=secret-words";
+    const auto made = site.ask_for({{"source_url", url}});
+    REQUIRE(made.status == 201);
+    CHECK_THAT(made.text, !Contains("secret-words"));
+    const auto id = made.json["build"]["id"].get<std::string>();
+    const auto row = *site.store->builds().find(id);
+    CHECK_THAT(row.source, Contains("https://example.com/app.tar.gz") && !Contains("secret-words"));
+    CHECK_THAT(row.sealed_source, Catch::Matchers::StartsWith("v1:") && !Contains("secret-words"));
+    const auto url_of = [&](const apps::Build& build) {
+        return std::get<builder::RemoteArchive>(server::read_source(build, &site.keys)).url;
+    };
+    CHECK(url_of(row) == url);
+    for (const auto* path : {"/v1/builds/", "/v1/apps/shop/deployments/"})
+        CHECK_THAT(site.ask("GET", path + id, site.deploy).text, !Contains("secret-words"));
+    const auto again = site.ask_for({{"rebuild", id}});
+    REQUIRE(again.status == 201);
+    const auto second = *site.store->builds().find(again.json["build"]["id"].get<std::string>());
+    CHECK(url_of(second) == url);
+    CHECK_THAT(site.ask_for({{"source_url", "https://me:secret-words@example.com/a"}}).text,
+               !Contains("secret-words"));
+}
+
+TEST_CASE("a URL that an older program wrote down openly is sealed at the start") {
+    BuildSite site;
+    auto build = site.add_build("shop");
+    site.store->builds().remove(build.id);
+    const builder::RemoteArchive archive{"https://example.com/a.tgz?signature=secret-words", "sum"};
+    build.source_kind = "url";
+    build.source = builder::render_source(archive);
+    site.store->builds().add(build);
+    server::seal_open_sources(site.store->builds(), site.keys);
+    CHECK(site.store->builds().list_open_sources().empty());
+    const auto row = *site.store->builds().find(build.id);
+    CHECK_THAT(row.source, !Contains("secret-words"));
+    const auto read = std::get<builder::RemoteArchive>(server::read_source(row, &site.keys));
+    CHECK(read.url == archive.url);
+    CHECK(read.checksum == archive.checksum);
 }

@@ -166,6 +166,7 @@ TEST_CASE("a rotation seals everything anew and forgets the old key") {
     build.id = apps::new_build_id();
     build.app = "shop";
     build.sealed = in.keys.seal("environment", "build/" + build.id);
+    build.sealed_source = in.keys.seal("signed URL", "source/" + build.id);
     in.store->builds().add(build);
     auto& answers = in.store->idempotency();
     answers.begin("t1", "once", "request", 1);
@@ -174,7 +175,7 @@ TEST_CASE("a rotation seals everything anew and forgets the old key") {
     const auto old = in.keys.seal("x", "y");
 
     const auto rotation = in.variables.rotate();
-    CHECK(rotation.resealed == 6);
+    CHECK(rotation.resealed == 7);
     CHECK(rotation.forgot_old);
     CHECK(kind_of([&] { in.keys.unseal(old, "y"); }) == ErrorKind::denied);
     CHECK(in.value_after_restart("shop", "TOKEN") == "variable");
@@ -188,6 +189,7 @@ TEST_CASE("a rotation seals everything anew and forgets the old key") {
     CHECK(in.keys.unseal(answer->body, "answer/t1/once").reveal() == "answer");
     const auto row = in.store->builds().find(build.id);
     CHECK(in.keys.unseal(row->sealed, "build/" + build.id).reveal() == "environment");
+    CHECK(in.keys.unseal(row->sealed_source, "source/" + build.id).reveal() == "signed URL");
 }
 
 TEST_CASE("a rotation that was cut off anywhere is finished at the next start") {

@@ -1,6 +1,8 @@
 // From the ledger to builds: what is open is built by whom it belongs to, in turns.
 #include "webhook_site.h"
 
+#include "errors.h"
+
 using namespace webhook_site;
 
 TEST_CASE("what the server's last life acknowledged is built by the next one") {
@@ -74,4 +76,40 @@ TEST_CASE("places that become free in a full queue go round between apps") {
     REQUIRE(builds.size() == 3);
     CHECK(builds[0].app != builds[1].app);
     CHECK(builds[1].app != builds[2].app);
+}
+
+TEST_CASE("a webhook that is sent more than can be looked at keeps nobody else's deliveries out") {
+    Place place;
+    place.most_open = 3;
+    const auto greedy = place.add({}, "github", "blog");
+    place.fill(true);
+    for (int i = 0; i < 3; ++i)
+        CHECK(place
+                  .deliver(greedy, push(std::string(39, 'c') + std::to_string(i)),
+                           "d" + std::to_string(i))
+                  .fate == Fate::accepted);
+    place.wait_for_refusals(1); // counted by the builder's thread, too
+    const auto error =
+        error_of([&] { place.deliver(greedy, push(std::string(40, 'd')), "one too many"); });
+    CHECK(error.kind() == base::ErrorKind::limit_exceeded);
+    CHECK_FALSE(error.hint().empty());
+    CHECK_FALSE(place.hooks().find_delivery(greedy.id, "one too many"));
+    const auto hook = place.add();
+    CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
+    place.fill(false);
+    place.webhooks().look();
+    CHECK(place.settled(greedy, "d2").state == "built");
+    place.settled(hook, "d1");
+    const auto limit = base::Stop().within(std::chrono::seconds(20));
+    const auto is_taken = [&] { // once the builder's thread has counted again
+        try {
+            return place.deliver(greedy, push(std::string(40, 'd')), "again").fate ==
+                   Fate::accepted;
+        } catch (const base::Error&) {
+            return false;
+        }
+    };
+    bool taken = is_taken();
+    while (!taken && !limit.wait(std::chrono::milliseconds(5))) taken = is_taken();
+    CHECK(taken);
 }

@@ -49,7 +49,8 @@ class Place {
                 return it->second;
             },
             Webhooks::Settings{.check_interval = std::chrono::seconds(0),
-                               .remotes = {.scratch = directory_.path()}});
+                               .remotes = {.scratch = directory_.path()},
+                               .most_open = most_open});
     }
     void end() { webhooks_.reset(); }
 
@@ -149,6 +150,8 @@ class Place {
         return true;
     }
     apps::Hook reread(const apps::Hook& hook) { return webhooks_->find(hook.id); }
+
+    std::int64_t most_open = 50'000; // before start()
 
   private:
     struct Asked {

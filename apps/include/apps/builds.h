@@ -130,6 +130,11 @@ class Builds {
     std::int64_t count(const BuildFilter& filter);
     std::optional<Build> last_published(std::string_view app);
     std::vector<std::pair<BuildState, std::int64_t>> count_by_state();
+    // Of URLs that stand in their rows openly, as older programs wrote them; and such a row again,
+    // once it is sealed.
+    std::vector<Build> list_open_sources();
+    void replace_source(const Build& build); // source, sealed_source
+
     // Retention: rows that are over and older than `before`, but not the newest `keep` of each app
     // nor its last published one. The caller removes what belongs to them first.
     std::vector<Build> list_expired(std::int64_t before, int keep);

@@ -67,13 +67,14 @@ struct Build {
     std::string pushed_by; // name of the key or the token
     std::string door = {}; // "git", "api", "webhook"
     std::string owner = {};
-    int priority = 0;          // 0: somebody waits; 1: a webhook
-    std::string source = {};   // builder::render_source: without secrets
-    bool durable = false;      // the source outlives the server: queued again after a crash
-    std::string options = {};  // JSON of what was asked of this build, without secrets
-    std::string sealed = {};   // its environment, sealed (context "build/ID"); empty: none
-    std::string hook = {};     // the webhook that it came from
-    std::string previous = {}; // where the ref stood when the push began
+    int priority = 0;               // 0: somebody waits; 1: a webhook
+    std::string source = {};        // builder::render_source: without secrets
+    bool durable = false;           // the source outlives the server: queued again after a crash
+    std::string options = {};       // JSON of what was asked of this build, without secrets
+    std::string sealed = {};        // its environment, sealed (context "build/ID"); empty: none
+    std::string sealed_source = {}; // of a URL, whole (context "source/ID"); empty: none
+    std::string hook = {};          // the webhook that it came from
+    std::string previous = {};      // where the ref stood when the push began
     int attempt = 0;
     std::string worker = {}; // who holds it
     std::int64_t created = 0;

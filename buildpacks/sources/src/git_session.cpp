@@ -3,6 +3,7 @@
 #include "hosts.h"
 
 #include "base/error.h"
+#include "base/in_use.h"
 #include "base/temp_dir.h"
 #include "base/text.h"
 #include "http/client.h"
@@ -88,7 +89,14 @@ void Git::Session::follow_redirect() {
     remote_ = std::move(next);
 }
 
+// Whoever removes what nobody uses may come between the two.
+void Git::Session::use_mirror() {
+    do fs::create_directories(mirror_);
+    while (!base::use_to_the_end(mirror_));
+}
+
 void Git::Session::make_mirror() {
+    use_mirror();
     if (fs::exists(mirror_ / "objects" / "info")) { // what git makes last
         std::error_code ignored;                    // what a killed fetch left
         for (const auto& entry : fs::directory_iterator(mirror_ / "objects" / "pack", ignored))
@@ -122,7 +130,7 @@ std::optional<std::string> Git::Session::look_up(const std::string& ref) {
         names = {"refs/heads/" + ref, "refs/tags/" + ref + "^{}", "refs/tags/" + ref, ref};
     std::vector<std::string> arguments{"ls-remote", "--quiet", "URL"};
     arguments.insert(arguments.end(), names.begin(), names.end());
-    fs::create_directories(mirror_); // ls-remote wants none of it, --git-dir a directory
+    use_mirror(); // ls-remote wants none of it, --git-dir a directory
     const auto result = call(arguments);
     if (!result.status.ok()) fail(result);
     for (const auto& name : names) {

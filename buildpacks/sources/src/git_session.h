@@ -40,6 +40,7 @@ class Git::Session {
     // The remote, which stands for the argument "URL".
     base::Captured call(const std::vector<std::string>& arguments);
     void follow_redirect();
+    void use_mirror();
     void make_mirror();
     bool has(const std::string& commit);
     void check_size(const std::string& commit);

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "base/error.h"
+#include "base/in_use.h"
 #include "base/temp_dir.h"
 #include "image/digest.h"
 
@@ -23,8 +24,8 @@ Store::Store(fs::path root) : root_(std::move(root)) {
 std::optional<fs::path> Store::find(const std::string& name) const {
     auto tree = root_ / "trees" / name;
     // Its time is that of its last use: what is not used leaves after a while.
-    if (::utimensat(AT_FDCWD, tree.c_str(), nullptr, 0) != 0 && !fs::exists(tree))
-        return std::nullopt;
+    if (!base::use_to_the_end(tree)) return std::nullopt;
+    ::utimensat(AT_FDCWD, tree.c_str(), nullptr, 0);
     return tree;
 }
 
@@ -48,7 +49,9 @@ fs::path Store::obtain(const std::string& name, const std::function<void(const f
         throw;
     }
     const auto tree = root_ / "trees" / name;
+    const auto used = base::use(half); // before others see it: nobody removes it in between
     fs::rename(half, tree);
+    base::use_to_the_end(tree);
     return tree;
 }
 

@@ -17,7 +17,8 @@ class Store {
     // Makes what is missing.
     explicit Store(std::filesystem::path root);
 
-    // The tree of that name; empty when it is not here.
+    // The tree of that name, in use (base/in_use.h) until this process ends; empty when it is not
+    // here.
     std::optional<std::filesystem::path> find(const std::string& name) const;
     // The same, made by `fill` into an empty directory when it is missing. One process fills, the
     // others wait for it; what a killed one left is thrown away.

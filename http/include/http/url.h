@@ -25,6 +25,10 @@ Url parse_url(std::string_view text);
 // RFC 3986 resolution of a Location header against the URL of the request, fragment dropped.
 std::string resolve(std::string_view base_url, std::string_view reference);
 
+// As people may see it: without a user name, a query and a fragment, where credentials stand. Of
+// any text, for it may be none of ours.
+std::string without_secrets(std::string_view url);
+
 std::string percent_encode(std::string_view text);
 
 } // namespace http

@@ -35,13 +35,18 @@ class ImageStore {
 
     // `reference` has a digest. Throws Error{not_found | unavailable} with the reference's name.
     PinnedImage read(const image::Reference& reference, const base::Stop& stop) const;
-    // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing.
+    // The unpacked layers, topmost first, as overlayfs wants them; pulls what is missing. They are
+    // in use (base/in_use.h) until this process ends.
     // limits: of each layer.
     std::vector<std::filesystem::path> unpack(const PinnedImage& image, const base::Stop& stop,
                                               const image::UnpackLimits& limits = {}) const;
 
   private:
     struct Wanted;
+    std::vector<std::filesystem::path> unpack_missing(const PinnedImage& image,
+                                                      const base::Stop& stop,
+                                                      const image::UnpackLimits& limits) const;
+    // In use from now on; empty: it is not there.
     std::filesystem::path find(const Wanted& wanted) const;
     std::filesystem::path unpack_layer(image::BlobStore& store, const Wanted& wanted,
                                        const std::optional<image::LayersBelow>& below,

@@ -33,8 +33,8 @@ void check_url(const std::string& url) {
         throw FieldError("source_url", "this is no URL of an archive");
     try {
         http::parse_url(url);
-    } catch (const Error& error) {
-        throw FieldError("source_url", error.message(),
+    } catch (const Error&) { // whose words hold the URL, and what is secret in it
+        throw FieldError("source_url", "this is no URL of an archive",
                          "Name an http:// or https:// address without a user name in it.");
     }
 }

@@ -163,7 +163,7 @@ Webhooks::Receipt receive(Webhooks& webhooks, Call& call) {
         return webhooks.receive(hook, call.head().headers, body);
     } catch (const base::Error& error) {
         if (error.kind() == base::ErrorKind::limit_exceeded)
-            throw Busy(error.message(), come_again);
+            throw Busy(error.message(), come_again, error.hint());
         throw;
     }
 }

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "http/url.h"
 #include "sources/download.h"
-#include "sources/uri.h"
 
 namespace builder {
 namespace {
@@ -21,9 +20,8 @@ sources::Access access_of(const Job& job) {
     return access;
 }
 
-// A pre-authenticated URL carries its secret behind the question mark.
 std::string shown(const std::string& url) {
-    return base::quoted(sources::without_credentials(url.substr(0, url.find_first_of("?#"))));
+    return base::quoted(http::without_secrets(url));
 }
 
 sources::Downloaded download(const RemoteArchive& archive, const Job& job, const base::Stop& stop) {
