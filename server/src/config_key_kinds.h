@@ -17,26 +17,28 @@ Key text(std::string name, Get get, std::string meaning) {
             [get](const Config& c) { return get(const_cast<Config&>(c)); }};
 }
 
+// The same key, of whose value `check` throws what is wrong with it.
+template <class Check>
+Key checked(Key key, Check check) {
+    key.set = [set = key.set, check](Config& c, std::string_view text, const path& base) {
+        check(text);
+        set(c, text, base);
+    };
+    return key;
+}
+
 // A text that must parse as host:port.
 template <class Get>
 Key address(std::string name, Get get, std::string meaning) {
-    auto key = text(name, get, std::move(meaning));
-    key.set = [get](Config& c, std::string_view text, const path&) {
-        parse_address(text);
-        get(c) = text;
-    };
-    return key;
+    return checked(text(std::move(name), get, std::move(meaning)), parse_address);
 }
 
 // The same, or nothing at all.
 template <class Get>
 Key optional_address(std::string name, Get get, std::string meaning) {
-    auto key = text(name, get, std::move(meaning));
-    key.set = [get](Config& c, std::string_view text, const path&) {
+    return checked(text(std::move(name), get, std::move(meaning)), [](std::string_view text) {
         if (!text.empty()) parse_address(text);
-        get(c) = text;
-    };
-    return key;
+    });
 }
 
 template <class Get>

@@ -92,30 +92,27 @@ std::vector<Key> http_keys() {
         number(
             "http.max_failed_logins", [](Config & c) -> auto& { return c.http.max_failed_logins; },
             "Wrong tokens from one address in a minute, at most; then it waits. 0: no limit."),
-        {"http.trusted_proxies", "list",
-         "Addresses and networks (`10.0.0.0/8`) of the proxies before us: what they say of a "
-         "client's address counts in limits and logs.",
-         [](Config& c, std::string_view text, const path&) {
-             const auto networks = parse_list(text);
-             http::AddressRanges{networks};
-             c.http.trusted_proxies = networks;
-         },
-         [](const Config& c) { return join(c.http.trusted_proxies, ","); }},
+        checked(
+            list(
+                "http.trusted_proxies", [](Config & c) -> auto& { return c.http.trusted_proxies; },
+                "Addresses and networks (`10.0.0.0/8`) of the proxies before us: what they say of "
+                "a client's address counts in limits and logs."),
+            [](std::string_view text) { http::AddressRanges{parse_list(text)}; }),
         choice(
             "http.proxy_header", [](Config & c) -> auto& { return c.http.proxy_header; },
             {"X-Forwarded-For", "Forwarded"},
             "The header in which they say it, that they set themselves; the other one is not "
             "read."),
-        {"http.least_rate", "size",
-         "Bytes a second at which a client sends its request's body and takes the answer, at "
-         "least, while it is waited for (looked at every 30 s); not 0.",
-         [](Config& c, std::string_view text, const path&) {
-             c.http.least_rate = parse_size(text);
-             if (c.http.least_rate == 0)
-                 throw base::Error(base::ErrorKind::invalid_input,
-                                   "with 0 a client that sends nothing would stay for ever");
-         },
-         [](const Config& c) { return show_size(c.http.least_rate); }},
+        checked(
+            size(
+                "http.least_rate", [](Config & c) -> auto& { return c.http.least_rate; },
+                "Bytes a second at which a client sends its request's body and takes the answer, "
+                "at least, while it is waited for (looked at every 30 s); not 0."),
+            [](std::string_view text) {
+                if (parse_size(text) == 0)
+                    throw base::Error(base::ErrorKind::invalid_input,
+                                      "with 0 a client that sends nothing would stay for ever");
+            }),
         optional_address(
             "metrics.listen", [](Config & c) -> auto& { return c.metrics.listen; },
             "Address and port where Prometheus reads `/metrics`, without a token: of a network "

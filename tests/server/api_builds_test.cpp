@@ -1,4 +1,4 @@
-#include "api_site.h"
+#include "api_shop_site.h"
 
 #include "base/fd.h"
 
@@ -12,11 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-struct BuildSite : ApiSite {
-    BuildSite() {
-        store->add_app({"shop", 1});
-        repositories.create("shop");
-    }
+struct BuildSite : ShopSite {
     // A build whose log is this, over.
     std::string add_ended(const std::string& log) {
         auto build = add_build("shop");
@@ -26,7 +22,6 @@ struct BuildSite : ApiSite {
         base::write_file(state.log_of(build.id), log);
         return build.id;
     }
-    std::string root = add_token("root", {"server"});
 };
 
 } // namespace
@@ -125,8 +120,7 @@ TEST_CASE("a running build is cancelled and the log says by whom") {
     const auto live = site.queue->submit({"shop", "refs/heads/main", std::string(40, 'a'), "ann",
                                           builder::GitTree{"/nowhere", std::string(40, 'a'), {}}});
     const auto held = base::open_file(gate, O_WRONLY); // the worker stands there
-    const auto deploy = site.add_token("ci", {"app:shop:deploy"});
-    const auto reply = site.ask("POST", "/v1/builds/" + live->id() + "/cancel", deploy);
+    const auto reply = site.ask("POST", "/v1/builds/" + live->id() + "/cancel", site.deploy);
     CHECK(reply.status == 202);
     const auto log = site.ask("GET", "/v1/builds/" + live->id() + "/log?follow", site.root).text;
     CHECK_THAT(log, Contains("cancelled by the token ci"));

@@ -1,4 +1,4 @@
-#include "api_site.h"
+#include "api_shop_site.h"
 
 #include "build_source.h"
 
@@ -9,11 +9,7 @@ using nlohmann::json;
 
 namespace {
 
-struct BuildSite : ApiSite {
-    BuildSite() {
-        store->add_app({"shop", 1});
-        deploy = add_token("ci", {"app:shop:deploy"});
-    }
+struct NewBuildSite : ShopSite {
     Reply ask_for(const json& build) {
         return ask("POST", "/v1/apps/shop/builds", deploy, {{"build", build}},
                    {"Content-Type: application/json"});
@@ -21,13 +17,12 @@ struct BuildSite : ApiSite {
     Reply with_options(const json& options) {
         return ask_for({{"source_url", "https://example.com/app.tar.gz"}, {"options", options}});
     }
-    std::string deploy;
 };
 
 } // namespace
 
 TEST_CASE("a variable of one build has the rules of a config var, and no error tells its value") {
-    BuildSite site;
+    NewBuildSite site;
     for (const char* name : {"../../etc/passwd", "a/b", "", "A=B", ".", "CNB_STACK_ID", "1A"}) {
         const auto refused = site.with_options({{"environment", {{name, "secret words"}}}});
         CHECK(refused.status == 422);
@@ -42,7 +37,7 @@ TEST_CASE("a variable of one build has the rules of a config var, and no error t
 }
 
 TEST_CASE("a build of a webhook is built again with what opens its repository") {
-    BuildSite site;
+    NewBuildSite site;
     site.store->hooks().add({.id = "h1", .app = "shop", .kind = "github"});
     apps::Build earlier;
     earlier.id = apps::new_build_id();
@@ -63,7 +58,7 @@ TEST_CASE("a build of a webhook is built again with what opens its repository") 
 }
 
 TEST_CASE("a build whose source is not known any more is not built again") {
-    BuildSite site;
+    NewBuildSite site;
     const auto lost = site.add_build("shop"); // of before sources were kept
     const auto refused = site.ask_for({{"rebuild", lost.id}});
     CHECK(refused.status == 404);
@@ -71,13 +66,13 @@ TEST_CASE("a build whose source is not known any more is not built again") {
 }
 
 TEST_CASE("a buildpack of one build is checked as everybody's is") {
-    BuildSite site;
+    NewBuildSite site;
     for (const char* uri : {"", "https://me:word@example.com/x", "a\nb"})
         CHECK(site.with_options({{"buildpacks", {uri}}}).status == 422);
 }
 
 TEST_CASE("Heroku's door checks buildpacks as ours does, and cancels in the same words") {
-    BuildSite site;
+    NewBuildSite site;
     const auto ask_for = [&](const json& buildpacks) {
         return site.ask("POST", "/apps/shop/builds", site.deploy,
                         {{"source_blob", {{"url", "https://example.com/app.tar.gz"}}},
@@ -102,7 +97,7 @@ TEST_CASE("Heroku's door checks buildpacks as ours does, and cancels in the same
 }
 
 TEST_CASE("a dry run is neither a crash for Scalingo's clients nor a failure for Heroku's") {
-    BuildSite site;
+    NewBuildSite site;
     auto build = site.add_build("shop");
     site.store->builds().remove(build.id);
     build.state = apps::BuildState::detected;
@@ -116,7 +111,7 @@ TEST_CASE("a dry run is neither a crash for Scalingo's clients nor a failure for
 }
 
 TEST_CASE("a retry of a fork's build stays one, and outlives its webhook") {
-    BuildSite site;
+    NewBuildSite site;
     apps::Hook hook;
     hook.id = "h1";
     hook.app = "shop";
@@ -144,7 +139,7 @@ TEST_CASE("a retry of a fork's build stays one, and outlives its webhook") {
 }
 
 TEST_CASE("options that are not there, or are no options, are refused") {
-    BuildSite site;
+    NewBuildSite site;
     CHECK(site.with_options({{"no_such", true}}).status == 422);
     CHECK(site.with_options(json::array({1, 2})).status == 422);
     CHECK(site.with_options("fast").status == 422);
@@ -153,7 +148,7 @@ TEST_CASE("options that are not there, or are no options, are refused") {
 
 TEST_CASE(
     "a build of an archive elsewhere is a row at once, with its options and without secrets") {
-    BuildSite site;
+    NewBuildSite site;
     const auto made = site.with_options({{"environment", {{"KEY", "secret words"}}}});
     REQUIRE(made.status == 201);
     CHECK(made.json["build"]["door"] == "api");

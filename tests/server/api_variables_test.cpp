@@ -1,4 +1,4 @@
-#include "api_site.h"
+#include "api_shop_site.h"
 
 #include <catch2/catch.hpp>
 
@@ -7,15 +7,10 @@ using nlohmann::json;
 
 namespace {
 
-struct VariableSite : ApiSite {
-    VariableSite() {
-        store->add_app({"shop", 1});
-        deploy = add_token("ci", {"app:shop:deploy"});
-    }
+struct VariableSite : ShopSite {
     Reply patch(const json& wanted) {
         return ask("PATCH", "/v1/apps/shop/variables", deploy, {{"variables", wanted}});
     }
-    std::string deploy;
 };
 
 } // namespace
@@ -65,8 +60,7 @@ TEST_CASE("one wrong variable sets none, and no error repeats a value") {
 TEST_CASE("after a rotation every value still opens") {
     VariableSite site;
     site.patch(json::array({{{"name", "URL"}, {"value", "v"}}}));
-    const auto root = site.add_token("root", {"server"});
-    const auto reply = site.ask("POST", "/v1/variables/rotate", root);
+    const auto reply = site.ask("POST", "/v1/variables/rotate", site.root);
     REQUIRE(reply.status == 200);
     CHECK(reply.json["rotation"]["resealed"] == 1);
     const auto values = site.ask("GET", "/v1/apps/shop/variables?values", site.deploy);
