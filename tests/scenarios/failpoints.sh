@@ -83,6 +83,7 @@ subscriber_was_told() {
         | group_by(.data.build.id) | map({key: .[0].data.build.id, value: map(.type)}) | from_entries as $told
         | ($list[0].builds | sort_by(.id))[1:] | length > 0 and all(.[]; $told[.id] as $heard
             | $heard != null and ($heard[0] | IN("build.received", "build.queued")) and $heard[-1] == "build." + .state
+            and (.started_at == null or any($heard[]; . == "build.running"))
             and ([range(1; $heard | length)] | all(.[]; . as $i | steps[$heard[$i - 1]] | index($heard[$i]) != null)))
     ' "$forge/told.jsonl" >/dev/null
 }

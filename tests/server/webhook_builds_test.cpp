@@ -81,7 +81,10 @@ TEST_CASE("places that become free in a full queue go round between apps") {
 TEST_CASE("a webhook that is sent more than can be looked at keeps nobody else's deliveries out") {
     Place place;
     place.most_open = 3;
-    const auto greedy = place.add({}, "github", "blog");
+    const auto added = place.add({}, "github", "blog"), other = place.add();
+    for (const auto& hook : {added, other}) place.change_secret(hook, "shared word");
+    place.sign_with("shared word");
+    const auto greedy = place.reread(added), hook = place.reread(other);
     place.fill(true);
     for (int i = 0; i < 3; ++i)
         CHECK(place
@@ -94,18 +97,18 @@ TEST_CASE("a webhook that is sent more than can be looked at keeps nobody else's
     CHECK(error.kind() == base::ErrorKind::limit_exceeded);
     CHECK_FALSE(error.hint().empty());
     CHECK_FALSE(place.hooks().find_delivery(greedy.id, "one too many"));
-    const auto hook = place.add();
     CHECK(place.deliver(hook, push(), "d1").fate == Fate::accepted);
     place.fill(false);
     place.webhooks().look();
     CHECK(place.settled(greedy, "d2").state == "built");
-    place.settled(hook, "d1");
+    CHECK(place.settled(hook, "d1").state == "built");
     const auto limit = base::Stop().within(std::chrono::seconds(20));
     const auto is_taken = [&] { // once the builder's thread has counted again
         try {
             return place.deliver(greedy, push(std::string(40, 'd')), "again").fate ==
                    Fate::accepted;
-        } catch (const base::Error&) {
+        } catch (const base::Error& full) {
+            CHECK(full.kind() == base::ErrorKind::limit_exceeded);
             return false;
         }
     };
