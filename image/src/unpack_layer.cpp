@@ -20,15 +20,15 @@ constexpr std::string_view aufs_notes = ".wh..wh.";
 constexpr std::uint64_t ratio_from = 64u << 20;
 constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
 // For each of two threads one in its hands, and some between them.
-constexpr std::size_t blocks = 5, block_size = 256u << 10;
+constexpr std::size_t blocks = 4, block_size = 256u << 10;
 
 [[noreturn]] void refuse(std::string_view name, const char* why) {
     throw base::Error(base::ErrorKind::invalid_input,
                       "the layer is refused: " + base::quoted(name) + " " + why);
 }
 
-// From `stored` to `tar`: decompressed, hashed for the diff id, and kept from growing without end.
-Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
+// From `stored` to `tar`, kept from growing without end.
+void decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
     BlockReader input(stored);
     std::uint64_t in = 0, out = 0;
     const auto decompressor = open_decompressor([&](char* buffer, std::size_t n) {
@@ -36,14 +36,12 @@ Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limit
         in += got;
         return got;
     });
-    base::Sha256 hash;
-    while (true) {
+    for (bool last = false; !last;) {
         auto block = tar.take_empty();
         if (!block) throw NobodyListens{};
         while (block->used < block_size && !block->last) {
-            char* const place = block->bytes.get() + block->used;
-            const auto n = decompressor->read(place, block_size - block->used);
-            hash.update({place, n});
+            const auto n =
+                decompressor->read(block->bytes.get() + block->used, block_size - block->used);
             block->used += n;
             block->last = n == 0;
             out += n;
@@ -53,10 +51,25 @@ Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limit
                                   "the layer is refused: it grows from " + base::human_bytes(in) +
                                       " to more than " + base::human_bytes(out));
         }
-        const bool last = block->last;
+        last = block->last;
         tar.put_full(std::move(*block));
-        if (last) return Digest(hash.finish());
     }
+}
+
+// From `tar` to `hashed`, without a copy.
+Digest hash(BlockQueue& tar, BlockQueue& hashed) {
+    base::Sha256 diff_id;
+    for (bool last = false; !last;) {
+        auto block = tar.take_full();
+        auto next = block ? hashed.take_empty() : std::nullopt;
+        if (!next) throw NobodyListens{};
+        diff_id.update({block->bytes.get(), block->used});
+        last = block->last;
+        std::swap(*block, *next);
+        hashed.put_full(std::move(*next));
+        tar.put_empty(std::move(*block));
+    }
+    return Digest(diff_id.finish());
 }
 
 EntryAttributes attributes_of(const ArchiveEntry& entry) {
@@ -127,12 +140,12 @@ void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& e
     tree.close_file(std::move(file), entry.size, attributes);
 }
 
-// From `tar` to `target`. The whole of it is taken: padding behind the archive's end belongs to
+// From `hashed` to `target`. The whole of it is taken: padding behind the archive's end belongs to
 // the diff id, too. False: a layer below has to be looked at.
-bool write_tree(BlockQueue& tar, TreeWriter& tree, const UnpackLimits& limits,
+bool write_tree(BlockQueue& hashed, TreeWriter& tree, const UnpackLimits& limits,
                 const base::Stop& stop) {
     const Utf8Locale locale;
-    BlockReader bytes(tar);
+    BlockReader bytes(hashed);
     try {
         ArchiveReader reader(
             ArchiveKind::layer, [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); },
@@ -151,31 +164,34 @@ bool write_tree(BlockQueue& tar, TreeWriter& tree, const UnpackLimits& limits,
     return true;
 }
 
+template <class Work>
+void run_at(const std::vector<BlockQueue*>& queues, base::TaskGroup& threads, Work work) {
+    threads.start([&queues, work = std::move(work)](const base::Stop&) {
+        Connection connection(queues);
+        try {
+            work();
+            connection.complete();
+        } catch (const NobodyListens&) { // whoever gave up says why
+        }
+    });
+}
+
 std::optional<UnpackedLayer> unpack(const ByteProducer& produce,
                                     const std::filesystem::path& target, const LayersBelow* below,
                                     const UnpackLimits& limits, const base::Stop& stop) {
-    BlockQueue stored(blocks, block_size), tar(blocks, block_size);
+    BlockQueue stored(blocks, block_size), tar(blocks, block_size), hashed(blocks, block_size);
     // Base images have bin -> usr/bin and entries below bin.
     TreeWriter tree(target, LinkedParents::follow_inside, 0755, below);
     Digest diff_id;
     bool is_complete = false;
+    const std::vector<BlockQueue*> queues{&stored, &tar, &hashed};
     base::TaskGroup threads;
-    Connection feeding(stored, tar);
-    threads.start([&](const base::Stop&) {
-        Connection decompressing(stored, tar);
-        try {
-            diff_id = decompress(stored, tar, limits);
-            decompressing.complete();
-        } catch (const NobodyListens&) { // whoever gave up says why
-        }
-    });
-    threads.start([&](const base::Stop&) {
-        Connection writing(stored, tar);
-        try {
-            is_complete = write_tree(tar, tree, limits, stop);
-            if (is_complete) writing.complete();
-        } catch (const NobodyListens&) {
-        }
+    Connection feeding(queues);
+    run_at(queues, threads, [&] { decompress(stored, tar, limits); });
+    run_at(queues, threads, [&] { diff_id = hash(tar, hashed); });
+    run_at(queues, threads, [&] {
+        is_complete = write_tree(hashed, tree, limits, stop);
+        if (!is_complete) throw NobodyListens{};
     });
     try {
         BlockWriter writer(stored, block_size);
