@@ -53,6 +53,7 @@ BlockQueue::Block& BlockWriter::block() {
 }
 
 void BlockWriter::write(std::string_view bytes) {
+    if (queue_.given_up()) throw NobodyListens{}; // bytes may come slowly
     while (!bytes.empty()) {
         auto& filling = block();
         const auto n = std::min(bytes.size(), size_ - filling.used);

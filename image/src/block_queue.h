@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace image {
 
@@ -32,6 +34,7 @@ class BlockQueue {
     void put_full(Block block);
     void put_empty(Block block);
     void give_up() noexcept;
+    bool given_up() { return blocks_.lock()->given_up; }
 
   private:
     struct Blocks {
@@ -45,22 +48,20 @@ class BlockQueue {
     base::Guarded<Blocks> blocks_;
 };
 
-// Whatever ends a thread, those that wait for it at these queues learn it.
+// Whatever ends a thread, those that wait at these queues learn it.
 class Connection {
   public:
-    Connection(BlockQueue& first, BlockQueue& second) : first_(first), second_(second) {}
+    explicit Connection(std::vector<BlockQueue*> queues) : queues_(std::move(queues)) {}
     ~Connection() {
-        if (complete_) return;
-        first_.give_up();
-        second_.give_up();
+        if (!complete_)
+            for (auto* queue : queues_) queue->give_up();
     }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
     void complete() noexcept { complete_ = true; }
 
   private:
-    BlockQueue& first_;
-    BlockQueue& second_;
+    const std::vector<BlockQueue*> queues_;
     bool complete_ = false;
 };
 

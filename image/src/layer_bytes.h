@@ -8,11 +8,10 @@
 #include "base/text.h"
 
 #include <memory>
-#include <vector>
 
 namespace image {
 
-// The layer's tar: decompressed, hashed for the diff id, and kept from growing without end.
+// The layer's tar: decompressed, and kept from growing without end.
 class LayerBytes {
   public:
     LayerBytes(const ByteSource& source, const UnpackLimits& limits)
@@ -24,7 +23,6 @@ class LayerBytes {
 
     std::size_t read(char* buffer, std::size_t size) {
         const auto n = input_->read(buffer, size);
-        hash_.update({buffer, n});
         out_ += n;
         // Headers and padding come on top of the content.
         if (out_ / 2 > limits_.bytes || (out_ > ratio_checked_from && out_ / limits_.ratio > in_))
@@ -34,19 +32,11 @@ class LayerBytes {
         return n;
     }
 
-    // Padding behind the archive's end belongs to the diff id, too.
-    Digest finish(const base::Stop& stop) {
-        std::vector<char> rest(64u << 10);
-        while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("unpacking a layer");
-        return Digest(hash_.finish());
-    }
-
   private:
     static constexpr std::uint64_t ratio_checked_from = 64u << 20;
 
     const UnpackLimits limits_;
     std::uint64_t in_ = 0, out_ = 0;
-    base::Sha256 hash_;
     std::unique_ptr<Decompressor> input_; // last: it reads at once
 };
 

@@ -50,13 +50,16 @@ LayerListing list_layer(const ByteSource& source, const UnpackLimits& limits,
                         const base::Stop& stop) {
     return base::while_doing("reading a layer", [&] {
         const Utf8Locale locale;
-        LayerBytes bytes(source, limits);
+        LayerBytes layer(source, limits);
+        base::Sha256 hash;
+        const auto read = [&](char* buffer, std::size_t size) {
+            const auto n = layer.read(buffer, size);
+            hash.update({buffer, n});
+            return n;
+        };
         std::vector<LayerEntry> entries;
         {
-            ArchiveReader reader(
-                ArchiveKind::layer,
-                [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); }, -1, limits,
-                stop);
+            ArchiveReader reader(ArchiveKind::layer, read, -1, limits, stop);
             for (ArchiveEntry entry; reader.next(entry);) {
                 entries.push_back({type_of(entry.type), entry.name, entry.target, entry.mode,
                                    entry.uid, entry.gid, entry.mtime, entry.size});
@@ -64,7 +67,10 @@ LayerListing list_layer(const ByteSource& source, const UnpackLimits& limits,
                     entries.back().content = hash_content(reader, entry);
             }
         }
-        return LayerListing{std::move(entries), bytes.finish(stop)};
+        // Padding behind the archive's end belongs to the diff id, too.
+        std::vector<char> rest(64u << 10);
+        while (read(rest.data(), rest.size()) > 0) stop.throw_if_over("reading a layer");
+        return LayerListing{std::move(entries), Digest(hash.finish())};
     });
 }
 

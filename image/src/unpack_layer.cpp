@@ -6,6 +6,7 @@
 #include "tree_writer.h"
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "base/task_group.h"
 #include "base/text.h"
 
@@ -18,7 +19,7 @@ constexpr std::string_view whiteout = ".wh.", opaque = ".wh..wh..opq";
 constexpr std::string_view aufs_notes = ".wh..wh.";
 constexpr std::int64_t largest_id = 65535; // what the sandbox's user namespace maps
 // For each of two threads one in its hands, and some between them.
-constexpr std::size_t blocks = 5, block_size = 256u << 10;
+constexpr std::size_t blocks = 4, block_size = 256u << 10;
 
 [[noreturn]] void refuse(std::string_view name, const char* why) {
     throw base::Error(base::ErrorKind::invalid_input,
@@ -26,11 +27,11 @@ constexpr std::size_t blocks = 5, block_size = 256u << 10;
 }
 
 // From `stored` to `tar`.
-Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
+void decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limits) {
     BlockReader input(stored);
     const ByteSource source = [&](char* buffer, std::size_t n) { return input.read(buffer, n); };
     LayerBytes layer(source, limits);
-    while (true) {
+    for (bool last = false; !last;) {
         auto block = tar.take_empty();
         if (!block) throw NobodyListens{};
         while (block->used < block_size && !block->last) {
@@ -38,10 +39,25 @@ Digest decompress(BlockQueue& stored, BlockQueue& tar, const UnpackLimits& limit
             block->used += n;
             block->last = n == 0;
         }
-        const bool last = block->last;
+        last = block->last;
         tar.put_full(std::move(*block));
-        if (last) return layer.finish({});
     }
+}
+
+// From `tar` to `hashed`, without a copy.
+Digest hash(BlockQueue& tar, BlockQueue& hashed) {
+    base::Sha256 diff_id;
+    for (bool last = false; !last;) {
+        auto block = tar.take_full();
+        auto next = block ? hashed.take_empty() : std::nullopt;
+        if (!next) throw NobodyListens{};
+        diff_id.update({block->bytes.get(), block->used});
+        last = block->last;
+        std::swap(*block, *next);
+        hashed.put_full(std::move(*next));
+        tar.put_empty(std::move(*block));
+    }
+    return Digest(diff_id.finish());
 }
 
 EntryAttributes attributes_of(const ArchiveEntry& entry) {
@@ -112,12 +128,12 @@ void unpack_entry(ArchiveReader& reader, TreeWriter& tree, const ArchiveEntry& e
     tree.close_file(std::move(file), entry.size, attributes);
 }
 
-// From `tar` to `target`. The whole of it is taken: padding behind the archive's end belongs to
+// From `hashed` to `target`. The whole of it is taken: padding behind the archive's end belongs to
 // the diff id, too. False: a layer below has to be looked at.
-bool write_tree(BlockQueue& tar, TreeWriter& tree, const UnpackLimits& limits,
+bool write_tree(BlockQueue& hashed, TreeWriter& tree, const UnpackLimits& limits,
                 const base::Stop& stop) {
     const Utf8Locale locale;
-    BlockReader bytes(tar);
+    BlockReader bytes(hashed);
     try {
         ArchiveReader reader(
             ArchiveKind::layer, [&](char* buffer, std::size_t n) { return bytes.read(buffer, n); },
@@ -136,31 +152,34 @@ bool write_tree(BlockQueue& tar, TreeWriter& tree, const UnpackLimits& limits,
     return true;
 }
 
+template <class Work>
+void run_at(const std::vector<BlockQueue*>& queues, base::TaskGroup& threads, Work work) {
+    threads.start([&queues, work = std::move(work)](const base::Stop&) {
+        Connection connection(queues);
+        try {
+            work();
+            connection.complete();
+        } catch (const NobodyListens&) { // whoever gave up says why
+        }
+    });
+}
+
 std::optional<UnpackedLayer> unpack(const ByteProducer& produce,
                                     const std::filesystem::path& target, const LayersBelow* below,
                                     const UnpackLimits& limits, const base::Stop& stop) {
-    BlockQueue stored(blocks, block_size), tar(blocks, block_size);
+    BlockQueue stored(blocks, block_size), tar(blocks, block_size), hashed(blocks, block_size);
     // Base images have bin -> usr/bin and entries below bin.
     TreeWriter tree(target, LinkedParents::follow_inside, 0755, below);
     Digest diff_id;
     bool is_complete = false;
+    const std::vector<BlockQueue*> queues{&stored, &tar, &hashed};
     base::TaskGroup threads;
-    Connection feeding(stored, tar);
-    threads.start([&](const base::Stop&) {
-        Connection decompressing(stored, tar);
-        try {
-            diff_id = decompress(stored, tar, limits);
-            decompressing.complete();
-        } catch (const NobodyListens&) { // whoever gave up says why
-        }
-    });
-    threads.start([&](const base::Stop&) {
-        Connection writing(stored, tar);
-        try {
-            is_complete = write_tree(tar, tree, limits, stop);
-            if (is_complete) writing.complete();
-        } catch (const NobodyListens&) {
-        }
+    Connection feeding(queues);
+    run_at(queues, threads, [&] { decompress(stored, tar, limits); });
+    run_at(queues, threads, [&] { diff_id = hash(tar, hashed); });
+    run_at(queues, threads, [&] {
+        is_complete = write_tree(hashed, tree, limits, stop);
+        if (!is_complete) throw NobodyListens{};
     });
     try {
         BlockWriter writer(stored, block_size);

@@ -62,13 +62,13 @@ TarFacts write_layer(const LayerFormat& format, const LayerContent& content, con
     BlockQueue compressed(compressed_blocks, compressed_size);
     TarFacts facts;
     base::TaskGroup threads;
-    Connection sending(tar, compressed);
+    Connection sending({&tar, &compressed});
     threads.start([&](const base::Stop&) {
-        Connection compressing(tar, compressed);
+        Connection compressing({&tar, &compressed});
         if (compress(format.compression, tar, compressed)) compressing.complete();
     });
     threads.start([&](const base::Stop&) {
-        Connection reading(tar, compressed);
+        Connection reading({&tar, &compressed});
         try {
             LayerWriter::State state(format, &tar);
             LayerWriter writer(state);

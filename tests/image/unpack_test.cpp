@@ -139,6 +139,17 @@ TEST_CASE("a layer cannot hide anything but by whiteouts of the specification") 
     CHECK_FALSE(fs::exists(fs::symlink_status(target / "gone")));
 }
 
+TEST_CASE("a layer that is refused is not waited for") {
+    const base::TempDir directory("unpack");
+    const auto refused = TarBuilder().file("../a", std::string(300'000, 'a')).finish();
+    const auto endless = [&](const image::ByteSink& sink) {
+        sink(refused);
+        while (true) sink("x"); // never so much that a block is full
+    };
+    CHECK_THROWS_AS(image::unpack_layer(endless, directory.path(), image::LayersBelow{}, {}, {}),
+                    base::Error);
+}
+
 TEST_CASE("what the source of a layer throws comes out, not that the layer ended too early") {
     const base::TempDir directory("unpack");
     const std::string tar = TarBuilder().file("a", std::string(2'000'000, 'a')).finish();

@@ -4,10 +4,13 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/in_use.h"
+#include "base/json.h"
 #include "base/task_group.h"
 #include "base/temp_dir.h"
+#include "image/image.h"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -309,6 +312,33 @@ TEST_CASE("a build that begins while its app's cache is taken away has a cache t
     threads.join();
     CHECK(fs::is_directory(cache));
     CHECK(fs::is_empty(cache));
+}
+
+TEST_CASE("layers of an image that is used stay, whatever they lie on") {
+    Years years;
+    const auto root = years.state_directory.images();
+    std::vector<image::Layer> layers;
+    for (const char* name : {"lower", "upper"})
+        layers.push_back({{std::string(image::media_type::layer_tar), image::Digest::of(name), 1},
+                          image::Digest::of(name)});
+    const auto used = image::Image("amd64").with_layers(layers, {{"lower"}, {"upper"}});
+    fs::create_directories(root / "images");
+    base::write_file(root / "images" / (used.digest().hex() + ".json"),
+                     base::json::render({{"manifest", used.render_manifest()},
+                                         {"config", used.render_config()}}));
+    // The image specification's chain id of the upper one.
+    const auto chain =
+        image::Digest::of(layers[0].diff_id.render() + " " + layers[1].diff_id.render());
+    const auto alone = layers[0].diff_id.hex(), above = "on-" + chain.hex(),
+               of_nobody = "on-" + layers[1].diff_id.hex();
+    for (const auto& name : {alone, above, of_nobody}) {
+        years.add_file(root / "layers" / name / "file", 99 * day);
+        Years::set_age(root / "layers" / name, 99 * day);
+    }
+    years.prune();
+    CHECK(fs::exists(root / "layers" / alone));
+    CHECK(fs::exists(root / "layers" / above));
+    CHECK_FALSE(fs::exists(root / "layers" / of_nobody));
 }
 
 TEST_CASE("what another keeper of files tells is in the report") {

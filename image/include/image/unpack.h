@@ -48,7 +48,8 @@ struct UnpackedLayer {
 // directories carry user.overlay.opaque=y (mount option userxattr); owners, modes and times are
 // kept (setuid too: base images have such files; the sandbox has no-new-privileges), device nodes
 // and extended attributes are left out. `produce` makes the bytes as they are stored, once, on the
-// calling thread; two others decompress and hash them and write the tree, with 3 MB in their hands.
+// calling thread; three others decompress them, hash them and write the tree, with 4 MB in their
+// hands.
 //
 // below: empty while nobody has looked. Then the answer is empty when the layer does not stand
 // alone: `target` is to be thrown away and the layer unpacked anew with what lies below.
