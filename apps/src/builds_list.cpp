@@ -70,6 +70,22 @@ std::optional<Build> Builds::last_published(std::string_view app) {
     return found;
 }
 
+std::vector<Build> Builds::list_makers(std::string_view app, std::string_view ref,
+                                       std::int64_t since, int limit) {
+    std::vector<Build> builds;
+    database_.read([&](Session& sql) {
+        builds.clear();
+        Query(sql,
+              select_builds +
+                  " WHERE app = ? AND state = 'published' AND finished > ? AND inputs <> ''"
+                  " AND same_as = '' AND (ref = ? OR NOT (" +
+                  of_proposal + ")) ORDER BY finished DESC, id DESC LIMIT ?",
+              app, since, ref, limit)
+            .each([&](const soci::row& row) { builds.push_back(read_build(row)); });
+    });
+    return builds;
+}
+
 std::vector<std::pair<BuildState, std::int64_t>> Builds::count_by_state() {
     std::vector<std::pair<BuildState, std::int64_t>> counts;
     database_.read([&](Session& sql) {
@@ -122,7 +138,8 @@ std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
         sum = count = 0;
         Query(sql,
               "SELECT started, finished FROM builds WHERE app = ? AND started > 0"
-              " AND state IN ('published', 'refused', 'broken') ORDER BY id DESC LIMIT 20",
+              " AND same_as = '' AND state IN ('published', 'refused', 'broken')"
+              " ORDER BY id DESC LIMIT 20",
               app)
             .each([&](const soci::row& row) {
                 sum += number(row, 1) - number(row, 0);

@@ -41,7 +41,8 @@ std::string render_processes(const Build& build) {
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
     " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
-    " priority, source, durable, options, sealed, hook, previous, attempt, worker FROM builds";
+    " priority, source, durable, options, sealed, hook, previous, attempt, worker,"
+    " inputs, same_as FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
@@ -75,6 +76,8 @@ Build read_build(const soci::row& row) {
     build.previous = text(row, 26);
     build.attempt = static_cast<int>(number(row, 27));
     build.worker = text(row, 28);
+    build.inputs = text(row, 29);
+    build.same_as = text(row, 30);
     return build;
 }
 
@@ -83,27 +86,27 @@ void insert_build(Session& sql, const Build& build, std::string_view once) {
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
           " started, finished, phases, digest, reference, size, processes, reason, hint,"
           " failed_phase, door, owner, priority, source, durable, options, sealed, hook, previous,"
-          " attempt, worker, share, once_key) VALUES " +
-              placeholders(31),
+          " attempt, worker, inputs, same_as, share, once_key) VALUES " +
+              placeholders(33),
           build.id, build.app, to_string(build.state), build.source_kind, build.commit, build.ref,
           build.pushed_by, build.created, build.started, build.finished, render_phases(build),
           build.digest, build.reference, build.size, render_processes(build), build.reason,
           build.hint, build.failed_phase, build.door, build.owner, build.priority, build.source,
           build.durable, build.options, build.sealed, build.hook, build.previous, build.attempt,
-          build.worker, share_of(build), once)
+          build.worker, build.inputs, build.same_as, share_of(build), once)
         .execute();
 }
 
 bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> fence) {
     std::string statement = "UPDATE builds SET state = ?, source_kind = ?, commit_id = ?, ref = ?,"
                             " pushed_by = ?, started = ?, finished = ?, phases = ?, digest = ?,"
-                            " reference = ?, size = ?, processes = ?, reason = ?, hint = ?,"
-                            " failed_phase = ? WHERE id = ?";
+                            " reference = ?, size = ?, processes = ?, inputs = ?, same_as = ?,"
+                            " reason = ?, hint = ?, failed_phase = ? WHERE id = ?";
     if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting')";
     Query query(sql, statement, to_string(build.state), build.source_kind, build.commit, build.ref,
                 build.pushed_by, build.started, build.finished, render_phases(build), build.digest,
-                build.reference, build.size, render_processes(build), build.reason, build.hint,
-                build.failed_phase, build.id);
+                build.reference, build.size, render_processes(build), build.inputs, build.same_as,
+                build.reason, build.hint, build.failed_phase, build.id);
     if (fence) query.bind(*fence);
     return query.changes();
 }

@@ -145,6 +145,10 @@ const std::vector<std::vector<const char*>> steps{
         "CREATE UNIQUE INDEX apps_by_repository ON apps"
         " ((CASE WHEN repository = '' THEN name ELSE repository END))",
     },
+    {
+        "ALTER TABLE builds ADD COLUMN inputs TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE builds ADD COLUMN same_as TEXT NOT NULL DEFAULT ''",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

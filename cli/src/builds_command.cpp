@@ -71,6 +71,7 @@ void info(const Context& context, const std::string& id) {
                   {"Image", text_of(build, "reference")},
                   {"Digest", text_of(build, "digest")},
                   {"Size", size_of(build)},
+                  {"Made by", text_of(build, "same_as")},
                   {"Reason", text_of(build, "reason")},
                   {"Hint", text_of(build, "hint")}});
 }

@@ -3,6 +3,7 @@
 #include "build_options.h"
 #include "build_records.h"
 #include "pusher_text.h"
+#include "same_inputs.h"
 #include "signatures.h"
 
 #include "builder/masking.h"
@@ -38,6 +39,8 @@ void apply_published(apps::Build& row, const builder::Published& published) {
     row.digest = published.digest;
     row.reference = published.reference;
     row.size = published.size;
+    row.inputs = published.inputs;
+    row.same_as = published.same_as;
     for (const auto& process : published.processes)
         row.processes.push_back({process.type, process.command, process.is_default});
 }
@@ -135,7 +138,13 @@ void BuildRun::run_worker() {
 builder::Event BuildRun::with_proof(builder::Event event, const builder::Job& job) {
     const auto* outcome = std::get_if<builder::Outcome>(&event);
     const auto* published = outcome ? std::get_if<builder::Published>(outcome) : nullptr;
-    if (!published || !settings_.prove || has_lost()) return event;
+    if (!published || has_lost()) return event;
+    if (!published->same_as.empty() && !is_offered(job.inputs, *published))
+        return builder::Outcome(builder::Broken{builder::Phase::detect,
+                                                ErrorKind::internal,
+                                                "the worker names an image that is not this app's",
+                                                {}});
+    if (!published->same_as.empty() || !settings_.prove) return event; // it has its proof
     try {
         settings_.prove({job, row_, *published, materials_, whole_log(build_.log_)},
                         attempt_->cancel.stop().within(patience_with_proof));

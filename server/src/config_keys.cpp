@@ -218,6 +218,11 @@ std::vector<Key> build_keys() {
             "build.cache_size", [](Config & c) -> auto& { return c.build.cache_size; },
             "Bytes of one app's cache, at most; the layers that were not used for longest leave "
             "first. 0: no limit."),
+        duration(
+            "build.same_inputs", [](Config & c) -> auto& { return c.build.same_inputs; },
+            "How long an image answers for later builds of its app from the same inputs, instead "
+            "of "
+            "a build; 0s: never."),
         choice(
             "build.slugignore", [](Config & c) -> auto& { return c.build.slugignore; },
             {"after", "before"},

@@ -39,6 +39,8 @@ Lines tell_published(const apps::Build& build) {
     add(lines, body, "Image:  " + build.reference);
     add(lines, body, "Digest: " + build.digest);
     add(lines, body, "Size:   " + base::human_bytes(build.size) + " compressed");
+    if (!build.same_as.empty())
+        add(lines, body, "Made by build " + build.same_as + ", from the same inputs");
     add(lines, body, "Time:   " + timings(build));
     for (const auto& process : build.processes)
         add(lines, body,

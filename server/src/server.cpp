@@ -8,6 +8,7 @@
 #include "own_registry.h"
 #include "registry_garbage.h"
 #include "retention.h"
+#include "same_inputs.h"
 #include "signatures.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
@@ -320,8 +321,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     api::Metrics metrics;
     UploadStore uploads(config, state, *store);
     BuildEvents build_events;
-    const JobSettings jobs{
-        config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
+    const JobSettings jobs{config,
+                           state,
+                           *store,
+                           variables,
+                           registry,
+                           programs.launcher,
+                           programs.buildpacks,
+                           open_inputs_key(state.inputs_key())};
     NoticeSender notices(*store, keys, notice_settings(config, public_url(config, http.web)));
     auto waiting_line = queue_settings(jobs, programs, keys, repositories);
     waiting_line.on_change = [&](const apps::Build& build) {

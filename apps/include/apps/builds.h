@@ -115,6 +115,10 @@ class Builds {
     std::vector<Build> list(const BuildFilter& filter); // newest first
     std::int64_t count(const BuildFilter& filter);
     std::optional<Build> last_published(std::string_view app);
+    // Those that made an image of which the inputs are known, and ended after `since`; newest
+    // first, at most `limit`. Of proposals (pull requests) those of this ref alone.
+    std::vector<Build> list_makers(std::string_view app, std::string_view ref, std::int64_t since,
+                                   int limit);
     std::vector<std::pair<BuildState, std::int64_t>> count_by_state();
     // Retention: rows that are over and older than `before`, but not the newest `keep` of each app
     // nor its last published one. The caller removes what belongs to them first.

@@ -84,7 +84,9 @@ struct Build {
     std::string reference; // with the digest
     std::uint64_t size = 0;
     std::vector<ProcessType> processes;
-    std::string reason; // why it was not published
+    std::string inputs = {};  // what it was built from, as a key; empty: no key was made
+    std::string same_as = {}; // the build that made its image, from equal inputs; empty: itself
+    std::string reason;       // why it was not published
     std::string hint;
     std::string failed_phase;
 };

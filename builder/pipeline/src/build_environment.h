@@ -1,6 +1,7 @@
 // What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
 #pragma once
 
+#include "engine/sandbox.h"
 #include "registry/image_store.h"
 #include "workspace.h"
 
@@ -42,6 +43,10 @@ void write_platform(const Job& job, const Workspace& workspace);
 // True: workspace.ca_file was written and is to be mounted.
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers);
+
+// The sandbox with the build's directories in it, but without the build image's layers, its cgroups
+// and mounts of single buildpacks.
+engine::SandboxSpec sandbox_spec(const Job& job, const Workspace& workspace, BuildUser user);
 
 // "A B", for the log; "none" without any.
 std::string names_of_variables(const std::map<std::string, std::string>& environment);

@@ -67,13 +67,6 @@ fs::path copy_buildpack(const buildpacks::Buildpack& buildpack, const Workspace&
     return copy;
 }
 
-bool has_classic(const buildpacks::Catalog& catalog) {
-    const auto all = catalog.all();
-    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
-        return buildpack->app_directory() == AppDirectory::app;
-    });
-}
-
 // As other platforms write it: double quotes, so that a value may name other variables.
 std::string export_line(const std::string& name, const std::string& value) {
     std::string line = "export " + name + "=\"";
@@ -114,6 +107,18 @@ void drop_slices_without_folder(std::vector<BuiltMember>& built, const Workspace
 
 } // namespace
 
+bool has_classic(const buildpacks::Catalog& catalog) {
+    const auto all = catalog.all();
+    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
+        return buildpack->app_directory() == AppDirectory::app;
+    });
+}
+
+std::string revision_of(const Job& job) {
+    const auto* tree = std::get_if<GitTree>(&job.source);
+    return job.revision.empty() && tree ? tree->commit : job.revision;
+}
+
 buildpacks::Environment classic_environment(const Job& job,
                                             const std::vector<std::string>& build_image) {
     buildpacks::Environment environment;
@@ -131,8 +136,7 @@ buildpacks::Environment classic_environment(const Job& job,
     if (stack.empty()) stack = own("CNB_STACK_ID");
     if (stack.empty()) stack = job.stack.name;
     environment["REQUEST_ID"] = job.id;
-    const auto* tree = std::get_if<GitTree>(&job.source);
-    environment["SOURCE_VERSION"] = job.revision.empty() && tree ? tree->commit : job.revision;
+    environment["SOURCE_VERSION"] = revision_of(job);
     environment["CURL_CONNECT_TIMEOUT"] = "30";
     environment["CURL_TIMEOUT"] = "180";
     environment["BUILDPACK_LOG_FILE"] = "/dev/null";

@@ -5,10 +5,12 @@
 #include "base/task_group.h"
 #include "base/text.h"
 #include "build_environment.h"
+#include "builder/target.h"
 #include "buildpacks/catalog.h"
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "classic_app.h"
+#include "inputs.h"
 #include "materials.h"
 #include "outcome.h"
 #include "phases/build.h"
@@ -24,7 +26,6 @@
 #include "registry/image_store.h"
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
-#include "builder/target.h"
 
 #include <chrono>
 #include <malloc.h>
@@ -35,13 +36,6 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
-
-std::string command_line(const buildpacks::Process& process) {
-    std::string line;
-    for (const auto* words : {&process.command, &process.args})
-        for (const auto& word : *words) line += (line.empty() ? "" : " ") + word;
-    return base::printable(line);
-}
 
 // Stack, buildpacks and sandbox are the operator's: what is wrong with them is not the pusher's to
 // mend, whatever its kind.
@@ -70,12 +64,15 @@ class Pipeline {
     // The table of contents.
     Outcome run() {
         timed(Phase::fetch, [&] { fetch_source(); });
+        std::optional<Published> same;
         const auto detected = timed(Phase::detect, [&] {
             choose();
+            if ((same = publish_same())) return DetectedGroup{};
             auto groups = detect_group();
             if (job_.mode == Mode::build && !groups.extensions.empty()) generate_run_image(groups);
             return groups;
         });
+        if (same) return *same;
         if (job_.mode == Mode::detect) return names_of(detected.buildpacks);
         const auto group = with_late_procfile(detected.buildpacks, *catalog_);
         timed(Phase::restore, [&] { restore_layers(group); });
@@ -148,6 +145,21 @@ class Pipeline {
         rule_ = choice.rule;
     }
 
+    // The image of an earlier build, when this one would be made from the same.
+    std::optional<Published> publish_same() {
+        if (job_.mode == Mode::detect || job_.inputs.secret.empty()) return std::nullopt;
+        key_ = key_of({.job = job_,
+                       .app = workspace_.app,
+                       .catalog = *catalog_,
+                       .chosen = order_ == DetectInput::Order::given,
+                       .build_image = build_image_->reference,
+                       .run_image = run_image_->reference},
+                      stop_);
+        if (job_.no_cache) return std::nullopt;
+        const auto store = open_target(job_.target, settings_);
+        return publish_finished(job_, key_, *store, report_, stop_);
+    }
+
     DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
@@ -186,25 +198,9 @@ class Pipeline {
         describe_target(layers);
         operators_ = operator_variables(layers);
         write_platform(job_, workspace_);
-        engine::SandboxSpec spec{.runtime = job_.runtime,
-                                 .init = job_.launcher_directory / "slipway-init",
-                                 .root_layers = layers,
-                                 .scratch = workspace_.scratch,
-                                 .uid = user_.uid,
-                                 .gid = user_.gid,
-                                 .network = job_.network == "none" ? engine::Network::none
-                                                                   : engine::Network::internet,
-                                 .cgroups = world_.sandbox_cgroups};
-        spec.limits.memory_bytes = job_.limits.memory_bytes;
-        spec.limits.pids = job_.limits.pids;
-        spec.limits.cpus = job_.limits.cpus;
-        const auto writable = engine::Mount::Access::read_write;
-        const auto& inside = workspace_.inside;
-        spec.mounts = {{workspace_.app, inside.app, writable},
-                       {workspace_.layers, inside.layers, writable},
-                       {workspace_.plans, inside.scratch, writable},
-                       {workspace_.home, workspace_.home_inside, writable},
-                       {workspace_.platform, inside.platform}};
+        auto spec = sandbox_spec(job_, workspace_, user_);
+        spec.root_layers = layers;
+        spec.cgroups = world_.sandbox_cgroups;
         for (auto& mount : buildpack_mounts(*catalog_, workspace_, user_, stop_))
             spec.mounts.push_back(std::move(mount));
         if (write_ca_file(job_, workspace_, layers))
@@ -326,7 +322,9 @@ class Pipeline {
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
         if (std::holds_alternative<RegistryTarget>(job_.target)) report_materials(exported, built);
-        return outcome_of(published, exported);
+        auto outcome = outcome_of(published, exported);
+        outcome.inputs = key_;
+        return outcome;
     }
 
     // For the server that signs for it.
@@ -358,6 +356,7 @@ class Pipeline {
     buildpacks::Environment environment_;
     std::vector<buildpacks::Modification> operators_;
     std::string rule_ = "the order of the bundled buildpacks";
+    std::string key_; // of its inputs
     DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
     base::TaskGroup putting_away_;

@@ -95,6 +95,7 @@ struct Config {
         std::string classic_variables = "files";
         std::string classic_stack;
         std::uint64_t cache_size = 5ull << 30;
+        std::chrono::seconds same_inputs{7 * 24 * 3600};
     } build;
     struct Retention {
         std::chrono::seconds builds{90 * 24 * 3600};

@@ -79,6 +79,7 @@ Value shape_build(const apps::Build& build) {
             {"digest", text_or_null(build.digest)},
             {"reference", text_or_null(build.reference)},
             {"size", build.size},
+            {"same_as", text_or_null(build.same_as)},
             {"processes", processes},
             {"reason", text_or_null(build.reason)},
             {"hint", text_or_null(build.hint)},
