@@ -7,9 +7,6 @@
 namespace apps {
 namespace {
 
-// Its image is not the app's.
-const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
-
 std::string where(const BuildFilter& filter) {
     std::string conditions = " WHERE 1 = 1";
     if (!filter.app.empty()) conditions += " AND app = ?";
@@ -109,7 +106,7 @@ QueuePlace Builds::place(std::string_view id) {
             "WITH waiting AS (SELECT q.id, q.kind, q.last,"
             " ROW_NUMBER() OVER (PARTITION BY q.kind, q.share ORDER BY q.id) +"
             " (SELECT COUNT(*) FROM builds r WHERE r.state IN ('running', 'exporting')"
-            " AND r.share = q.share) AS turn FROM"
+            " AND r.parked = 0 AND r.share = q.share) AS turn FROM"
             " (SELECT b.id, b.share, CASE WHEN b.created <= " +
             database_.now() +
             " - ? THEN 0 ELSE b.priority END AS kind,"
@@ -126,7 +123,7 @@ QueuePlace Builds::place(std::string_view id) {
             Query(sql, "SELECT 1 FROM builds WHERE id = ? AND state = 'queued'", id).finds();
         if (!waits) return;
         place.ahead = *before + *Query(sql, "SELECT COUNT(*) FROM builds WHERE"
-                                            " state IN ('running', 'exporting')")
+                                            " state IN ('running', 'exporting') AND parked = 0")
                                      .first_number();
     });
     return place;

@@ -38,11 +38,14 @@ std::string render_processes(const Build& build) {
     return base::json::render(list);
 }
 
+const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
+
+const std::string parked_builds = "state = 'exporting' AND parked > 0";
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
     " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
     " priority, source, durable, options, sealed, hook, previous, attempt, worker,"
-    " inputs, same_as FROM builds";
+    " inputs, same_as, kept, parked FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
@@ -78,6 +81,8 @@ Build read_build(const soci::row& row) {
     build.worker = text(row, 28);
     build.inputs = text(row, 29);
     build.same_as = text(row, 30);
+    build.kept = number(row, 31) != 0;
+    build.tries_again = number(row, 32);
     return build;
 }
 
@@ -102,7 +107,7 @@ bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> 
                             " pushed_by = ?, started = ?, finished = ?, phases = ?, digest = ?,"
                             " reference = ?, size = ?, processes = ?, inputs = ?, same_as = ?,"
                             " reason = ?, hint = ?, failed_phase = ? WHERE id = ?";
-    if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting')";
+    if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting') AND parked = 0";
     Query query(sql, statement, to_string(build.state), build.source_kind, build.commit, build.ref,
                 build.pushed_by, build.started, build.finished, render_phases(build), build.digest,
                 build.reference, build.size, render_processes(build), build.inputs, build.same_as,

@@ -2,6 +2,8 @@
 
 #include "build_options.h"
 #include "build_records.h"
+#include "kept_images.h"
+#include "made_job.h"
 #include "pusher_text.h"
 #include "same_inputs.h"
 #include "signatures.h"
@@ -53,21 +55,6 @@ void apply_detected(apps::Build& row, const builder::Detected& detected) {
     row.reason += " would build it; nothing was built";
 }
 
-// What make_job made goes with it, whatever happens.
-class MadeJob {
-  public:
-    MadeJob(const QueueSettings& settings, const apps::Build& row)
-        : settings_(settings), job_(settings.make_job(row, builder::parse_source(row.source))) {}
-    ~MadeJob() { settings_.clean_up(job_); }
-    MadeJob(const MadeJob&) = delete;
-    MadeJob& operator=(const MadeJob&) = delete;
-    builder::Job& operator*() noexcept { return job_; }
-
-  private:
-    const QueueSettings& settings_;
-    builder::Job job_;
-};
-
 } // namespace
 
 BuildRun::BuildRun(apps::Builds& builds, const QueueSettings& settings, LiveBuild& build,
@@ -93,9 +80,10 @@ bool BuildRun::has_lost() {
 
 void BuildRun::wait_for_next_start(LiveBuild& build) {
     auto row = build.row();
-    row.state = row.state == BuildState::received ? row.state : BuildState::queued;
+    if (row.state != BuildState::received && !row.kept) row.state = BuildState::queued;
     if (!build.begin_end(row)) return;
-    build.log().append("-----> The server stops; this build begins when it is back");
+    build.log().append(row.kept ? "-----> The server stops; it sends the image when it is back"
+                                : "-----> The server stops; this build begins when it is back");
     *build.ended_.lock() = row;
     build.log().finish();
 }
@@ -104,7 +92,7 @@ void BuildRun::run() {
     try {
         if (attempt_->cancel.stop().requested())
             return finish(builder::Cancelled{"it was cancelled"});
-        run_worker();
+        row_.kept ? send_kept() : run_worker();
     } catch (const Error& error) {
         break_off(error);
     } catch (const std::exception& error) { // of the standard library: a full disk, no memory
@@ -126,7 +114,8 @@ void BuildRun::run_worker() {
     if (settings_.add_secrets) settings_.add_secrets(job, row_);
     mask_ = builder::mask_of(job);
     const auto on_event = [this, &job](const builder::Event& event) {
-        take(with_proof(builder::masked(mask_, event), job));
+        const auto shown = builder::masked(mask_, event);
+        if (!was_kept(shown, job)) take(with_proof(shown, job));
     };
     // The worker keeps the time itself; this is for one that does not.
     const auto stop = attempt_->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
@@ -225,7 +214,7 @@ void BuildRun::keep(const builder::Record& record) {
 // A durable build that the server itself stops begins again with the server.
 bool BuildRun::is_left_for_next_start(const builder::Outcome& outcome) {
     const auto lock = build_.progress_.lock();
-    return attempt_->server_stops && row_.durable &&
+    return attempt_->server_stops && (row_.durable || row_.kept) &&
            !std::holds_alternative<builder::Published>(outcome);
 }
 
@@ -249,6 +238,7 @@ void BuildRun::finish(const builder::Outcome& outcome) {
         row.hint = error.hint();
     }
     base::failpoint("build_finished");
+    if (row.kept) drop_kept(settings_, row.id);
     end(build_, row, settings_.on_change);
 }
 

@@ -169,6 +169,13 @@ std::vector<Key> registry_keys() {
             "registry.proof", [](Config & c) -> auto& { return c.registry.proof; }, {"yes", "no"},
             "Whether each image gets its signature, provenance, bills of materials and log beside "
             "it; a build whose image cannot get them is broken."),
+        duration(
+            "registry.keep", [](Config & c) -> auto& { return c.registry.keep; },
+            "How long a finished image is kept and sent again when the registry is away; 0s: the "
+            "build is broken at once."),
+        size(
+            "registry.kept_size", [](Config & c) -> auto& { return c.registry.kept_size; },
+            "Bytes of all images that are kept so, at most."),
     };
 }
 

@@ -141,6 +141,13 @@ bool write_ca_file(const Job& job, const Workspace& workspace,
     return true;
 }
 
+buildpacks::Target target_of(const registry::PinnedImage& run_image,
+                             const std::optional<buildpacks::Distribution>& distribution) {
+    buildpacks::Target target{.os = "linux", .architecture = run_image.image.architecture()};
+    if (distribution) target.distributions.push_back(*distribution);
+    return target;
+}
+
 engine::SandboxSpec sandbox_spec(const Job& job, const Workspace& workspace, BuildUser user) {
     engine::SandboxSpec spec{.runtime = job.runtime,
                              .init = job.launcher_directory / "slipway-init",

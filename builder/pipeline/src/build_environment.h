@@ -19,6 +19,10 @@ std::optional<buildpacks::Distribution>
 distribution_of(const registry::PinnedImage& run_image,
                 const std::vector<std::filesystem::path>& root_layers);
 
+// The same section: what buildpacks are told the run image is.
+buildpacks::Target target_of(const registry::PinnedImage& run_image,
+                             const std::optional<buildpacks::Distribution>& distribution);
+
 // What every buildpack finds: of the build image what the lifecycle lets through, the target (the
 // run image), service bindings, extra CA certificates; without the user's variables. Each
 // buildpack's API then decides which of the CNB_ variables it sees.

@@ -105,6 +105,15 @@ void drop_slices_without_folder(std::vector<BuiltMember>& built, const Workspace
     }
 }
 
+// The export of an image may be done twice.
+bool link_is_there(int folder, const char* name, const std::string& target) {
+    if (::symlinkat(target.c_str(), folder, name) == 0) return true;
+    std::string there(target.size() + 1, '\0');
+    const auto size = ::readlinkat(folder, name, there.data(), there.size());
+    return size == static_cast<ssize_t>(target.size()) &&
+           there.compare(0, target.size(), target) == 0;
+}
+
 } // namespace
 
 bool has_classic(const buildpacks::Catalog& catalog) {
@@ -209,7 +218,7 @@ void link_direct_processes(const std::vector<BuiltMember>& built,
         make_directory(workspace.layers, layer, "exec.d");
         const auto folder = make_directory(workspace.layers, layer + "/exec.d", process.type);
         const auto target = "../.." + program.substr(program.find('/'));
-        if (!folder || ::symlinkat(target.c_str(), folder.get(), "app-profile") != 0)
+        if (!folder || !link_is_there(folder.get(), "app-profile", target))
             throw Error(ErrorKind::buildpack_failed,
                         "the layer " + layer + " was changed after it was made");
     }

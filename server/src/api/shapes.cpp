@@ -83,6 +83,7 @@ Value shape_build(const apps::Build& build) {
             {"processes", processes},
             {"reason", text_or_null(build.reason)},
             {"hint", text_or_null(build.hint)},
+            {"tries_again_at", time_or_null(build.tries_again)},
             {"attempt", build.attempt},
             {"queue", nullptr},
             {"options",
