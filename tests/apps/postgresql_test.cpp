@@ -132,5 +132,8 @@ TEST_CASE("two servers that start on an empty database at once both find its tab
     base::TaskGroup starts;
     for (int i = 0; i < 4; ++i) starts.start([&](const base::Stop&) { open(server)->list_apps(); });
     starts.join();
-    CHECK(server.query("postgres", "SELECT COUNT(*) FROM schema_version") == "4\n");
+    // Each step once.
+    CHECK(server.query("postgres", "SELECT COUNT(*) > 1 AND COUNT(*) = MAX(version)"
+                                   " AND COUNT(*) = COUNT(DISTINCT version)"
+                                   " FROM schema_version") == "t\n");
 }

@@ -52,6 +52,7 @@ http.listen = "127.0.0.1:0"
 paths.programs = "$work/programs"
 build.environment.FAKE = "$fake"
 build.free_space = 0
+registry.proof = "no" # a pretend worker publishes nothing that could be signed
 server.drain = "60s"
 $user
 TOML
