@@ -132,18 +132,24 @@ void Builds::park(const Build& build, std::int64_t fence, std::chrono::milliseco
 
 std::optional<Claim> Builds::claim_parked(std::string_view worker,
                                           std::chrono::milliseconds lease) {
+    const auto find_due = [&](Session& sql) {
+        return Query(sql,
+                     "SELECT id FROM builds q WHERE " + parked_builds +
+                         " AND worker = ? AND parked <= " + database_.now() +
+                         " AND NOT EXISTS (SELECT 1 FROM builds r WHERE"
+                         " r.state IN ('running', 'exporting') AND r.parked = 0"
+                         " AND r.app = q.app) ORDER BY parked, id LIMIT 1",
+                     worker)
+            .first_text();
+    };
+    bool is_due = false; // hardly ever: a look costs other writers nothing
+    database_.read([&](Session& sql) { is_due = find_due(sql).has_value(); });
     std::optional<Claim> claimed;
+    if (!is_due) return claimed;
     database_.write([&](Session& sql) {
         claimed.reset();
         database_.take_turns(sql);
-        const auto id = Query(sql,
-                              "SELECT id FROM builds q WHERE " + parked_builds +
-                                  " AND worker = ? AND parked <= " + database_.now() +
-                                  " AND NOT EXISTS (SELECT 1 FROM builds r WHERE"
-                                  " r.state IN ('running', 'exporting') AND r.parked = 0"
-                                  " AND r.app = q.app) ORDER BY parked, id LIMIT 1",
-                              worker)
-                            .first_text();
+        const auto id = find_due(sql);
         if (!id) return;
         const auto fence = next_fence(sql);
         if (!Query(sql,

@@ -11,7 +11,6 @@
 #include "builder/masking.h"
 
 #include "base/error.h"
-#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace server {
@@ -58,7 +57,6 @@ bool BuildRun::park(const Error& why) {
         lose_lease();
         return true;
     }
-    base::failpoint("build_parked");
     over_ = true;
     row.kept = true;
     row.tries_again = apps::now_milliseconds() + pause->count();
