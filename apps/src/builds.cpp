@@ -129,13 +129,42 @@ std::vector<std::string> Builds::supersede(const Build& by, std::string_view rea
     return ids;
 }
 
+std::vector<std::string> Builds::supersede_parked(const Build& by, std::string_view reason) {
+    std::vector<std::string> ids;
+    database_.write([&](Session& sql) {
+        database_.take_turns(sql);
+        ids.clear();
+        const bool proposal =
+            Query(sql, "SELECT 1 FROM builds WHERE id = ? AND (" + of_proposal + ")", by.id)
+                .finds();
+        // All branches have one tag, each proposal its own.
+        const auto same_tag =
+            proposal ? std::string("ref = ?") : "(ref = ? OR NOT (" + of_proposal + "))";
+        std::vector<std::string> older;
+        Query(sql,
+              "SELECT id FROM builds WHERE " + parked_builds + " AND app = ? AND id < ? AND " +
+                  same_tag + " ORDER BY id",
+              by.app, by.id, by.ref)
+            .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
+        for (const auto& id : older)
+            if (Query(sql,
+                      "UPDATE builds SET state = 'superseded', parked = 0, reason = ?, hint = '',"
+                      " finished = " +
+                          database_.now() + " WHERE id = ? AND " + parked_builds,
+                      reason, id)
+                    .changes())
+                ids.push_back(id);
+    });
+    return ids;
+}
+
 bool Builds::close(const Build& build) {
     bool done = false;
     database_.write([&](Session& sql) {
         done = Query(sql,
                      std::string("UPDATE builds SET state = ?, finished = ?, reason = ?, hint = ?,"
-                                 " failed_phase = ? WHERE id = ? AND ") +
-                         waiting,
+                                 " failed_phase = ?, parked = 0 WHERE id = ? AND (") +
+                         waiting + " OR " + parked_builds + ")",
                      to_string(build.state), build.finished, build.reason, build.hint,
                      build.failed_phase, build.id)
                    .changes();

@@ -14,29 +14,32 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-constexpr const char* held = "state IN ('running', 'exporting')";
+constexpr const char* held = "state IN ('running', 'exporting') AND parked = 0";
 
 // The order of claim(): the owner whose last start is longest ago is the one whose newest fence is
 // the smallest, whatever clocks say.
 std::string next_build(const Database& database) {
     return "SELECT id FROM builds q WHERE state = 'queued' AND NOT EXISTS (SELECT 1 FROM builds r"
-           " WHERE r.state IN ('running', 'exporting') AND r.app = q.app) ORDER BY"
+           " WHERE r.state IN ('running', 'exporting') AND r.parked = 0 AND r.app = q.app) ORDER BY"
            " CASE WHEN created <= " +
            database.now() +
            " - ? THEN 0 ELSE priority END,"
            " (SELECT COUNT(*) FROM builds r WHERE r.state IN ('running', 'exporting')"
-           " AND r.share = q.share),"
+           " AND r.parked = 0 AND r.share = q.share),"
            " (SELECT MAX(s.fence) FROM builds s WHERE s.share = q.share), id LIMIT 1";
 }
 
-// What becomes of a build whose worker is gone.
-void decide(Session& sql, Build& build, const RecoverSettings& settings, bool counts) {
+// What becomes of a build whose worker is gone. now: of the database.
+void decide(Session& sql, Build& build, const RecoverSettings& settings, bool counts,
+            std::int64_t now) {
     const auto cancelled =
         Query(sql, "SELECT cancel_reason FROM builds WHERE id = ? AND cancel_asked = 1", build.id)
             .first_text();
     if (cancelled) {
         build.state = BuildState::cancelled;
         build.reason = *cancelled;
+    } else if (build.kept) { // it was sending the image, which is still there
+        build.tries_again = now;
     } else if (build.durable && (!counts || build.attempt < settings.most_attempts)) {
         build.state = BuildState::queued;
         if (!counts) --build.attempt;
@@ -47,6 +50,10 @@ void decide(Session& sql, Build& build, const RecoverSettings& settings, bool co
         build.state = BuildState::lost;
         build.reason = build.durable ? settings.poison_reason : settings.lost_reason;
     }
+}
+
+std::int64_t next_fence(Session& sql) {
+    return *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
 }
 
 [[noreturn]] void throw_lost(const Build& build) {
@@ -67,7 +74,7 @@ std::optional<Claim> Builds::claim(std::string_view worker, std::chrono::millise
         };
         auto id = next();
         if (!id) return;
-        const auto fence = *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
+        const auto fence = next_fence(sql);
         const auto take = [&] {
             return Query(sql,
                          "UPDATE builds SET state = 'running', worker = ?, fence = ?,"
@@ -120,6 +127,51 @@ void Builds::note(const Build& build, std::int64_t fence) {
     });
 }
 
+void Builds::park(const Build& build, std::int64_t fence, std::chrono::milliseconds pause) {
+    database_.write([&](Session& sql) {
+        if (!update_build(sql, build, fence)) throw_lost(build);
+        Query(sql,
+              "UPDATE builds SET kept = 1, lease = 0, parked = " + database_.now() +
+                  " + ? WHERE id = ?",
+              pause.count(), build.id)
+            .execute();
+    });
+}
+
+std::optional<Claim> Builds::claim_parked(std::string_view worker,
+                                          std::chrono::milliseconds lease) {
+    const auto find_due = [&](Session& sql) {
+        return Query(sql,
+                     "SELECT id FROM builds q WHERE " + parked_builds +
+                         " AND worker = ? AND parked <= " + database_.now() +
+                         " AND NOT EXISTS (SELECT 1 FROM builds r WHERE"
+                         " r.state IN ('running', 'exporting') AND r.parked = 0"
+                         " AND r.app = q.app) ORDER BY parked, id LIMIT 1",
+                     worker)
+            .first_text();
+    };
+    bool is_due = false; // hardly ever: a look costs other writers nothing
+    database_.read([&](Session& sql) { is_due = find_due(sql).has_value(); });
+    std::optional<Claim> claimed;
+    if (!is_due) return claimed;
+    database_.write([&](Session& sql) {
+        claimed.reset();
+        database_.take_turns(sql);
+        const auto id = find_due(sql);
+        if (!id) return;
+        const auto fence = next_fence(sql);
+        if (!Query(sql,
+                   "UPDATE builds SET parked = 0, fence = ?, lease = " + database_.now() +
+                       " + ? WHERE id = ? AND " + parked_builds,
+                   fence, lease.count(), *id)
+                 .changes())
+            return; // somebody cancelled it meanwhile
+        auto build = Query(sql, select_builds + " WHERE id = ?", *id).first(read_build);
+        claimed = Claim{std::move(*build), fence};
+    });
+    return claimed;
+}
+
 void Builds::finish(const Build& build, std::int64_t fence) {
     database_.write([&](Session& sql) {
         if (!update_build(sql, build, fence)) throw_lost(build);
@@ -145,11 +197,12 @@ std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_
                      .changes())
                 continue;
             auto build = *Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
-            decide(sql, build, settings, !settings.orderly || build.worker != every_of);
+            decide(sql, build, settings, !settings.orderly || build.worker != every_of, time);
             if (is_over(build.state)) build.finished = time;
             update_build(sql, build);
-            Query(sql, "UPDATE builds SET worker = ?, attempt = ?, lease = 0 WHERE id = ?",
-                  build.worker, build.attempt, build.id)
+            Query(sql,
+                  "UPDATE builds SET worker = ?, attempt = ?, lease = 0, parked = ? WHERE id = ?",
+                  build.worker, build.attempt, build.tries_again, build.id)
                 .execute();
             write_notices(sql, build);
             changed.push_back(std::move(build));

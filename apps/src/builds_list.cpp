@@ -7,9 +7,6 @@
 namespace apps {
 namespace {
 
-// Its image is not the app's.
-const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
-
 std::string where(const BuildFilter& filter) {
     std::string conditions = " WHERE 1 = 1";
     if (!filter.app.empty()) conditions += " AND app = ?";
@@ -70,6 +67,22 @@ std::optional<Build> Builds::last_published(std::string_view app) {
     return found;
 }
 
+std::vector<Build> Builds::list_makers(std::string_view app, std::string_view ref,
+                                       std::int64_t since, int limit) {
+    std::vector<Build> builds;
+    database_.read([&](Session& sql) {
+        builds.clear();
+        Query(sql,
+              select_builds +
+                  " WHERE app = ? AND state = 'published' AND finished > ? AND inputs <> ''"
+                  " AND same_as = '' AND (ref = ? OR NOT (" +
+                  of_proposal + ")) ORDER BY finished DESC, id DESC LIMIT ?",
+              app, since, ref, limit)
+            .each([&](const soci::row& row) { builds.push_back(read_build(row)); });
+    });
+    return builds;
+}
+
 std::vector<std::pair<BuildState, std::int64_t>> Builds::count_by_state() {
     std::vector<std::pair<BuildState, std::int64_t>> counts;
     database_.read([&](Session& sql) {
@@ -93,7 +106,7 @@ QueuePlace Builds::place(std::string_view id) {
             "WITH waiting AS (SELECT q.id, q.kind, q.last,"
             " ROW_NUMBER() OVER (PARTITION BY q.kind, q.share ORDER BY q.id) +"
             " (SELECT COUNT(*) FROM builds r WHERE r.state IN ('running', 'exporting')"
-            " AND r.share = q.share) AS turn FROM"
+            " AND r.parked = 0 AND r.share = q.share) AS turn FROM"
             " (SELECT b.id, b.share, CASE WHEN b.created <= " +
             database_.now() +
             " - ? THEN 0 ELSE b.priority END AS kind,"
@@ -110,7 +123,7 @@ QueuePlace Builds::place(std::string_view id) {
             Query(sql, "SELECT 1 FROM builds WHERE id = ? AND state = 'queued'", id).finds();
         if (!waits) return;
         place.ahead = *before + *Query(sql, "SELECT COUNT(*) FROM builds WHERE"
-                                            " state IN ('running', 'exporting')")
+                                            " state IN ('running', 'exporting') AND parked = 0")
                                      .first_number();
     });
     return place;
@@ -122,7 +135,8 @@ std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
         sum = count = 0;
         Query(sql,
               "SELECT started, finished FROM builds WHERE app = ? AND started > 0"
-              " AND state IN ('published', 'refused', 'broken') ORDER BY id DESC LIMIT 20",
+              " AND same_as = '' AND state IN ('published', 'refused', 'broken')"
+              " ORDER BY id DESC LIMIT 20",
               app)
             .each([&](const soci::row& row) {
                 sum += number(row, 1) - number(row, 0);

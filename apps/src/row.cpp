@@ -38,11 +38,14 @@ std::string render_processes(const Build& build) {
     return base::json::render(list);
 }
 
+const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
+
+const std::string parked_builds = "state = 'exporting' AND parked > 0";
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
     " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
     " priority, source, durable, options, sealed, hook, previous, attempt, worker,"
-    " sealed_source FROM builds";
+    " sealed_source, inputs, same_as, kept, parked FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
@@ -77,6 +80,10 @@ Build read_build(const soci::row& row) {
     build.attempt = static_cast<int>(number(row, 27));
     build.worker = text(row, 28);
     build.sealed_source = text(row, 29);
+    build.inputs = text(row, 30);
+    build.same_as = text(row, 31);
+    build.kept = number(row, 32) != 0;
+    build.tries_again = number(row, 33);
     return build;
 }
 
@@ -85,27 +92,27 @@ void insert_build(Session& sql, const Build& build, std::string_view once) {
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
           " started, finished, phases, digest, reference, size, processes, reason, hint,"
           " failed_phase, door, owner, priority, source, durable, options, sealed, hook, previous,"
-          " attempt, worker, share, once_key, sealed_source) VALUES " +
-              placeholders(32),
+          " attempt, worker, inputs, same_as, share, once_key, sealed_source) VALUES " +
+              placeholders(34),
           build.id, build.app, to_string(build.state), build.source_kind, build.commit, build.ref,
           build.pushed_by, build.created, build.started, build.finished, render_phases(build),
           build.digest, build.reference, build.size, render_processes(build), build.reason,
           build.hint, build.failed_phase, build.door, build.owner, build.priority, build.source,
           build.durable, build.options, build.sealed, build.hook, build.previous, build.attempt,
-          build.worker, share_of(build), once, build.sealed_source)
+          build.worker, build.inputs, build.same_as, share_of(build), once, build.sealed_source)
         .execute();
 }
 
 bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> fence) {
     std::string statement = "UPDATE builds SET state = ?, source_kind = ?, commit_id = ?, ref = ?,"
                             " pushed_by = ?, started = ?, finished = ?, phases = ?, digest = ?,"
-                            " reference = ?, size = ?, processes = ?, reason = ?, hint = ?,"
-                            " failed_phase = ? WHERE id = ?";
-    if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting')";
+                            " reference = ?, size = ?, processes = ?, inputs = ?, same_as = ?,"
+                            " reason = ?, hint = ?, failed_phase = ? WHERE id = ?";
+    if (fence) statement += " AND fence = ? AND state IN ('running', 'exporting') AND parked = 0";
     Query query(sql, statement, to_string(build.state), build.source_kind, build.commit, build.ref,
                 build.pushed_by, build.started, build.finished, render_phases(build), build.digest,
-                build.reference, build.size, render_processes(build), build.reason, build.hint,
-                build.failed_phase, build.id);
+                build.reference, build.size, render_processes(build), build.inputs, build.same_as,
+                build.reason, build.hint, build.failed_phase, build.id);
     if (fence) query.bind(*fence);
     return query.changes();
 }

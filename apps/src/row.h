@@ -12,7 +12,9 @@
 
 namespace apps {
 
+extern const std::string of_proposal;   // a condition: its image is not the app's
 extern const std::string select_builds; // "SELECT ... FROM builds"
+extern const std::string parked_builds; // a condition: nobody sends the image that it made now
 Build read_build(const soci::row& row);
 void insert_build(Session& sql, const Build& build, std::string_view once);
 // What a worker learns of a build. With a fence: of one that is held with it alone. False: there

@@ -158,6 +158,18 @@ const std::vector<std::vector<const char*>> steps{
         "CREATE INDEX builds_of_open_urls ON builds (id)"
         " WHERE source_kind = 'url' AND source <> '' AND sealed_source = ''",
     },
+    {
+        "ALTER TABLE builds ADD COLUMN inputs TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE builds ADD COLUMN same_as TEXT NOT NULL DEFAULT ''",
+        // An image that waits for its registry does not keep its app from building.
+        "ALTER TABLE builds ADD COLUMN kept INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE builds ADD COLUMN parked BIGINT NOT NULL DEFAULT 0",
+        "DROP INDEX builds_one_at_a_time",
+        "CREATE UNIQUE INDEX builds_one_at_a_time ON builds (app)"
+        " WHERE state IN ('running', 'exporting') AND parked = 0",
+        "CREATE INDEX builds_parked ON builds (worker, parked)"
+        " WHERE state = 'exporting' AND parked > 0",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

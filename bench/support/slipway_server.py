@@ -55,7 +55,7 @@ class Server:
         with open(self.path("slipway.toml"), "w") as config:
             config.write(f'state = "{self.path("state")}"\nssh.listen = "127.0.0.1:{self.port}"\n'
                          f'ssh.user = "nobody"\nregistry.listen = "{self.registry}"\n'
-                         f'http.listen = "127.0.0.1:0"\n'
+                         f'http.listen = "127.0.0.1:0"\nbuild.same_inputs = "0s"\n'
                          f'paths.programs = "{self.bin}"\nlog.level = "warning"\n'
                          f'paths.buildpacks = ["{self.buildpacks}"]\n' + self.settings)
         self.process = subprocess.Popen(

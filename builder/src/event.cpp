@@ -25,11 +25,14 @@ Value render_published(const Published& published) {
         processes.push_back({{"type", process.type},
                              {"command", process.command},
                              {"default", process.is_default}});
-    return {{"outcome", "published"},
-            {"reference", published.reference},
-            {"digest", published.digest},
-            {"size", published.size},
-            {"processes", processes}};
+    Value value{{"outcome", "published"},
+                {"reference", published.reference},
+                {"digest", published.digest},
+                {"size", published.size},
+                {"processes", processes}};
+    if (!published.inputs.empty()) value["inputs"] = published.inputs;
+    if (!published.same_as.empty()) value["same_as"] = published.same_as;
+    return value;
 }
 
 template <class Failure>
@@ -62,6 +65,8 @@ Published parse_published(const Value& value) {
     published.reference = base::json::get_string(value, "reference");
     published.digest = base::json::get_string(value, "digest");
     published.size = static_cast<std::uint64_t>(base::json::get_integer(value, "size"));
+    published.inputs = base::json::find_string(value, "inputs").value_or("");
+    published.same_as = base::json::find_string(value, "same_as").value_or("");
     if (const auto it = value.find("processes"); it != value.end())
         for (const auto& process : *it)
             published.processes.push_back({base::json::get_string(process, "type"),

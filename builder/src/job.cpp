@@ -168,6 +168,24 @@ Value render_credentials(const Job& job) {
     return credentials;
 }
 
+Value render_inputs(const KnownInputs& inputs) {
+    auto finished = Value::array();
+    for (const auto& build : inputs.finished)
+        finished.push_back(
+            {{"id", build.id}, {"event", Value::parse(render(Event(Outcome(build.published))))}});
+    return {{"secret", inputs.secret.reveal()}, {"finished", std::move(finished)}};
+}
+
+KnownInputs parse_inputs(const Value& value) {
+    KnownInputs inputs{.secret = base::Secret(get_string(value, "secret")), .finished = {}};
+    for (const auto& build : value.at("finished")) {
+        const auto event = parse_event(build.at("event").dump());
+        inputs.finished.push_back(
+            {get_string(build, "id"), std::get<Published>(std::get<Outcome>(event))});
+    }
+    return inputs;
+}
+
 } // namespace
 
 std::string Job::render() const {
@@ -186,6 +204,7 @@ std::string Job::render() const {
          {"mode", mode == Mode::detect ? "detect" : "build"},
          {"no_cache", no_cache},
          {"verbose", verbose},
+         {"inputs", render_inputs(inputs)},
          {"previous", previous},
          {"revision", revision},
          {"buildpacks", {{"uris", buildpacks.uris}, {"by", buildpacks.by}}},
@@ -238,6 +257,7 @@ Job Job::parse(std::string_view json) {
     job.target = parse_target(value.at("target"));
     job.no_cache = base::json::find_bool(value, "no_cache", false);
     job.verbose = base::json::find_bool(value, "verbose", false);
+    if (const auto it = value.find("inputs"); it != value.end()) job.inputs = parse_inputs(*it);
     job.previous = find_string(value, "previous").value_or("");
     parse_buildpacks(value, job);
     for (auto& directory : base::json::get_strings(value, "buildpack_directories"))

@@ -71,8 +71,10 @@ void info(const Context& context, const std::string& id) {
                   {"Image", text_of(build, "reference")},
                   {"Digest", text_of(build, "digest")},
                   {"Size", size_of(build)},
+                  {"Made by", text_of(build, "same_as")},
                   {"Reason", text_of(build, "reason")},
-                  {"Hint", text_of(build, "hint")}});
+                  {"Hint", text_of(build, "hint")},
+                  {"Sent again", time_of(build, "tries_again_at")}});
 }
 
 // With --follow the program ends as the build did.

@@ -3,7 +3,10 @@
 #include "build_options.h"
 #include "build_records.h"
 #include "build_source.h"
+#include "kept_images.h"
+#include "made_job.h"
 #include "pusher_text.h"
+#include "same_inputs.h"
 #include "signatures.h"
 
 #include "builder/masking.h"
@@ -39,6 +42,8 @@ void apply_published(apps::Build& row, const builder::Published& published) {
     row.digest = published.digest;
     row.reference = published.reference;
     row.size = published.size;
+    row.inputs = published.inputs;
+    row.same_as = published.same_as;
     for (const auto& process : published.processes)
         row.processes.push_back({process.type, process.command, process.is_default});
 }
@@ -50,21 +55,6 @@ void apply_detected(apps::Build& row, const builder::Detected& detected) {
         row.reason += (i == 0 ? "" : ", ") + detected.group[i];
     row.reason += " would build it; nothing was built";
 }
-
-// What make_job made goes with it, whatever happens.
-class MadeJob {
-  public:
-    MadeJob(const QueueSettings& settings, const apps::Build& row)
-        : settings_(settings), job_(settings.make_job(row, read_source(row, settings.keys))) {}
-    ~MadeJob() { settings_.clean_up(job_); }
-    MadeJob(const MadeJob&) = delete;
-    MadeJob& operator=(const MadeJob&) = delete;
-    builder::Job& operator*() noexcept { return job_; }
-
-  private:
-    const QueueSettings& settings_;
-    builder::Job job_;
-};
 
 } // namespace
 
@@ -91,9 +81,10 @@ bool BuildRun::has_lost() {
 
 void BuildRun::wait_for_next_start(LiveBuild& build) {
     auto row = build.row();
-    row.state = row.state == BuildState::received ? row.state : BuildState::queued;
+    if (row.state != BuildState::received && !row.kept) row.state = BuildState::queued;
     if (!build.begin_end(row)) return;
-    build.log().append("-----> The server stops; this build begins when it is back");
+    build.log().append(row.kept ? "-----> The server stops; it sends the image when it is back"
+                                : "-----> The server stops; this build begins when it is back");
     *build.ended_.lock() = row;
     build.log().finish();
 }
@@ -102,7 +93,7 @@ void BuildRun::run() {
     try {
         if (attempt_->cancel.stop().requested())
             return finish(builder::Cancelled{"it was cancelled"});
-        run_worker();
+        row_.kept ? send_kept() : run_worker();
     } catch (const Error& error) {
         break_off(error);
     } catch (const std::exception& error) { // of the standard library: a full disk, no memory
@@ -124,7 +115,8 @@ void BuildRun::run_worker() {
     if (settings_.add_secrets) settings_.add_secrets(job, row_);
     mask_ = builder::mask_of(job);
     const auto on_event = [this, &job](const builder::Event& event) {
-        take(with_proof(builder::masked(mask_, event), job));
+        const auto shown = builder::masked(mask_, event);
+        if (!was_kept(shown, job)) take(with_proof(shown, job));
     };
     // The worker keeps the time itself; this is for one that does not.
     const auto stop = attempt_->cancel.stop().within(job.limits.time + std::chrono::seconds(60));
@@ -136,7 +128,13 @@ void BuildRun::run_worker() {
 builder::Event BuildRun::with_proof(builder::Event event, const builder::Job& job) {
     const auto* outcome = std::get_if<builder::Outcome>(&event);
     const auto* published = outcome ? std::get_if<builder::Published>(outcome) : nullptr;
-    if (!published || !settings_.prove || has_lost()) return event;
+    if (!published || has_lost()) return event;
+    if (!published->same_as.empty() && !is_offered(job.inputs, *published))
+        return builder::Outcome(builder::Broken{builder::Phase::detect,
+                                                ErrorKind::internal,
+                                                "the worker names an image that is not this app's",
+                                                {}});
+    if (!published->same_as.empty() || !settings_.prove) return event; // it has its proof
     try {
         settings_.prove({job, row_, *published, materials_, whole_log(build_.log_)},
                         attempt_->cancel.stop().within(patience_with_proof));
@@ -217,7 +215,7 @@ void BuildRun::keep(const builder::Record& record) {
 // A durable build that the server itself stops begins again with the server.
 bool BuildRun::is_left_for_next_start(const builder::Outcome& outcome) {
     const auto lock = build_.progress_.lock();
-    return attempt_->server_stops && row_.durable &&
+    return attempt_->server_stops && (row_.durable || row_.kept) &&
            !std::holds_alternative<builder::Published>(outcome);
 }
 
@@ -241,6 +239,7 @@ void BuildRun::finish(const builder::Outcome& outcome) {
         row.hint = error.hint();
     }
     base::failpoint("build_finished");
+    if (row.kept) drop_kept(settings_, row.id);
     end(build_, row, settings_.on_change);
 }
 

@@ -27,6 +27,11 @@ class BuildRun {
 
   private:
     void run_worker();
+    void send_kept();
+    void publish_kept(const builder::Job& job);
+    bool was_kept(const builder::Event& event, const builder::Job& job);
+    bool park(const base::Error& why);
+    void end_as_parked(const apps::Build& row);
     builder::Event with_proof(builder::Event event, const builder::Job& job);
     void break_off(const base::Error& error);
     void take(const builder::Event& event);

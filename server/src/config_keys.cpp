@@ -166,6 +166,13 @@ std::vector<Key> registry_keys() {
             "registry.proof", [](Config & c) -> auto& { return c.registry.proof; }, {"yes", "no"},
             "Whether each image gets its signature, provenance, bills of materials and log beside "
             "it; a build whose image cannot get them is broken."),
+        duration(
+            "registry.keep", [](Config & c) -> auto& { return c.registry.keep; },
+            "How long a finished image is kept and sent again when the registry is away; 0s: the "
+            "build is broken at once."),
+        size(
+            "registry.kept_size", [](Config & c) -> auto& { return c.registry.kept_size; },
+            "Bytes of all images that are kept so, at most."),
     };
 }
 
@@ -215,6 +222,11 @@ std::vector<Key> build_keys() {
             "build.cache_size", [](Config & c) -> auto& { return c.build.cache_size; },
             "Bytes of one app's cache, at most; the layers that were not used for longest leave "
             "first. 0: no limit."),
+        duration(
+            "build.same_inputs", [](Config & c) -> auto& { return c.build.same_inputs; },
+            "How long an image answers for later builds of its app from the same inputs, instead "
+            "of "
+            "a build; 0s: never."),
         choice(
             "build.slugignore", [](Config & c) -> auto& { return c.build.slugignore; },
             {"after", "before"},

@@ -73,6 +73,7 @@ ErrorKind kind_of(apps::BuildState state) noexcept {
     case BuildState::refused:
         return ErrorKind::buildpack_failed;
     case BuildState::lost:
+    case BuildState::exporting: // its image waits for the registry
         return ErrorKind::unavailable;
     default:
         return ErrorKind::internal;

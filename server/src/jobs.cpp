@@ -3,6 +3,7 @@
 #include "build_options.h"
 #include "config_values.h"
 #include "registry_tokens.h"
+#include "same_inputs.h"
 
 #include "receiver/webhook.h"
 
@@ -117,6 +118,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     add_registry(job, settings.registry, find_app(settings.store, build.app), build.ref);
     if (const auto previous = settings.store.builds().last_published(build.app))
         job.previous = previous->digest;
+    job.inputs = known_inputs({config, settings.store.builds(), settings.inputs_key}, build);
     job.buildpack_directories = settings.buildpacks;
     job.launcher_directory = settings.launcher;
     job.images_directory = settings.state.images();

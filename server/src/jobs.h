@@ -15,6 +15,7 @@ struct JobSettings {
     const Registry& registry;
     std::filesystem::path launcher;
     std::vector<std::filesystem::path> buildpacks;
+    base::Secret inputs_key = {}; // same_inputs.h
 };
 
 // Throws Error{invalid_input} when there is no stack, Error{limit_exceeded} without disk space.

@@ -39,6 +39,8 @@ Lines tell_published(const apps::Build& build) {
     add(lines, body, "Image:  " + build.reference);
     add(lines, body, "Digest: " + build.digest);
     add(lines, body, "Size:   " + base::human_bytes(build.size) + " compressed");
+    if (!build.same_as.empty())
+        add(lines, body, "Made by build " + build.same_as + ", from the same inputs");
     add(lines, body, "Time:   " + timings(build));
     for (const auto& process : build.processes)
         add(lines, body,
@@ -74,8 +76,20 @@ std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds>
                 : std::to_string(minutes) + " min");
 }
 
+Lines tell_parked(const apps::Build& build) {
+    Lines lines;
+    add(lines, error_mark, "The image is built, but not published: " + build.reason);
+    add(lines, body, build.hint);
+    add(lines, body, "See how it goes: slipway builds info " + build.id);
+    return lines;
+}
+
 Lines tell_restart(const apps::Build& build, int most_attempts) {
     Lines lines;
+    if (build.kept) {
+        add(lines, "-----> ", "The server was restarted; it sends the image again");
+        return lines;
+    }
     add(lines, "-----> ",
         "The server was restarted" +
             (build.attempt == 0 ? std::string("; the build waits in the queue again")
@@ -85,7 +99,9 @@ Lines tell_restart(const apps::Build& build, int most_attempts) {
 }
 
 std::string superseded_by(const apps::Build& newer) {
-    return "a newer push of " + short_ref(newer.ref) + " took its turn: build " + newer.id;
+    const auto what =
+        newer.ref.empty() ? "a newer build" : "a newer push of " + short_ref(newer.ref);
+    return what + " took its turn: build " + newer.id;
 }
 
 Lines tell_outcome(const apps::Build& build) {

@@ -21,7 +21,8 @@ Lines announce(const apps::Build& build); // at the start
 std::string waiting_line(std::int64_t ahead, std::optional<std::chrono::seconds> estimate);
 Lines tell_restart(const apps::Build& build, int most_attempts); // of one that waits again
 std::string superseded_by(const apps::Build& newer);             // the older one's reason
-Lines tell_outcome(const apps::Build& build);                    // at the end
+Lines tell_parked(const apps::Build& build);  // its image is kept; the registry is away
+Lines tell_outcome(const apps::Build& build); // at the end
 // What the pusher of a detached build is told. ssh_url: "ssh://git@host:port".
 Lines tell_detached(const std::string& build, const std::string& ssh_url);
 Lines tell_error(const base::Error& error); // a push that did not become a build

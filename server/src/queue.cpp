@@ -3,6 +3,7 @@
 #include "build_options.h"
 #include "build_run.h"
 #include "build_source.h"
+#include "kept_images.h"
 #include "pusher_text.h"
 #include "recover.h"
 
@@ -60,6 +61,22 @@ std::filesystem::path log_file(const QueueSettings& settings, const std::string&
 
 void tell(const QueueSettings& settings, const apps::Build& row) {
     if (settings.on_change) settings.on_change(row);
+}
+
+// An older image that still waits for the registry would move the tag back.
+void supersede_parked(apps::Builds& builds, const QueueSettings& settings, const apps::Build& by) {
+    try {
+        for (const auto& id : builds.supersede_parked(by, superseded_by(by))) {
+            drop_kept(settings, id);
+            const auto older = builds.find(id);
+            if (!older) continue;
+            tell_in_log(settings, *older);
+            tell(settings, *older);
+        }
+    } catch (const Error& error) {
+        base::log::warning("older images could not be superseded",
+                           {{"build", by.id}, {"reason", error.describe()}});
+    }
 }
 
 } // namespace
@@ -255,7 +272,11 @@ bool Queue::cancel(std::string_view id, std::string why) {
         row->state = BuildState::cancelled;
         row->reason = why;
         row->finished = apps::now_milliseconds();
-        if (builds_.close(*row)) tell(settings_, *row);
+        if (builds_.close(*row)) {
+            if (row->kept) tell_in_log(settings_, *row);
+            tell(settings_, *row);
+            drop_kept(settings_, row->id);
+        }
     }
     return true;
 }
@@ -267,8 +288,9 @@ void Queue::close(LiveBuild& build, BuildState state, std::string reason, std::s
     row.reason = std::move(reason);
     row.hint = std::move(hint);
     row.finished = apps::now_milliseconds();
-    if (builds_.close(row) && BuildRun::end(build, row, settings_.on_change))
-        forget(build.id(), Log::keep);
+    if (!builds_.close(row)) return;
+    if (row.kept) drop_kept(settings_, row.id);
+    if (BuildRun::end(build, row, settings_.on_change)) forget(build.id(), Log::keep);
 }
 
 // What others ended, and told of.
@@ -294,7 +316,8 @@ std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
     }
     std::optional<apps::Claim> claim;
     try {
-        claim = builds_.claim(settings_.name, settings_.lease);
+        claim = builds_.claim_parked(settings_.name, settings_.lease);
+        if (!claim) claim = builds_.claim(settings_.name, settings_.lease);
     } catch (const Error& error) {
         base::log::error("the queue cannot be read", {{"reason", error.describe()}});
         stop.wait(pause_without_a_table);
@@ -335,7 +358,10 @@ void Queue::run(const apps::Claim& claimed) {
         }
         if (const auto ended = build->ended()) {
             forget(build->id(), Log::keep);
-            if (ended->state == BuildState::published) close_overtaken(*ended);
+            if (ended->state == BuildState::published) {
+                close_overtaken(*ended);
+                supersede_parked(builds_, settings_, *ended);
+            }
         }
     } catch (const std::exception& error) { // no log file, no memory: its lease runs out
         base::log::error("a build could not be begun",

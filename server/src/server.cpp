@@ -5,11 +5,14 @@
 #include "door.h"
 #include "http_listeners.h"
 #include "jobs.h"
+#include "kept_images.h"
 #include "local_listener.h"
 #include "notices.h"
 #include "own_registry.h"
+#include "programs.h"
 #include "registry_garbage.h"
 #include "retention.h"
+#include "same_inputs.h"
 #include "signatures.h"
 #include "ssh_listener.h"
 #include "webhooks.h"
@@ -45,45 +48,6 @@ constexpr auto time_to_part = std::chrono::seconds(5);
 
 // A cancelled build has ended five seconds after it was asked to, its sandbox included.
 constexpr auto worker_grace = std::chrono::seconds(2);
-
-struct Programs {
-    fs::path directory, launcher;
-    std::vector<fs::path> buildpacks;
-};
-
-Programs find_programs(const Config& config) {
-    Programs programs;
-    programs.directory = config.paths.programs.empty()
-                             ? fs::read_symlink("/proc/self/exe").parent_path()
-                             : config.paths.programs;
-    programs.launcher = config.paths.launcher.empty() ? programs.directory : config.paths.launcher;
-    for (const auto& directory : config.paths.buildpacks)
-        programs.buildpacks.push_back(fs::weakly_canonical(directory));
-    if (programs.buildpacks.empty())
-        programs.buildpacks.push_back(
-            fs::weakly_canonical(programs.directory / "../share/slipway/buildpacks"));
-    for (const char* name : {"slipway-ssh", "slipway-hook", "slipway-worker"})
-        if (!fs::exists(programs.directory / name))
-            throw Error(ErrorKind::not_found, (programs.directory / name).string() + " is missing",
-                        "Set paths.programs to the directory of Slipway's programs.");
-    return programs;
-}
-
-// Copies, because the door's user must reach them and may not reach where we were built; and a
-// rebuild does not change a running server.
-void install_door_programs(const StateDirectory& state, const fs::path& from) {
-    make_directory(state.programs() / "hooks", 0755);
-    const auto copy = [&](const char* name, const fs::path& to) {
-        auto draft = to;
-        draft += ".new";
-        fs::copy_file(from / name, draft, fs::copy_options::overwrite_existing);
-        fs::permissions(draft, fs::perms(0755));
-        fs::rename(draft, to);
-    };
-    copy("slipway-ssh", state.programs() / "slipway-ssh");
-    for (const char* hook : {"pre-receive", "post-receive"})
-        copy("slipway-hook", state.programs() / "hooks" / hook);
-}
 
 // What a server that was killed left behind, but for its builds, which are the queue's. We hold the
 // lock: nothing of ours runs.
@@ -144,6 +108,9 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     settings.worker.grace = worker_grace;
     settings.logs_directory = state.logs();
     settings.log_limit = config.build.log_size;
+    settings.kept_directory = state.kept();
+    settings.kept_bytes = config.registry.kept_size;
+    settings.kept_for = config.registry.keep;
     settings.keys = &keys;
     settings.make_job = [jobs](const apps::Build& build, const builder::Source& source) {
         return make_job(jobs, build, source);
@@ -321,8 +288,14 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     api::Metrics metrics;
     UploadStore uploads(config, state, *store);
     BuildEvents build_events;
-    const JobSettings jobs{
-        config, state, *store, variables, registry, programs.launcher, programs.buildpacks};
+    const JobSettings jobs{config,
+                           state,
+                           *store,
+                           variables,
+                           registry,
+                           programs.launcher,
+                           programs.buildpacks,
+                           open_inputs_key(state.inputs_key())};
     const NoticeTexts texts{public_url(config, http.web),
                             [](const apps::Build& build) { return api::shape_build(build); }};
     store->builds().write_notices_with([texts](auto&... row) { return notices_of(texts, row...); });
@@ -352,6 +325,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
                                                   config.retention.uploads, dry_run);
                          }},
                          config.webhooks.keep};
+    pruned.more.push_back(
+        [&](DryRun dry_run) { return prune_kept(state.kept(), store->builds(), dry_run); });
     if (own_registry)
         pruned.more.push_back([&](DryRun dry_run) {
             return prune_registry(registry_prune(*own_registry, queue, config, state, *store, end),

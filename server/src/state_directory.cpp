@@ -115,7 +115,7 @@ StateDirectory::StateDirectory(std::filesystem::path root, const SystemUser& doo
     }
     root_ = std::filesystem::canonical(root_);
     take_lock();
-    for (const auto& own : {logs(), registry(), host_keys()}) make_directory(own, 0700);
+    for (const auto& own : {logs(), registry(), host_keys(), kept()}) make_directory(own, 0700);
     for (const auto& passed : {caches(), builds(), programs()}) make_directory(passed, 0711);
     make_directory(repositories(), 0700);
     give_to(repositories(), door.uid, door.gid);

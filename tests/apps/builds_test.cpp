@@ -284,6 +284,41 @@ TEST_CASE("an app's last image stays, however many of pull requests came after i
     CHECK(store->builds().last_published("shop")->id == "b2");
 }
 
+TEST_CASE("who made an image is found with what it was made from, proposals only by themselves") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    store->add_app({"blog", 1});
+    const auto published = [&](const char* id, const char* app, const char* ref, const char* inputs,
+                               const char* same_as) {
+        Build build = queued(app, id);
+        build.state = BuildState::published;
+        build.finished = id[1] - '0';
+        build.ref = ref;
+        build.inputs = inputs;
+        build.same_as = same_as;
+        store->builds().add(build);
+    };
+    published("b1", "shop", "refs/heads/main", "k1", "");
+    published("b2", "shop", "refs/heads/main", "k2", "");
+    published("b3", "shop", "refs/heads/main", "k1", "b1");
+    published("b4", "shop", "refs/heads/main", "", "");
+    published("b5", "shop", "refs/pull/7/head", "k3", "");
+    published("b6", "blog", "refs/heads/main", "k1", "");
+    const auto makers = [&](const char* ref, std::int64_t since, int limit) {
+        std::string text;
+        for (const auto& build : store->builds().list_makers("shop", ref, since, limit))
+            text += build.id + ":" + build.inputs + " ";
+        return text;
+    };
+    CHECK(makers("refs/heads/main", 0, 9) == "b2:k2 b1:k1 ");
+    CHECK(makers("", 0, 9) == "b2:k2 b1:k1 ");
+    CHECK(makers("refs/pull/7/head", 0, 9) == "b5:k3 b2:k2 b1:k1 ");
+    CHECK(makers("refs/pull/8/head", 0, 9) == "b2:k2 b1:k1 ");
+    CHECK(makers("refs/heads/main", 1, 9) == "b2:k2 ");
+    CHECK(makers("refs/heads/main", 0, 1) == "b2:k2 ");
+}
+
 TEST_CASE("old builds are listed for removal, but neither the newest nor the published one") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

@@ -21,6 +21,7 @@ TEST_CASE("every event is one line that reads back") {
     check_same(PhaseStarted{Phase::detect});
     check_same(PhaseFinished{Phase::export_, 12});
     check_same(Outcome{Published{"host:1/app@sha256:0", "sha256:0", 5, {{"web", "node x", true}}}});
+    check_same(Outcome{Published{"h/app@sha256:0", "sha256:0", 5, {}, "0123", "b1"}});
     check_same(Outcome{Refused{Phase::build, base::ErrorKind::buildpack_failed, "why", "do this"}});
     check_same(Outcome{Broken{Phase::publish, base::ErrorKind::unavailable, "why", ""}});
     check_same(Outcome{Cancelled{"asked"}});
@@ -64,6 +65,13 @@ TEST_CASE("a job reads back whole, its credentials included") {
     CHECK(Job::parse(text).registry_credentials.at("h:5000").key.reveal() == "quiet");
     CHECK_FALSE(Job::parse(text).registry_credentials.at("h:5000").of_this_build);
     CHECK(Job::parse(text).registry_credentials.at("own:5000").of_this_build);
+    job.inputs = {base::Secret("salt"), {{"b0", {"h/app@sha256:0", "sha256:0", 5, {}, "0123"}}}};
+    const auto inputs = Job::parse(job.render()).inputs;
+    CHECK(inputs.secret.reveal() == "salt");
+    REQUIRE(inputs.finished.size() == 1);
+    CHECK(inputs.finished[0].id == "b0");
+    CHECK(inputs.finished[0].published.inputs == "0123");
+    CHECK(inputs.finished[0].published.digest == "sha256:0");
     job.source = Archive{"/s.tar"};
     job.target = LayoutTarget{"/o", "latest"};
     CHECK(Job::parse(job.render()).render() == job.render());

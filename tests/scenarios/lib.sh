@@ -136,6 +136,8 @@ api=http://127.0.0.1:$http_port
 # More lines of configuration, before start_server. TOML: keys before tables.
 extra_config=
 buildpacks=$fixtures/buildpacks
+# Most scenarios build one tree again and again, to see what builds do.
+same_inputs=0s
 configure() { extra_config+="$1"$'\n'; }
 
 # The ports stay the same when the server is started again: remotes and references name them.
@@ -148,6 +150,7 @@ registry.listen = "$registry"
 http.listen = "127.0.0.1:$http_port"
 paths.programs = "$bin"
 paths.buildpacks = ["$buildpacks"]
+build.same_inputs = "$same_inputs"
 log.level = "debug"
 $extra_config
 TOML

@@ -37,6 +37,7 @@ echo open-sesame-secret >"$work/password"
 chmod 600 "$work/password"
 configure "registry.url = \"127.0.0.1:$registry_port/apps\""
 configure 'registry.user = "builder"'
+configure 'registry.keep = "0s"' # registry_away.sh sees what is kept
 configure "registry.password_file = \"$work/password\""
 for image in build run; do
     skopeo --insecure-policy copy --quiet --dest-tls-verify=false \

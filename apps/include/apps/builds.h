@@ -105,10 +105,20 @@ class Builds {
     bool renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease);
     // Phases and the state running or exporting. Throws Error{denied} when the lease is lost.
     void note(const Build& build, std::int64_t fence);
+    // The registry does not take a finished image: the row stays exporting with its reason, nobody
+    // holds it, other builds of its app go on, and its worker sends it again after `pause`. Throws
+    // Error{denied} when the lease is lost.
+    void park(const Build& build, std::int64_t fence, std::chrono::milliseconds pause);
+    // The parked build of this worker that has waited longest, once its time has come and while its
+    // app builds nothing. Sending is no new attempt at the build.
+    std::optional<Claim> claim_parked(std::string_view worker, std::chrono::milliseconds lease);
+    // Parked builds of the app that are older than `by` and would move the same tag back become
+    // superseded. Their ids.
+    std::vector<std::string> supersede_parked(const Build& by, std::string_view reason);
     // A final state. Throws Error{denied} when the lease is lost or the row is final already.
     void finish(const Build& build, std::int64_t fence);
-    // Of one that nobody holds (received, queued): cancelled, superseded, refused. False when
-    // somebody holds it or it is over.
+    // Of one that nobody holds (received, queued, parked): cancelled, superseded, refused. False
+    // when somebody holds it or it is over.
     bool close(const Build& build);
 
     // Anybody: asks whoever holds it to stop; renew() of the holder says so by wants_cancel().
@@ -129,6 +139,10 @@ class Builds {
     std::vector<Build> list(const BuildFilter& filter); // newest first
     std::int64_t count(const BuildFilter& filter);
     std::optional<Build> last_published(std::string_view app);
+    // Those that made an image of which the inputs are known, and ended after `since`; newest
+    // first, at most `limit`. Of proposals (pull requests) those of this ref alone.
+    std::vector<Build> list_makers(std::string_view app, std::string_view ref, std::int64_t since,
+                                   int limit);
     std::vector<std::pair<BuildState, std::int64_t>> count_by_state();
     // Of URLs that stand in their rows openly, as older programs wrote them; and such a row again,
     // once it is sealed.

@@ -85,6 +85,12 @@ struct Build {
     std::string reference; // with the digest
     std::uint64_t size = 0;
     std::vector<ProcessType> processes;
+    std::string inputs = {};  // what it was built from, as a key; empty: no key was made
+    std::string same_as = {}; // the build that made its image, from equal inputs; empty: itself
+    // Its image is finished and lies with its worker, whose registry did not take it: then when it
+    // is sent again, by the database's clock; 0: it is being sent.
+    bool kept = false;
+    std::int64_t tries_again = 0;
     std::string reason; // why it was not published
     std::string hint;
     std::string failed_phase;

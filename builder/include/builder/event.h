@@ -28,6 +28,8 @@ struct Published {
     std::string digest;     // "sha256:..."
     std::uint64_t size = 0; // compressed bytes of the image
     std::vector<ProcessType> processes;
+    std::string inputs = {}; // what it was built from, as a key (job.h, KnownInputs); empty: no key
+    std::string same_as = {}; // the build that made it from equal inputs; empty: this one
 };
 
 // The user's to fix: the log already says what and how.

@@ -2,6 +2,8 @@
 // asks nobody, so that tomorrow it may run on another host. A value; parse and render are inverse.
 #pragma once
 
+#include "builder/event.h"
+
 #include "base/secret.h"
 #include "image/image.h"
 
@@ -130,6 +132,19 @@ struct SourceAccess {
     std::vector<std::string> allowed_private_hosts;
 };
 
+// A build of the app whose image may stand for this one's.
+struct FinishedBuild {
+    std::string id;
+    Published published; // with its inputs
+};
+
+// The same inputs give the same image: they are hashed to a key, and a build whose key a finished
+// one has answers with its image (docs/decisions/0015-the-same-inputs-build-once.md).
+struct KnownInputs {
+    base::Secret secret;                 // of the app's keys; empty: no key is made
+    std::vector<FinishedBuild> finished; // newest first
+};
+
 enum class Mode { build, detect };       // detect: stop after it
 enum class SlugIgnore { after, before }; // the build
 
@@ -142,6 +157,7 @@ struct Job {
     Mode mode = Mode::build;
     bool no_cache = false; // neither restored nor kept
     bool verbose = false;
+    KnownInputs inputs;
     std::string previous; // digest of the app's image before this one; empty for the first
     std::string revision; // SOURCE_VERSION: the commit, or a name of the archive
     GivenBuildpacks buildpacks;

@@ -141,6 +141,34 @@ bool write_ca_file(const Job& job, const Workspace& workspace,
     return true;
 }
 
+buildpacks::Target target_of(const registry::PinnedImage& run_image,
+                             const std::optional<buildpacks::Distribution>& distribution) {
+    buildpacks::Target target{.os = "linux", .architecture = run_image.image.architecture()};
+    if (distribution) target.distributions.push_back(*distribution);
+    return target;
+}
+
+engine::SandboxSpec sandbox_spec(const Job& job, const Workspace& workspace, BuildUser user) {
+    engine::SandboxSpec spec{.runtime = job.runtime,
+                             .init = job.launcher_directory / "slipway-init",
+                             .scratch = workspace.scratch,
+                             .uid = user.uid,
+                             .gid = user.gid,
+                             .network = job.network == "none" ? engine::Network::none
+                                                              : engine::Network::internet};
+    spec.limits.memory_bytes = job.limits.memory_bytes;
+    spec.limits.pids = job.limits.pids;
+    spec.limits.cpus = job.limits.cpus;
+    const auto writable = engine::Mount::Access::read_write;
+    const auto& inside = workspace.inside;
+    spec.mounts = {{workspace.app, inside.app, writable},
+                   {workspace.layers, inside.layers, writable},
+                   {workspace.plans, inside.scratch, writable},
+                   {workspace.home, workspace.home_inside, writable},
+                   {workspace.platform, inside.platform}};
+    return spec;
+}
+
 std::string names_of_variables(const std::map<std::string, std::string>& environment) {
     std::string names;
     for (const auto& [name, value] : environment) names += (names.empty() ? "" : " ") + name;

@@ -1,6 +1,7 @@
 // What buildpacks find in their environment, and in <platform>/env: nothing of the worker's own.
 #pragma once
 
+#include "engine/sandbox.h"
 #include "registry/image_store.h"
 #include "workspace.h"
 
@@ -17,6 +18,10 @@ BuildUser build_user(const registry::PinnedImage& build_image);
 std::optional<buildpacks::Distribution>
 distribution_of(const registry::PinnedImage& run_image,
                 const std::vector<std::filesystem::path>& root_layers);
+
+// The same section: what buildpacks are told the run image is.
+buildpacks::Target target_of(const registry::PinnedImage& run_image,
+                             const std::optional<buildpacks::Distribution>& distribution);
 
 // What every buildpack finds: of the build image what the lifecycle lets through, the target (the
 // run image), service bindings, extra CA certificates; without the user's variables. Each
@@ -42,6 +47,10 @@ void write_platform(const Job& job, const Workspace& workspace);
 // True: workspace.ca_file was written and is to be mounted.
 bool write_ca_file(const Job& job, const Workspace& workspace,
                    const std::vector<std::filesystem::path>& root_layers);
+
+// The sandbox with the build's directories in it, but without the build image's layers, its cgroups
+// and mounts of single buildpacks.
+engine::SandboxSpec sandbox_spec(const Job& job, const Workspace& workspace, BuildUser user);
 
 // "A B", for the log; "none" without any.
 std::string names_of_variables(const std::map<std::string, std::string>& environment);

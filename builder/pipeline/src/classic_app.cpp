@@ -67,13 +67,6 @@ fs::path copy_buildpack(const buildpacks::Buildpack& buildpack, const Workspace&
     return copy;
 }
 
-bool has_classic(const buildpacks::Catalog& catalog) {
-    const auto all = catalog.all();
-    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
-        return buildpack->app_directory() == AppDirectory::app;
-    });
-}
-
 // As other platforms write it: double quotes, so that a value may name other variables.
 std::string export_line(const std::string& name, const std::string& value) {
     std::string line = "export " + name + "=\"";
@@ -112,7 +105,28 @@ void drop_slices_without_folder(std::vector<BuiltMember>& built, const Workspace
     }
 }
 
+// The export of an image may be done twice.
+bool link_is_there(int folder, const char* name, const std::string& target) {
+    if (::symlinkat(target.c_str(), folder, name) == 0) return true;
+    std::string there(target.size() + 1, '\0');
+    const auto size = ::readlinkat(folder, name, there.data(), there.size());
+    return size == static_cast<ssize_t>(target.size()) &&
+           there.compare(0, target.size(), target) == 0;
+}
+
 } // namespace
+
+bool has_classic(const buildpacks::Catalog& catalog) {
+    const auto all = catalog.all();
+    return std::any_of(all.begin(), all.end(), [](const auto* buildpack) {
+        return buildpack->app_directory() == AppDirectory::app;
+    });
+}
+
+std::string revision_of(const Job& job) {
+    const auto* tree = std::get_if<GitTree>(&job.source);
+    return job.revision.empty() && tree ? tree->commit : job.revision;
+}
 
 buildpacks::Environment classic_environment(const Job& job,
                                             const std::vector<std::string>& build_image) {
@@ -131,8 +145,7 @@ buildpacks::Environment classic_environment(const Job& job,
     if (stack.empty()) stack = own("CNB_STACK_ID");
     if (stack.empty()) stack = job.stack.name;
     environment["REQUEST_ID"] = job.id;
-    const auto* tree = std::get_if<GitTree>(&job.source);
-    environment["SOURCE_VERSION"] = job.revision.empty() && tree ? tree->commit : job.revision;
+    environment["SOURCE_VERSION"] = revision_of(job);
     environment["CURL_CONNECT_TIMEOUT"] = "30";
     environment["CURL_TIMEOUT"] = "180";
     environment["BUILDPACK_LOG_FILE"] = "/dev/null";
@@ -205,7 +218,7 @@ void link_direct_processes(const std::vector<BuiltMember>& built,
         make_directory(workspace.layers, layer, "exec.d");
         const auto folder = make_directory(workspace.layers, layer + "/exec.d", process.type);
         const auto target = "../.." + program.substr(program.find('/'));
-        if (!folder || ::symlinkat(target.c_str(), folder.get(), "app-profile") != 0)
+        if (!folder || !link_is_there(folder.get(), "app-profile", target))
             throw Error(ErrorKind::buildpack_failed,
                         "the layer " + layer + " was changed after it was made");
     }

@@ -17,6 +17,9 @@ namespace builder {
 buildpacks::Environment classic_environment(const Job& job,
                                             const std::vector<std::string>& build_image);
 
+// What they are told as SOURCE_VERSION: the commit, or an archive's name.
+std::string revision_of(const Job& job);
+
 // Every buildpack of the catalog at its mount point: those that may write into themselves as a copy
 // of this build's own. With a classic one among them, a second copy of the source too.
 std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
@@ -26,6 +29,7 @@ std::vector<engine::Mount> buildpack_mounts(const buildpacks::Catalog& catalog,
 // Where the app lies in the image.
 buildpacks::AppDirectory app_directory_of(const std::vector<BuiltMember>& built);
 bool has_classic(const Group& group);
+bool has_classic(const buildpacks::Catalog& catalog);
 // Classic platforms read the Procfile after the build: a buildpack may have brought it from a
 // folder of the repository. The group, with the Procfile's buildpack for that case.
 Group with_late_procfile(Group group, const buildpacks::Catalog& catalog);

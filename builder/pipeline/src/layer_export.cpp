@@ -2,6 +2,7 @@
 
 #include "base/parallel.h"
 #include "builder/target.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <atomic>
@@ -81,7 +82,7 @@ class LayerExport {
     // A manifest that names a blob which was lost is refused for ever: before there is a new one
     // the store is asked for each.
     void forget_absent() {
-        if (is_previous()) return;
+        if (target_.sparse || is_previous()) return;
         std::vector<image::Descriptor> unsure;
         for (const auto& known : known_)
             if (known) unsure.push_back(known->layer.descriptor);

@@ -26,6 +26,7 @@ struct LayerTarget {
     image::BlobStore& store;
     const image::Image* previous; // of the same repository, just read; null: none to rely on
     LayerIndex& index;
+    bool sparse = false; // what `previous` has need not be in the store
 };
 
 struct SentBlobs {

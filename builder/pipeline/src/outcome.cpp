@@ -35,6 +35,12 @@ std::string command_line(const buildpacks::Process& process) {
     return base::printable(line);
 }
 
+Detected outcome_of(const Group& group) {
+    Detected detected;
+    for (const auto& member : group) detected.group.push_back(member.buildpack->info().full_name());
+    return detected;
+}
+
 Published outcome_of(const PublishedImage& published, const Exported& exported) {
     Published outcome{.reference = published.reference,
                       .digest = exported.image.digest().render(),

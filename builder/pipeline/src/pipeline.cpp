@@ -10,8 +10,11 @@
 #include "buildpacks/environment.h"
 #include "cache_policy.h"
 #include "classic_app.h"
+#include "inputs.h"
+#include "keep_image.h"
 #include "materials.h"
 #include "outcome.h"
+#include "phase_clock.h"
 #include "phases/build.h"
 #include "phases/choose.h"
 #include "phases/detect.h"
@@ -26,9 +29,7 @@
 #include "slug_ignore.h"
 #include "sources/fetcher.h"
 
-#include <chrono>
 #include <malloc.h>
-#include <type_traits>
 
 namespace builder {
 namespace {
@@ -48,12 +49,6 @@ void operators(F&& f) {
     }
 }
 
-Detected names_of(const Group& group) {
-    Detected detected;
-    for (const auto& member : group) detected.group.push_back(member.buildpack->info().full_name());
-    return detected;
-}
-
 class Pipeline {
   public:
     Pipeline(const Job& job, const engine::World& world, Reporter& report, const base::Stop& stop)
@@ -62,45 +57,32 @@ class Pipeline {
 
     // The table of contents.
     Outcome run() {
-        timed(Phase::fetch, [&] { fetch_source(); });
-        const auto detected = timed(Phase::detect, [&] {
+        clock_.timed(Phase::fetch, [&] { fetch_source(); });
+        std::optional<Published> same;
+        const auto detected = clock_.timed(Phase::detect, [&] {
             choose();
+            if ((same = publish_same())) return DetectedGroup{};
             auto groups = detect_group();
             if (job_.mode == Mode::build && !groups.extensions.empty()) generate_run_image(groups);
             return groups;
         });
-        if (job_.mode == Mode::detect) return names_of(detected.buildpacks);
+        if (same) return *same;
+        if (job_.mode == Mode::detect) return outcome_of(detected.buildpacks);
         const auto group = with_late_procfile(detected.buildpacks, *catalog_);
-        timed(Phase::restore, [&] { restore_layers(group); });
-        const auto built = timed(Phase::build, [&] { return build(group); });
-        const auto exported = timed(Phase::export_, [&] { return export_layers(built); });
-        return timed(Phase::publish, [&] { return publish_image(exported, built); });
-    }
-
-    Phase phase() const noexcept { return phase_; }
-
-  private:
-    // Tells when a phase began and how long it took; remembers which one is running.
-    template <class F>
-    std::invoke_result_t<F> timed(Phase phase, F&& f) {
-        phase_ = phase;
-        report_.send(PhaseStarted{phase});
-        const auto began = std::chrono::steady_clock::now();
-        const auto finish = [&] {
-            report_.send(PhaseFinished{phase, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                  std::chrono::steady_clock::now() - began)
-                                                  .count()});
-        };
-        if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
-            f();
-            finish();
-        } else {
-            auto result = f();
-            finish();
-            return result;
+        clock_.timed(Phase::restore, [&] { restore_layers(group); });
+        const auto built = clock_.timed(Phase::build, [&] { return build(group); });
+        try {
+            clock_.timed(Phase::export_, [&] { export_layers(built); });
+            return clock_.timed(Phase::publish, [&] { return publish_image(*exported_, built); });
+        } catch (const TargetError& error) {
+            if (is_worth_keeping(job_, error)) keep(built);
+            throw;
         }
     }
 
+    Phase phase() const noexcept { return clock_.phase(); }
+
+  private:
     void fetch_source() {
         operators([&] { open_stack(); });
         fetched_ = fetch(job_, workspace_, user_, stop_);
@@ -141,6 +123,21 @@ class Pipeline {
         rule_ = choice.rule;
     }
 
+    // The image of an earlier build, when this one would be made from the same.
+    std::optional<Published> publish_same() {
+        if (job_.mode == Mode::detect || job_.inputs.secret.empty()) return std::nullopt;
+        key_ = key_of({.job = job_,
+                       .app = workspace_.app,
+                       .catalog = *catalog_,
+                       .chosen = order_ == DetectInput::Order::given,
+                       .build_image = build_image_->reference,
+                       .run_image = run_image_->reference},
+                      stop_);
+        if (job_.no_cache) return std::nullopt;
+        const auto store = open_target(job_.target, settings_);
+        return publish_finished(job_, key_, *store, report_, stop_);
+    }
+
     DetectedGroup detect_group() {
         operators([&] { start_sandbox(); });
         report_.step("Detecting buildpacks on " + job_.stack.name);
@@ -151,7 +148,7 @@ class Pipeline {
                        .workspace = workspace_,
                        .user = user_,
                        .variables = seen,
-                       .target = run_target(),
+                       .target = target_of(*run_image_, distribution_),
                        .rule = rule_,
                        .order = order_,
                        .verbose = job_.verbose},
@@ -179,37 +176,14 @@ class Pipeline {
         describe_target(layers);
         operators_ = operator_variables(layers);
         write_platform(job_, workspace_);
-        engine::SandboxSpec spec{.runtime = job_.runtime,
-                                 .init = job_.launcher_directory / "slipway-init",
-                                 .root_layers = layers,
-                                 .scratch = workspace_.scratch,
-                                 .uid = user_.uid,
-                                 .gid = user_.gid,
-                                 .network = job_.network == "none" ? engine::Network::none
-                                                                   : engine::Network::internet,
-                                 .cgroups = world_.sandbox_cgroups};
-        spec.limits.memory_bytes = job_.limits.memory_bytes;
-        spec.limits.pids = job_.limits.pids;
-        spec.limits.cpus = job_.limits.cpus;
-        const auto writable = engine::Mount::Access::read_write;
-        const auto& inside = workspace_.inside;
-        spec.mounts = {{workspace_.app, inside.app, writable},
-                       {workspace_.layers, inside.layers, writable},
-                       {workspace_.plans, inside.scratch, writable},
-                       {workspace_.home, workspace_.home_inside, writable},
-                       {workspace_.platform, inside.platform}};
+        auto spec = sandbox_spec(job_, workspace_, user_);
+        spec.root_layers = layers;
+        spec.cgroups = world_.sandbox_cgroups;
         for (auto& mount : buildpack_mounts(*catalog_, workspace_, user_, stop_))
             spec.mounts.push_back(std::move(mount));
         if (write_ca_file(job_, workspace_, layers))
             spec.mounts.push_back({workspace_.ca_file, workspace_.ca_file_inside});
         sandbox_ = engine::Sandbox::start(spec, stop_);
-    }
-
-    // platform.md, "Target Data": what the run image is.
-    buildpacks::Target run_target() const {
-        buildpacks::Target target{.os = "linux", .architecture = run_image_->image.architecture()};
-        if (distribution_) target.distributions.push_back(*distribution_);
-        return target;
     }
 
     buildpacks::Variables variables() const {
@@ -276,26 +250,30 @@ class Pipeline {
         }
     }
 
-    Exported export_layers(const std::vector<BuiltMember>& built) {
+    ExportInput export_input(const std::vector<BuiltMember>& built, LayerIndex& index) const {
+        return {.workspace = workspace_,
+                .user = user_,
+                .run_image = *run_image_,
+                // Without its registry, whose address differs from server to server while the image
+                // does not.
+                .run_image_name = run_image_->reference.repository,
+                .built = built,
+                .previous = previous_ ? &*previous_ : nullptr,
+                .launcher = job_.launcher_directory / "slipway-launch",
+                .target = *target_,
+                .index = index,
+                .trust_previous = !job_.no_cache,
+                .compression = job_.compression};
+    }
+
+    void export_layers(const std::vector<BuiltMember>& built) {
         report_.step("Exporting the image");
         target_ = open_target(job_.target, settings_);
         // Without a cache of buildpacks' layers, too: equal layers are not sent twice all the same.
         LayerIndex index(job_.cache_directory.empty() ? "" : job_.cache_directory / "exported",
                          [&](const std::string& sentence) { report_.body(sentence); });
-        const ExportInput input{.workspace = workspace_,
-                                .user = user_,
-                                .run_image = *run_image_,
-                                // Without its registry, whose address differs from server to
-                                // server while the image does not.
-                                .run_image_name = run_image_->reference.repository,
-                                .built = built,
-                                .previous = previous_ ? &*previous_ : nullptr,
-                                .launcher = job_.launcher_directory / "slipway-launch",
-                                .target = *target_,
-                                .index = index,
-                                .trust_previous = !job_.no_cache,
-                                .compression = job_.compression};
-        auto exported = export_image(input, report_, stop_);
+        const auto& exported =
+            exported_.emplace(export_image(export_input(built, index), report_, stop_));
         bills_ = read_bills(workspace_.bills / "launch"); // the cache takes them away
         keep_cache([&] {
             index.commit();
@@ -305,7 +283,26 @@ class Pipeline {
             report_.body("process " + named.process.type + ": " + command_line(named.process));
         if (exported.processes.empty())
             report_.body("No process types: add a Procfile to say what to run.");
-        return exported;
+    }
+
+    // What is thrown on says why the image was not published.
+    void keep(const std::vector<BuiltMember>& built) {
+        try {
+            LayerIndex nothing({}, [](const std::string&) {});
+            if (!exported_) bills_ = read_bills(workspace_.bills / "launch");
+            const auto materials = [&](const Exported& exported, image::BlobStore& store) {
+                return report_materials(exported, built, store);
+            };
+            const auto exported = keep_image(
+                {job_, export_input(built, nothing), exported_, key_, materials}, report_, stop_);
+            if (exported_) return;
+            keep_cache([&] {
+                keep_after_success(*cache_, exported.records, exported.bills_diff_id, workspace_);
+            });
+        } catch (const std::exception& error) {
+            base::log::warning("an image could not be kept", {{"error", error.what()}});
+            report_.body("It could not be kept.");
+        }
     }
 
     Published publish_image(const Exported& exported, const std::vector<BuiltMember>& built) {
@@ -318,12 +315,15 @@ class Pipeline {
         if (kept)
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
-        if (kept) report_materials(exported, built);
-        return outcome_of(published, exported);
+        if (kept) report_materials(exported, built, *target_);
+        auto outcome = outcome_of(published, exported);
+        outcome.inputs = key_;
+        return outcome;
     }
 
     // For whoever signs for it.
-    void report_materials(const Exported& exported, const std::vector<BuiltMember>& built) {
+    std::string report_materials(const Exported& exported, const std::vector<BuiltMember>& built,
+                                 image::BlobStore& store) {
         const MaterialsInput input{.job = job_,
                                    .fetched = fetched_,
                                    .run_image = run_image_->reference,
@@ -331,13 +331,16 @@ class Pipeline {
                                    .bills = bills_,
                                    .image = exported.image.digest(),
                                    .layers = exported.layers,
-                                   .target = *target_};
-        report_.send(Record{materials_record, gather_materials(input, report_, stop_)});
+                                   .target = store};
+        auto materials = gather_materials(input, report_, stop_);
+        report_.send(Record{materials_record, materials});
+        return materials;
     }
 
     Job job_; // with the environment of project.toml below its own
     const engine::World& world_;
     Reporter& report_;
+    PhaseClock clock_{report_};
     const base::Stop& stop_;
     registry::Settings settings_;
     registry::ImageStore images_;
@@ -352,14 +355,15 @@ class Pipeline {
     buildpacks::Environment environment_;
     std::vector<buildpacks::Modification> operators_;
     std::string rule_ = "the order of the bundled buildpacks";
+    std::string key_; // of its inputs
     DetectInput::Order order_ = DetectInput::Order::automatic;
     std::unique_ptr<engine::Sandbox> sandbox_;
     base::TaskGroup putting_away_;
     std::optional<LayerCache> cache_;
+    std::optional<Exported> exported_;
     std::optional<PreviousImage> previous_;
     std::optional<PreviousImageReader> reader_;
     std::unique_ptr<image::BlobStore> target_;
-    Phase phase_ = Phase::fetch;
 };
 
 } // namespace

@@ -67,6 +67,8 @@ struct Config {
         std::string system_user = "docker-registry";
         std::string compression = "gzip";
         std::string proof = "yes"; // or "no"
+        std::chrono::seconds keep{7 * 24 * 3600};
+        std::uint64_t kept_size = 5ull << 30;
     } registry;
     struct Sandbox {
         std::string runtime = "crun";
@@ -95,6 +97,7 @@ struct Config {
         std::string classic_variables = "files";
         std::string classic_stack;
         std::uint64_t cache_size = 5ull << 30;
+        std::chrono::seconds same_inputs{7 * 24 * 3600};
     } build;
     struct Retention {
         std::chrono::seconds builds{90 * 24 * 3600};

@@ -62,6 +62,11 @@ struct QueueSettings {
     builder::WorkerCommand worker;
     std::filesystem::path logs_directory;
     std::uint64_t log_limit = 64u << 20;
+    // Of images that their registry did not take; empty: none is kept. No more than `kept_bytes`
+    // altogether and none for longer than `kept_for`.
+    std::filesystem::path kept_directory = {};
+    std::uint64_t kept_bytes = 5ull << 30;
+    std::chrono::milliseconds kept_for = std::chrono::hours(7 * 24);
     const base::KeyRing* keys = nullptr; // for the environment of one build; null: none is taken
     // Makes the job, directories included; what it throws ends the build.
     std::function<builder::Job(const apps::Build&, const builder::Source&)> make_job;

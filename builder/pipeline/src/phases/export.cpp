@@ -141,7 +141,8 @@ class ImageExport {
         add_launcher();
         const auto* previous =
             input_.previous && input_.trust_previous ? &input_.previous->image : nullptr;
-        auto exported = export_layers(plan_, {input_.target, previous, input_.index}, stop_);
+        auto exported =
+            export_layers(plan_, {input_.target, previous, input_.index, input_.sparse}, stop_);
         for (std::size_t i = 0; i < plan_.size(); ++i)
             told_[i](exported.layers[i].diff_id.render());
         return finish(std::move(exported));

@@ -29,6 +29,7 @@ struct ExportInput {
     image::BlobStore& target;
     LayerIndex& index;          // told of the layers; not committed
     bool trust_previous = true; // its layers are in the target without asking for each
+    bool sparse = false;        // what the previous image has need not be in the target
     image::Compression compression = image::Compression::gzip;
     std::string project_metadata_json = "{}"; // io.buildpacks.project.metadata
 };
