@@ -1,7 +1,7 @@
 #include "phases/publish.h"
 
-#include "parallel.h"
 #include "builder/target.h"
+#include "parallel.h"
 
 #include <map>
 
