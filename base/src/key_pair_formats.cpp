@@ -45,8 +45,7 @@ std::string KeyPair::certificate(std::string_view common_name, std::chrono::hour
     X509_NAME* name = X509_get_subject_name(made.get());
     require(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, as_bytes(common_name),
                                        static_cast<int>(common_name.size()), -1, 0) &&
-                X509_set_issuer_name(made.get(), name) &&
-                X509_sign(made.get(), key, EVP_sha256()),
+                X509_set_issuer_name(made.get(), name) && X509_sign(made.get(), key, EVP_sha256()),
             "sign a certificate");
     return to_pem(made.get());
 }

@@ -3,11 +3,11 @@
 //   export_tree TREE REGISTRY REPOSITORY STATE LAUNCHER
 // STATE keeps what an app's cache keeps between builds. Prints the digest, what was sent and the
 // most memory that was held, in kilobytes.
+#include "builder/target.h"
 #include "phases/export.h"
 #include "phases/publish.h"
 #include "pipeline/pipeline.h"
 #include "previous_image.h"
-#include "builder/target.h"
 
 #include "base/error.h"
 #include "base/fd.h"

@@ -109,16 +109,6 @@ void apply_settings(const proof::Provenance& provenance, builder::Job& job) {
                           .value_or(image::Compression::gzip);
 }
 
-// The person who asks for it means the address that the provenance has, wherever it is.
-void allow_host_of(const builder::Source& source, builder::Job& job) {
-    const auto* archive = std::get_if<builder::RemoteArchive>(&source);
-    if (!archive) return;
-    const auto begin = archive->url.find("://");
-    if (begin == std::string::npos) return;
-    const auto host = archive->url.substr(begin + 3);
-    job.allowed_private_hosts.push_back(host.substr(0, host.find_first_of("/?#")));
-}
-
 builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions& options,
                       const Context& context, std::vector<std::string>& without_value,
                       const Say& say) {
@@ -218,7 +208,6 @@ Rebuilt rebuild(const proof::Provenance& provenance, const RebuildOptions& optio
     auto source = bring_source(provenance, options.source, scratch.path(), context);
     auto job = make_job(provenance, options, context, rebuilt.without_value, say);
     rebuilt.work_directory = job.work_directory;
-    allow_host_of(source, job);
     job.source = std::move(source);
     rebuilt.outcome = builder::run_worker(
         {program_directory() / "slipway-worker"}, job,

@@ -66,10 +66,11 @@ std::string name_of(std::string_view predicate_type) {
     return std::string(predicate_type);
 }
 
-void print_provenance(const proof::Provenance& from) {
-    std::vector<std::pair<std::string, std::string>> fields{
-        {"App", from.app},
-        {"Source", from.source.uri.empty() ? from.source.kind : from.source.uri}};
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+void add_provenance(const proof::Provenance& from, Fields& fields) {
+    fields.emplace_back("App", from.app);
+    fields.emplace_back("Source", from.source.uri.empty() ? from.source.kind : from.source.uri);
     if (!from.source.ref.empty()) fields.emplace_back("Ref", from.source.ref);
     for (const auto& dependency : from.dependencies) {
         const auto digest = digest_of(dependency);
@@ -85,8 +86,6 @@ void print_provenance(const proof::Provenance& from) {
     fields.emplace_back("Built", proof::render_time(from.started) + " to " +
                                      proof::render_time(from.finished));
     fields.emplace_back("By", from.builder + " (Slipway " + from.builder_version + ")");
-    for (auto& [name, value] : fields) value = base::printable(value);
-    print_fields(fields);
 }
 
 struct VerifyOptions {
@@ -212,11 +211,14 @@ Value to_json(const FoundImage& found, const proof::Evidence& evidence) {
 }
 
 void print(const FoundImage& found, const proof::Evidence& evidence) {
+    Fields fields{{"Signed by", "key " + evidence.key_id.substr(0, shown_of_id)}};
+    add_provenance(evidence.provenance, fields);
+    std::vector<std::string> types;
+    for (const auto& [type, json] : evidence.predicates) types.push_back(name_of(type));
+    fields.emplace_back("Attested", join(types, ", "));
+    for (auto& [name, value] : fields) value = base::printable(value);
     print_line("Verified: " + found.name);
-    print_fields({{"Signed by", "key " + evidence.key_id.substr(0, shown_of_id)}});
-    print_provenance(evidence.provenance);
-    for (const auto& [type, json] : evidence.predicates)
-        print_fields({{"Signed too", base::printable(name_of(type))}});
+    print_fields(fields);
 }
 
 int exit_code_of(proof::Doubt doubt) noexcept {

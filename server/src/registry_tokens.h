@@ -5,8 +5,8 @@
 
 #include "registry_scope.h"
 
-#include "base/secret.h"
 #include "base/key_pair.h"
+#include "base/secret.h"
 
 #include <chrono>
 #include <cstdint>

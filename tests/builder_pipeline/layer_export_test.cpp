@@ -1,5 +1,5 @@
-#include "layer_export.h"
 #include "builder/target.h"
+#include "layer_export.h"
 
 #include "base/error.h"
 #include "base/fd.h"

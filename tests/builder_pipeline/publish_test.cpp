@@ -1,5 +1,5 @@
-#include "phases/publish.h"
 #include "builder/target.h"
+#include "phases/publish.h"
 
 #include "base/temp_dir.h"
 #include "image/layer_writer.h"

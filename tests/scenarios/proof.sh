@@ -257,6 +257,17 @@ check 'the registry collects its garbage and leaves what stands beside images th
     done
     [ -z "$have_cosign" ] || cosign_verify "$work/key.pub" "$image"
 '
+with_cosign 'cosign verifies what a person built and signed without the server' '
+    chmod 600 "$work/other.key"
+    slipway build "$work/hello" --publish "$registry/by-hand/hello:1" --sign-key "$work/other.key" >"$work/built"
+    mine=$registry/by-hand/hello@$(tail -n 1 "$work/built")
+    cosign_verify "$work/other.pub" "$mine"
+    must_fail cosign_verify "$work/key.pub" "$mine"
+    cosign_attested slsaprovenance1 "$work/other.pub" "$mine" >"$work/provenance"
+    expect "urn:slipway:local:[0-9a-f]{64}" <(jq -r .runDetails.builder.id "$work/provenance")
+    verify_ends_with 3 "none of the given keys" "$mine"
+    slipway verify "$mine" --key "$work/other.pub" >/dev/null
+'
 check 'the signing key is the server'\''s alone' '
     same "$(stat -c %a "$state/signing.key")" 600
 '

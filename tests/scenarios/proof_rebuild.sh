@@ -4,6 +4,8 @@
 # for images that `slipway build` signed without a server.
 . "$(dirname "$0")/lib.sh"
 
+files_port=$(free_port)
+configure "buildpacks.allowed_private_hosts = [\"127.0.0.1:$files_port\"]"
 start_server
 use_tiny_stack
 
@@ -112,6 +114,27 @@ check 'a directory that was deployed is rebuilt when it is given again, unchange
     echo changed >"$work/packed/public/index.html"
     rebuilds_to 2 packed --source "$work/packed"
     expect "is not the source of this image any more" "$work/err"
+'
+check 'an archive at an address is downloaded again, and must be the same file' '
+    echo fetched >"$work/packed/public/index.html"
+    mkdir "$work/files"
+    tar -C "$work/packed" -czf "$work/files/app.tgz" .
+    (cd "$work/files" && exec python3 -m http.server --bind 127.0.0.1 "$files_port" >/dev/null 2>&1) &
+    files=$!
+    trap "kill $files" EXIT
+    wait_until 20 "the files are served" curl -sS -o /dev/null "http://127.0.0.1:$files_port/app.tgz"
+    curl -sS --unix-socket "$state/run/control.sock" -X POST "http://localhost/v1/apps/packed/builds?follow" \
+        -H "Content-Type: application/json" -d "{\"build\": {\"source_url\": \"http://127.0.0.1:$files_port/app.tgz\"}}" >"$work/log"
+    rebuilds_to 0 packed
+    reproduced
+    expect "$(tail -n 1 "$work/log")" "$work/out"
+    rebuilds_to 0 packed --source "$work/files/app.tgz"
+    reproduced
+    tar -C "$work/hello" -czf "$work/files/app.tgz" .
+    rebuilds_to 10 packed
+    expect "has the checksum sha256:[0-9a-f]{64}, not sha256:" "$work/err"
+    rebuilds_to 2 packed --source "$work/files/app.tgz"
+    expect "is not the source of this image: its checksum is" "$work/err"
 '
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/mine.key" 2>/dev/null
 chmod 600 "$work/mine.key"

@@ -42,7 +42,7 @@ class KeyPair {
     static KeyPair open(const std::filesystem::path& file);
 
     const PublicKey& public_key() const noexcept { return public_; }
-    Secret pem() const; // PKCS#8
+    Secret pem() const;                             // PKCS#8
     std::string sign(std::string_view bytes) const; // in DER
     // ES256 of RFC 7518 section 3.4: R and S, 32 bytes each.
     std::string sign_es256(std::string_view bytes) const;

@@ -2,7 +2,6 @@
 
 #include "base/parallel.h"
 #include "builder/target.h"
-#include "parallel.h"
 
 #include <algorithm>
 #include <atomic>
