@@ -63,8 +63,11 @@ TEST_CASE("the layers of an image are in use from the moment that somebody has t
     const auto layer = directory.path() / "layers" / tar.hex();
     fs::create_directory(layer); // unpacked by an earlier build
     CHECK(base::while_unused(layer, [] {}));
-    const auto image = image::Image(image::this_architecture())
-                           .with_layers({{.descriptor = {}, .diff_id = tar}}, {{"a test"}});
+    const auto image =
+        image::Image(image::this_architecture())
+            .with_layers({{.descriptor = {std::string(image::media_type::layer_gzip), tar, 1},
+                           .diff_id = tar}},
+                         {{"a test"}});
     const auto paths = store.unpack(
         {image::Reference::parse("127.0.0.1:1/a@" + image.digest().render()), image}, {});
     CHECK(paths == std::vector{layer});
