@@ -6,6 +6,7 @@
 #include "tree_writer.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/sha256.h"
 #include "base/task_group.h"
 #include "base/text.h"
@@ -202,6 +203,14 @@ std::optional<UnpackedLayer> unpack_layer(const ByteProducer& produce,
     return base::while_doing("unpacking a layer", [&] {
         return unpack(produce, target, below ? &*below : nullptr, limits, stop);
     });
+}
+
+ByteProducer bytes_of_file(int file) {
+    return [file](const ByteSink& sink) {
+        std::vector<char> buffer(block_size);
+        while (const auto n = base::read_some(file, buffer.data(), buffer.size()))
+            sink({buffer.data(), n});
+    };
 }
 
 } // namespace image

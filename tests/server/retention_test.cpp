@@ -324,8 +324,8 @@ TEST_CASE("layers of an image that is used stay, whatever they lie on") {
     const auto used = image::Image("amd64").with_layers(layers, {{"lower"}, {"upper"}});
     fs::create_directories(root / "images");
     base::write_file(root / "images" / (used.digest().hex() + ".json"),
-                     base::json::render({{"manifest", used.render_manifest()},
-                                         {"config", used.render_config()}}));
+                     base::json::render(
+                         {{"manifest", used.render_manifest()}, {"config", used.render_config()}}));
     // The image specification's chain id of the upper one.
     const auto chain =
         image::Digest::of(layers[0].diff_id.render() + " " + layers[1].diff_id.render());

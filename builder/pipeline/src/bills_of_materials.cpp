@@ -83,18 +83,10 @@ fs::path fetch_bills(const image::Image& image, const std::string& diff_id, imag
     if (layer == layers.end()) return {};
     if (layer->descriptor.size > largest_bill)
         throw base::Error(base::ErrorKind::limit_exceeded, "the layer of bills is too large");
-    std::string bytes;
-    store.read_blob(
-        layer->descriptor, [&](std::string_view more) { bytes += more; }, stop);
     fs::create_directories(directory);
-    std::size_t read = 0;
     image::unpack_layer(
-        [&](char* buffer, std::size_t size) {
-            const auto count = bytes.copy(buffer, size, read);
-            read += count;
-            return count;
-        },
-        directory, {.bytes = 16 * largest_bill, .entries = 100'000}, stop);
+        [&](const image::ByteSink& sink) { store.read_blob(layer->descriptor, sink, stop); },
+        directory, image::LayersBelow{}, {.bytes = 16 * largest_bill, .entries = 100'000}, stop);
     const std::string below = "layers/sbom/launch";
     if (!base::open_beneath(directory, below, O_RDONLY | O_DIRECTORY)) return {};
     return directory / below;

@@ -19,9 +19,7 @@ namespace fs = std::filesystem;
 // As a layer: pack's files have absolute names, which a layer's may be.
 void unpack(const fs::path& file, const fs::path& target, const base::Stop& stop) {
     const auto bytes = base::open_file(file, O_RDONLY);
-    image::unpack_layer(
-        [&](char* buffer, std::size_t size) { return base::read_some(bytes.get(), buffer, size); },
-        target, {}, stop);
+    image::unpack_layer(image::bytes_of_file(bytes.get()), target, image::LayersBelow{}, {}, stop);
 }
 
 image::Digest first_manifest(const fs::path& layout, const fs::path& file) {

@@ -120,17 +120,18 @@ UnpackedArchive Archives::unpack(int file, const std::string& name, const base::
         [&](const fs::path& tree) {
             rewind(file);
             try {
-                const auto bytes = [&](char* into, std::size_t most) {
-                    return base::read_some(file, into, most);
-                };
                 const image::UnpackLimits limits{.bytes = access_.most_bytes,
                                                  .entries = most_entries};
                 // pack gives the names in a .cnb file a leading slash, which layers may have.
                 if (is_cnb_file(name))
-                    image::unpack_layer(bytes, tree, limits, stop);
+                    image::unpack_layer(image::bytes_of_file(file), tree, image::LayersBelow{},
+                                        limits, stop);
                 else
-                    image::unpack_source(bytes, tree, limits, image::RootDirectory::strip_single,
-                                         stop);
+                    image::unpack_source(
+                        [&](char* into, std::size_t most) {
+                            return base::read_some(file, into, most);
+                        },
+                        tree, limits, image::RootDirectory::strip_single, stop);
                 make_programs_executable(tree);
             } catch (const Error& error) {
                 throw Error(error.kind(), base::quoted(name) + ": " + error.message(),

@@ -123,12 +123,9 @@ Package Images::open(const fs::path& layout, const std::string& name,
                                 name + " lacks its layer " + layer.descriptor.digest.render());
                 image::UnpackLimits limits;
                 limits.bytes = settings_.access.most_bytes;
-                const auto diff_id = image::unpack_layer(
-                    [&](char* bytes, std::size_t most) {
-                        return base::read_some(file.get(), bytes, most);
-                    },
-                    tree, limits, stop);
-                if (diff_id != layer.diff_id)
+                const auto unpacked = image::unpack_layer(image::bytes_of_file(file.get()), tree,
+                                                          image::LayersBelow{}, limits, stop);
+                if (unpacked->diff_id != layer.diff_id)
                     throw Error(ErrorKind::invalid_input,
                                 name + " has a layer that is not what its configuration says");
             },

@@ -58,6 +58,9 @@ std::optional<UnpackedLayer> unpack_layer(const ByteProducer& produce,
                                           const std::optional<LayersBelow>& below,
                                           const UnpackLimits& limits, const base::Stop& stop);
 
+// What is left of a file. It is borrowed.
+ByteProducer bytes_of_file(int file);
+
 // An uploaded source archive (tar, tar.gz, tar.zst, tar.xz, zip) into the empty directory
 // `target`: modes become 0644/0755, owners ours; top-level .git dropped; one single root
 // directory is stripped when strip_single_root.
