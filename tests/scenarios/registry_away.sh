@@ -27,7 +27,7 @@ registry_is_away() { ! curl -s -o "$work/out" "http://$away/v2/"; }
 trap 'stop_registry; clean_up' EXIT
 start_registry
 
-same_inputs=7d
+same_inputs=168h
 configure "registry.url = \"$away/apps\""
 for image in build run; do
     skopeo --insecure-policy copy --quiet --dest-tls-verify=false \

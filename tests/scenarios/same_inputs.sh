@@ -3,7 +3,7 @@
 # everybody is told of it.
 . "$(dirname "$0")/lib.sh"
 
-same_inputs=7d
+same_inputs=168h
 start_server
 use_tiny_stack
 
