@@ -7,9 +7,6 @@
 namespace apps {
 namespace {
 
-// Its image is not the app's.
-const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
-
 std::string where(const BuildFilter& filter) {
     std::string conditions = " WHERE 1 = 1";
     if (!filter.app.empty()) conditions += " AND app = ?";
@@ -58,15 +55,7 @@ std::int64_t Builds::count(const BuildFilter& filter) {
 
 std::optional<Build> Builds::last_published(std::string_view app) {
     std::optional<Build> found;
-    database_.read([&](Session& sql) {
-        found = Query(sql,
-                      select_builds +
-                          " WHERE app = ? AND state = 'published'"
-                          " AND NOT (" +
-                          of_proposal + ") ORDER BY finished DESC, id DESC LIMIT 1",
-                      app)
-                    .first(read_build);
-    });
+    database_.read([&](Session& sql) { found = read_last_published(sql, app); });
     return found;
 }
 
@@ -122,7 +111,8 @@ std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
         sum = count = 0;
         Query(sql,
               "SELECT started, finished FROM builds WHERE app = ? AND started > 0"
-              " AND state IN ('published', 'refused', 'broken') ORDER BY id DESC LIMIT 20",
+              " AND state IN ('published', 'refused', 'broken') AND door <> 'rebase'"
+              " ORDER BY id DESC LIMIT 20",
               app)
             .each([&](const soci::row& row) {
                 sum += number(row, 1) - number(row, 0);
