@@ -46,6 +46,9 @@ void decide(Session& sql, Build& build, const RecoverSettings& settings, bool co
         build.started = 0;
         build.phases.clear();
         build.worker.clear();
+    } else if (build.door == "rebase") {
+        build.state = BuildState::lost;
+        build.reason = "the server stopped while it was rebased; rebase it again";
     } else {
         build.state = BuildState::lost;
         build.reason = build.durable ? settings.poison_reason : settings.lost_reason;

@@ -55,15 +55,7 @@ std::int64_t Builds::count(const BuildFilter& filter) {
 
 std::optional<Build> Builds::last_published(std::string_view app) {
     std::optional<Build> found;
-    database_.read([&](Session& sql) {
-        found = Query(sql,
-                      select_builds +
-                          " WHERE app = ? AND state = 'published'"
-                          " AND NOT (" +
-                          of_proposal + ") ORDER BY finished DESC, id DESC LIMIT 1",
-                      app)
-                    .first(read_build);
-    });
+    database_.read([&](Session& sql) { found = read_last_published(sql, app); });
     return found;
 }
 
@@ -135,7 +127,8 @@ std::optional<std::int64_t> Builds::usual_duration(std::string_view app) {
         sum = count = 0;
         Query(sql,
               "SELECT started, finished FROM builds WHERE app = ? AND started > 0"
-              " AND same_as = '' AND state IN ('published', 'refused', 'broken')"
+              " AND same_as = '' AND door <> 'rebase'"
+              " AND state IN ('published', 'refused', 'broken')"
               " ORDER BY id DESC LIMIT 20",
               app)
             .each([&](const soci::row& row) {

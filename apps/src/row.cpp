@@ -87,6 +87,16 @@ Build read_build(const soci::row& row) {
     return build;
 }
 
+const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
+
+std::optional<Build> read_last_published(Session& sql, std::string_view app) {
+    return Query(sql,
+                 select_builds + " WHERE app = ? AND state = 'published' AND NOT (" + of_proposal +
+                     ") ORDER BY finished DESC, id DESC LIMIT 1",
+                 app)
+        .first(read_build);
+}
+
 void insert_build(Session& sql, const Build& build, std::string_view once) {
     Query(sql,
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"

@@ -7,6 +7,7 @@
 
 #include <soci/soci.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ extern const std::string of_proposal;   // a condition: its image is not the app
 extern const std::string select_builds; // "SELECT ... FROM builds"
 extern const std::string parked_builds; // a condition: nobody sends the image that it made now
 Build read_build(const soci::row& row);
+// Of a row: its image is not the app's.
+extern const std::string of_proposal;
+// The app's last release.
+std::optional<Build> read_last_published(Session& sql, std::string_view app);
 void insert_build(Session& sql, const Build& build, std::string_view once);
 // What a worker learns of a build. With a fence: of one that is held with it alone. False: there
 // is none.

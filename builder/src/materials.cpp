@@ -47,6 +47,16 @@ Materials materials_of(const Job& job) {
     return materials;
 }
 
+Materials on_run_image(Materials materials, const std::string& run, const std::string& from) {
+    auto& dependencies = materials.dependencies;
+    std::erase_if(dependencies, [](const auto& one) {
+        return one.role == "run-image" || one.role == "rebased-from";
+    });
+    dependencies.push_back(image_of("run-image", run));
+    dependencies.push_back(image_of("rebased-from", from));
+    return materials;
+}
+
 std::string render_materials(const Materials& materials) {
     auto bills = Value::array();
     for (const auto& bill : materials.bills)

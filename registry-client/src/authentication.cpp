@@ -12,6 +12,7 @@ namespace registry {
 namespace {
 
 constexpr std::size_t longest_token_answer = 64u << 10;
+constexpr auto life_of_ours = std::chrono::seconds(55); // of a minute
 
 std::string basic(const Credential& credential) {
     return "Basic " + encode_base64(credential.user + ":" + credential.password.reveal());
@@ -26,15 +27,21 @@ std::string key_of(const std::vector<std::string>& scopes) {
 } // namespace
 
 Authentication::Authentication(http::Client& client, http::Url registry,
-                               std::optional<Credential> credential)
-    : client_(client), registry_(std::move(registry)), credential_(std::move(credential)) {}
+                               std::optional<Credential> credential, MakeToken make_token)
+    : client_(client), registry_(std::move(registry)), credential_(std::move(credential)),
+      make_token_(std::move(make_token)) {}
 
 std::string Authentication::authorization(const std::vector<std::string>& scopes) {
     auto state = state_.lock();
     if (state->basic) return basic(*credential_);
-    const auto found = state->tokens.find(key_of(scopes));
-    if (found == state->tokens.end() || found->second.expires < std::chrono::steady_clock::now())
-        return {};
+    const auto key = key_of(scopes);
+    const auto now = std::chrono::steady_clock::now();
+    auto found = state->tokens.find(key);
+    if (found == state->tokens.end() || found->second.expires < now) {
+        if (!make_token_) return {};
+        found = state->tokens.insert_or_assign(key, Token{make_token_(scopes), now + life_of_ours})
+                    .first;
+    }
     return "Bearer " + found->second.value;
 }
 

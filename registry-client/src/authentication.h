@@ -7,7 +7,7 @@
 // private or link-local address is refused unless the registry is that host.
 #pragma once
 
-#include "registry/repository.h"
+#include "registry/host.h"
 
 #include "http/client.h"
 
@@ -19,7 +19,8 @@ namespace registry {
 
 class Authentication {
   public:
-    Authentication(http::Client& client, http::Url registry, std::optional<Credential> credential);
+    Authentication(http::Client& client, http::Url registry, std::optional<Credential> credential,
+                   MakeToken make_token);
 
     // The header's value for requests with these scopes ("repository:a:pull"); empty: none yet.
     std::string authorization(const std::vector<std::string>& scopes);
@@ -46,6 +47,7 @@ class Authentication {
     http::Client& client_;
     const http::Url registry_;
     const std::optional<Credential> credential_;
+    const MakeToken make_token_;
     base::Guarded<State> state_;
 };
 

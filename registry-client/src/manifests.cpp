@@ -108,13 +108,13 @@ void RemoteRepository::write_manifest(const RawManifest& manifest, std::optional
                                       const base::Stop& stop) {
     if (Digest::of(manifest.bytes) != manifest.digest)
         throw base::Error(base::ErrorKind::internal, "a manifest does not have its digest");
-    const bool lists_referrers = put_manifest(manifest, manifest.digest.render(), stop);
+    // Under a tag it is stored under its digest too, and the tag is moved last, by the registry.
+    const bool lists_referrers =
+        put_manifest(manifest, tag.value_or(manifest.digest.render()), stop);
     confirm(manifest, stop);
     if (!lists_referrers)
         if (const auto subject = image::subject_of(manifest))
             add_to_referrers_tag(subject->digest, manifest, stop);
-    // The tag last: it never names what is not there.
-    if (tag) put_manifest(manifest, *tag, stop);
 }
 
 bool RemoteRepository::remove_manifest(const Digest& digest, const base::Stop& stop) {

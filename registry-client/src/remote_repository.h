@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ class BlobUpload;
 
 class RemoteRepository : public image::BlobStore {
   public:
-    RemoteRepository(const std::string& registry, std::string repository, Settings settings);
+    RemoteRepository(std::shared_ptr<Session> session, std::string repository);
 
     std::vector<image::Digest> find_missing(const std::vector<image::Descriptor>& blobs,
                                             const base::Stop& stop) override;
@@ -76,7 +77,8 @@ class RemoteRepository : public image::BlobStore {
     void add_to_referrers_tag(const image::Digest& subject, const image::RawManifest& manifest,
                               const base::Stop& stop);
 
-    Session session_;
+    const std::shared_ptr<Session> shared_; // with other repositories of the registry
+    Session& session_;
     const std::string name_;
     // push includes pull, so that one token serves a whole push.
     const std::vector<std::string> pull_, push_, delete_;

@@ -69,10 +69,11 @@ void show_warnings(const std::string& registry, const http::Response& response) 
 
 } // namespace
 
-Session::Session(const std::string& registry, Settings settings)
+Session::Session(const std::string& registry, Settings settings, MakeToken make_token)
     : registry_(registry), settings_(std::move(settings)), root_(root_of(registry, settings_)),
       origin_(http::parse_url(root_)), client_(options_for(registry, origin_, settings_)),
-      authentication_(client_, origin_, credential_for(registry, settings_)) {}
+      authentication_(client_, origin_, credential_for(registry, settings_),
+                      std::move(make_token)) {}
 
 void Session::back_off(int attempt, std::optional<std::chrono::milliseconds> asked,
                        const base::Stop& stop) const {

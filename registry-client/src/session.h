@@ -3,7 +3,7 @@
 
 #include "authentication.h"
 
-#include "registry/repository.h"
+#include "registry/host.h"
 
 #include "http/client.h"
 
@@ -37,7 +37,7 @@ struct Call {
 
 class Session {
   public:
-    Session(const std::string& registry, Settings settings);
+    Session(const std::string& registry, Settings settings, MakeToken make_token = {});
 
     // Any answer but 401, redirects (of GET and HEAD) and what is_transient() names; those end in
     // an Error once the attempts are used up, but for a call that is made once.

@@ -85,7 +85,9 @@ class Pulled {
 
 image::StreamedBlob RemoteRepository::write_small(std::string_view bytes, const base::Stop& stop) {
     const Descriptor blob{"", Digest::of(bytes), bytes.size()};
-    if (has_blob(blob, stop)) return {blob.digest, blob.size, true};
+    // A mount of it that became an upload has asked already.
+    if (!started_.lock()->contains(blob.digest) && has_blob(blob, stop))
+        return {blob.digest, blob.size, true};
     std::size_t given = 0;
     write(blob,
           {[&](char* buffer, std::size_t size) {

@@ -1,5 +1,7 @@
 #include "http_listeners.h"
 
+#include "api/rebase.h"
+
 #include "apps/store.h"
 
 #include "base/error.h"
@@ -52,10 +54,11 @@ http::TrustedProxies trusted_proxies(const Config& config) {
                                                     : http::ProxyHeader::x_forwarded_for};
 }
 
-HttpListeners::HttpListeners(const Config& config, api::Api& api, HttpSockets sockets,
-                             base::UniqueFd local)
+HttpListeners::HttpListeners(const Config& config, api::Api& api, Rebases& rebases,
+                             HttpSockets sockets, base::UniqueFd local)
     : config_(config), api_(api) {
     api::add_routes(routes_, api_);
+    api::add_rebase_routes(routes_, api_, rebases);
     api_.add(metrics_routes_, api::Access::open, "GET", "/metrics", [this](api::Call& call) {
         call.send({200,
                    {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},

@@ -30,10 +30,13 @@ std::optional<http::ServerTls> choose_tls(const Config& config);
 http::ServerLimits http_limits(const Config& config);
 http::TrustedProxies trusted_proxies(const Config& config);
 
+class Rebases;
+
 class HttpListeners {
   public:
     // local: a bound and listening local socket.
-    HttpListeners(const Config& config, api::Api& api, HttpSockets sockets, base::UniqueFd local);
+    HttpListeners(const Config& config, api::Api& api, Rebases& rebases, HttpSockets sockets,
+                  base::UniqueFd local);
 
     // Accepts until `stop`; then lets answers end until `end`, and closes the rest.
     void run(const base::Stop& stop, const base::Stop& end);

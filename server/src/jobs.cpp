@@ -44,15 +44,6 @@ std::string first_line(const std::filesystem::path& file) {
     return text.substr(0, text.find_first_of("\r\n"));
 }
 
-// The app's own, where it has one that is still there.
-apps::Stack stack_of(apps::Store& store, const std::string& app) {
-    if (const auto name = store.find_app_setting(app, "stack"))
-        if (auto stack = store.find_stack(*name)) return *stack;
-    if (auto stack = store.current_stack()) return *stack;
-    throw Error(ErrorKind::unavailable, "the server has no stack yet",
-                "Its operator makes one with: slipway stack create debian-12");
-}
-
 apps::App find_app(apps::Store& store, const std::string& name) {
     if (auto app = store.find_app(name)) return *app;
     throw Error(ErrorKind::not_found, "there is no app " + base::quoted(name) + " any more");
@@ -72,28 +63,6 @@ std::string tag_of(const std::string& ref) {
     return proposal ? "pull-" + *proposal : "latest";
 }
 
-void add_registry(builder::Job& job, const Registry& registry, const apps::App& app,
-                  const std::string& ref) {
-    job.target = builder::RegistryTarget{registry.host, registry.repository_of(app), tag_of(ref),
-                                         registry.shown_host()};
-    job.insecure_registries = registry.insecure;
-    // Ours trusts a build with its own app's repository while it runs, and with nothing more.
-    if (registry.tokens) {
-        auto& access = job.registry_credentials[registry.host];
-        access.user = RegistryTokens::build_user;
-        access.password = registry.tokens->secret_of_build(job.id);
-        access.of_this_build = true;
-        return;
-    }
-    if (registry.user.empty() && registry.client_certificate.empty()) return;
-    auto& access = job.registry_credentials[registry.host];
-    if (!registry.user.empty())
-        access = {registry.user, base::Secret(first_line(registry.password_file))};
-    if (registry.client_certificate.empty()) return;
-    access.certificate = base::read_file(registry.client_certificate, 1u << 20);
-    access.key = base::Secret(base::read_file(registry.client_key, 1u << 20));
-}
-
 // What nobody has merged leaves nothing behind that the app's own builds would take up, and a
 // stranger's code is not told the app's secrets.
 void add_what_is_the_apps(builder::Job& job, const JobSettings& settings,
@@ -104,6 +73,45 @@ void add_what_is_the_apps(builder::Job& job, const JobSettings& settings,
 }
 
 } // namespace
+
+apps::Stack stack_of(apps::Store& store, const std::string& app) {
+    if (const auto name = store.find_app_setting(app, "stack"))
+        if (auto stack = store.find_stack(*name)) return *stack;
+    if (auto stack = store.current_stack()) return *stack;
+    throw Error(ErrorKind::unavailable, "the server has no stack yet",
+                "Its operator makes one with: slipway stack create debian-12");
+}
+
+std::optional<builder::RegistryAccess> own_access(const Registry& registry) {
+    if (registry.tokens)
+        return builder::RegistryAccess{std::string(RegistryTokens::own_user),
+                                       registry.tokens->own_password()};
+    if (registry.user.empty() && registry.client_certificate.empty()) return std::nullopt;
+    builder::RegistryAccess access;
+    if (!registry.user.empty())
+        access = {registry.user, base::Secret(first_line(registry.password_file))};
+    if (registry.client_certificate.empty()) return access;
+    access.certificate = base::read_file(registry.client_certificate, 1u << 20);
+    access.key = base::Secret(base::read_file(registry.client_key, 1u << 20));
+    return access;
+}
+
+void add_registry(builder::Job& job, const Registry& registry, const apps::App& app,
+                  const std::string& ref) {
+    job.target = builder::RegistryTarget{registry.host, registry.repository_of(app), tag_of(ref),
+                                         registry.shown_host()};
+    job.insecure_registries = registry.insecure;
+    if (!registry.tokens) {
+        if (auto access = own_access(registry))
+            job.registry_credentials[registry.host] = std::move(*access);
+        return;
+    }
+    // Ours trusts a build with its own app's repository while it runs, and with nothing more.
+    auto& access = job.registry_credentials[registry.host];
+    access.user = RegistryTokens::build_user;
+    access.password = registry.tokens->secret_of_build(job.id);
+    access.of_this_build = true;
+}
 
 builder::Job make_job(const JobSettings& settings, const apps::Build& build,
                       const builder::Source& source) {

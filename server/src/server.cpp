@@ -10,7 +10,7 @@
 #include "notices.h"
 #include "own_registry.h"
 #include "programs.h"
-#include "registry_garbage.h"
+#include "registry_upkeep.h"
 #include "retention.h"
 #include "same_inputs.h"
 #include "signatures.h"
@@ -133,31 +133,6 @@ QueueSettings queue_settings(const JobSettings& jobs, const Programs& programs,
     return settings;
 }
 
-// Builds wait for it, so it waits for builds only so long.
-constexpr auto longest_wait_for_builds = std::chrono::minutes(2);
-constexpr auto longest_sweep = std::chrono::minutes(30);
-
-RegistryPrune registry_prune(OwnRegistry& registry, Queue& queue, const Config& config,
-                             const StateDirectory& state, apps::Store& store,
-                             const base::Stop& end) {
-    return {.files = RegistryFiles(registry_data(state)),
-            .store = store,
-            .age = config.retention.images,
-            .alone =
-                [&queue, &registry, end](const std::function<void()>& work) {
-                    if (!queue.pause(end.within(longest_wait_for_builds))) return false;
-                    try {
-                        registry.read_only_during(work, end.within(longest_sweep));
-                    } catch (...) {
-                        queue.resume();
-                        throw;
-                    }
-                    queue.resume();
-                    return true;
-                },
-            .sweep = [&registry, end] { registry.sweep(end.within(longest_sweep)); }};
-}
-
 NoticeSettings notice_settings(const Config& config) {
     NoticeSettings settings;
     settings.allowed_private_hosts = config.network.allowed_private_hosts;
@@ -222,9 +197,10 @@ struct Listeners {
     api::Api& api;
 };
 
-// The order of the end: no new connections; builds finish; their pushers hear of it; the rest.
-void run(Listeners& listeners, Queue& queue, const Config& config, const base::Stop& drain,
-         const base::Stop& end) {
+// The order of the end: no new connections; rebases stop after the apps they are at; builds finish;
+// their pushers hear of it; the rest.
+void run(Listeners& listeners, Queue& queue, Rebases& rebases, const Config& config,
+         const base::Stop& drain, const base::Stop& end) {
     base::StopSource no_more, ssh_end, ssh_ended, quiet, http_end, http_ended;
     base::TaskGroup threads;
     threads.start([&](const base::Stop&) {
@@ -243,6 +219,7 @@ void run(Listeners& listeners, Queue& queue, const Config& config, const base::S
     base::log::info("stopping: running builds are waited for");
     no_more.request();
     listeners.api.note_stopping();
+    rebases.pause(end.within(config.server.drain));
     queue.drain(end.within(config.server.drain));
     end.within(time_to_part).wait_for(ssh_ended.stop().fd(), POLLIN);
     ssh_end.request();
@@ -301,17 +278,26 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     store->builds().write_notices_with([texts](auto&... row) { return notices_of(texts, row...); });
     NoticeSender notices(*store, keys, notice_settings(config));
     auto waiting_line = queue_settings(jobs, programs, keys, repositories);
-    waiting_line.on_change = [&](const apps::Build& build) {
+    const auto on_change = [&](const apps::Build& build) {
         if (apps::is_over(build.state)) metrics.count_build(build);
         notices.wake();
         build_events.announce(build.app);
     };
+    waiting_line.on_change = on_change;
     const Signatures signatures(
         signature_settings(config, state, version, ssh_url(config, ssh.address)));
     if (config.registry.proof == "yes")
         waiting_line.prove = [&signatures](const PublishedBuild& build, const base::Stop& stop) {
             signatures.attach(build, stop);
         };
+    Rebases rebases({.store = *store,
+                     .registry = registry,
+                     .logs_directory = state.logs(),
+                     .ca_file = config.build.ca_certificates,
+                     .name = name_of_server(state),
+                     .drain = drain,
+                     .prove = waiting_line.prove,
+                     .on_change = on_change});
     Queue queue(*store, std::move(waiting_line));
     Webhooks webhooks(
         store->hooks(), keys,
@@ -329,8 +315,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         [&](DryRun dry_run) { return prune_kept(state.kept(), store->builds(), dry_run); });
     if (own_registry)
         pruned.more.push_back([&](DryRun dry_run) {
-            return prune_registry(registry_prune(*own_registry, queue, config, state, *store, end),
-                                  dry_run);
+            return prune_registry(
+                registry_prune(*own_registry, queue, rebases, config, state, *store, end), dry_run);
         });
     const Site site{config,
                     state,
@@ -362,14 +348,15 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
         SshListener(std::move(ssh), ssh_settings(config, state, site, user)),
         LocalListener(wire::listen_at(state.door_socket(), 0660, user.gid), {user.uid},
                       [&](auto&... arguments) { return door.answer(arguments...); }),
-        HttpListeners(config, api, std::move(http), wire::listen_at(state.control_socket(), 0600)),
+        HttpListeners(config, api, rebases, std::move(http),
+                      wire::listen_at(state.control_socket(), 0600)),
         api};
     ssh_listener = &listeners.ssh;
     base::TaskGroup chores;
     chores.start([&](const base::Stop& stop) { keep_pruning(pruned, stop); });
     chores.start([&](const base::Stop& stop) { notices.run(stop); });
     write_addresses(site, metrics_address);
-    run(listeners, queue, config, drain, end);
+    run(listeners, queue, rebases, config, drain, end);
 }
 
 } // namespace server

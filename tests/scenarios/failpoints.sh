@@ -4,6 +4,7 @@
 # and nothing is left of what died. Then at random moments, under load.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/webhooks_lib.sh"
+. "$(dirname "$0")/run_images_lib.sh"
 # failpoints_postgresql.sh says so.
 [ "${on:-}" != postgresql ] || . "$(dirname "$0")/postgresql_lib.sh"
 
@@ -21,6 +22,7 @@ api() {
     local socket=$state/run/control.sock
     curl -sS --max-time 60 --unix-socket "$socket" "$@"
 }
+push_run_image patched
 script_app crash <<<'echo built'
 push crash >/dev/null 2>&1
 slipway notifications add crash "$forge_url/in" >/dev/null
@@ -134,6 +136,7 @@ door_of() { # FAILPOINT
         upload_* | request_*) echo upload ;;
         delivery_* | notice_*) echo webhook ;;
         push_*) echo detach ;;
+        rebase_*) echo rebase ;;
         *) echo push ;;
     esac
 }
@@ -149,8 +152,22 @@ pass() { # DOOR
             ;;
         upload) upload crash ;;
         webhook) hook_push ;;
+        rebase) rebase_crash || status=$? ;;
     esac
     echo "$status" >"$work/status"
+}
+# Onto the run image that it is not on.
+rebase_crash() {
+    local run=$registry/stacks/tiny:patched
+    [ "$(slipway --json rebase crash --run "$run" --dry-run | jq -r .result)" = would-rebase ] ||
+        run=$registry/stacks/tiny:run
+    slipway --json rebase crash --run "$run" >"$work/rebased"
+}
+rebase_is_true() {
+    rebase_crash
+    same "$(jq -r .result "$work/rebased")" rebased
+    same "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$registry/crash:latest")" \
+        "$(last_build crash .digest)"
 }
 # A delivery, as often as the forge's people press the button; 202 means that it was acknowledged.
 hook_push() {
@@ -190,7 +207,8 @@ crash_at() { # FAILPOINT DOOR
     fi
     everything_holds
     wait_until 30 "who asked for events was told of each state" subscriber_was_told
-    [ "$2" = upload ] || [ "$2" = webhook ] || push_is_true crash "$(cat "$work/status")" "$before"
+    [ "$2" != rebase ] || rebase_is_true
+    [ "$2" = upload ] || [ "$2" = webhook ] || [ "$2" = rebase ] || push_is_true crash "$(cat "$work/status")" "$before"
     if [ "$2" = upload ] && [ "$(cat "$work/crash.status")" = 201 ]; then
         jq -e --arg id "$(jq -r .build.id "$work/crash.answer")" \
             'any(.builds[]; .id == $id and .state == "published")' "$work/builds"

@@ -27,6 +27,8 @@ inline constexpr std::array failpoints{
     std::string_view("push_detached"),         // accepted, git has not moved the ref yet
     std::string_view("push_accepted"),         // git has moved the ref, the build is not queued yet
     std::string_view("notice_sent"),           // the forge knows, the outbox does not
+    std::string_view("rebase_begun"),          // its row is there, the registry knows nothing
+    std::string_view("rebase_written"), // the registry has its image, the row does not say so
 };
 
 // `name` must be in the list: a typing error ends the program at its first pass.

@@ -30,6 +30,9 @@ Materials materials_of(const Job& job);
 std::string render_materials(const Materials& materials);
 Materials parse_materials(std::string_view json); // throws Error{invalid_input}
 
+// Of the same image on another run image; both with their digests. from: the image as it was.
+Materials on_run_image(Materials materials, const std::string& run, const std::string& from);
+
 // A URL as it may be published: without user, password and query.
 std::string public_url(std::string_view url);
 
