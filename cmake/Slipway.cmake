@@ -23,6 +23,8 @@ if(SLIPWAY_SANITIZE)
     # Without vptr: SOCI hides the type information that this check wants.
     add_compile_options(-fsanitize=${SLIPWAY_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${SLIPWAY_SANITIZE})
+    # Of the programs that tests start.
+    set(SLIPWAY_SANITIZER_REPORTS ${CMAKE_BINARY_DIR}/sanitizer-reports)
 endif()
 
 find_package(Threads REQUIRED)
@@ -48,6 +50,20 @@ function(slipway_program name)
     list(TRANSFORM ARG_USES PREPEND slipway_)
     target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LIBRARIES})
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    if(SLIPWAY_SANITIZE)
+        target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/sanitizer_options.cpp)
+        target_compile_definitions(${name} PRIVATE
+            SLIPWAY_SANITIZER_REPORTS="${SLIPWAY_SANITIZER_REPORTS}")
+    endif()
+endfunction()
+
+# slipway_sanitized(TEST): a test that a build with sanitizers runs as well (label: sanitizer). What
+# they find in the programs that it starts fails the test sanitizer_reports, which runs behind all.
+function(slipway_sanitized test)
+    set_property(TEST ${test} APPEND PROPERTY LABELS sanitizer)
+    if(SLIPWAY_SANITIZE)
+        set_property(TEST ${test} APPEND PROPERTY FIXTURES_REQUIRED sanitizer_reports)
+    endif()
 endfunction()
 
 # slipway_test(MODULE [LABELS label...]): tests/MODULE/*_test.cpp against that module alone,
@@ -66,4 +82,5 @@ function(slipway_test module)
         SLIPWAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLIPWAY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
     add_test(NAME ${module} COMMAND ${module}_tests)
     set_tests_properties(${module} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 600)
+    slipway_sanitized(${module})
 endfunction()
