@@ -18,8 +18,9 @@ http: {addr: "127.0.0.1:$registry_port"}
 auth: {htpasswd: {realm: test, path: $work/htpasswd}}
 YAML
 registry_pid=
+# docker-registry would take the login of the clients for its own configuration.
 start_registry() {
-    docker-registry serve "$work/registry.yml" >>"$work/registry.log" 2>&1 &
+    env -u REGISTRY_AUTH_FILE docker-registry serve "$work/registry.yml" >>"$work/registry.log" 2>&1 &
     registry_pid=$!
     wait_until 20 'the registry answers' registry_answers
 }

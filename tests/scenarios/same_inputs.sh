@@ -55,7 +55,7 @@ check 'the row, the API and the command line say so' '
     same "$(slipway --json builds info "$build" | jq -r .same_as)" "$first"
     same "$(slipway --json builds info "$build" | jq -c ".phases | keys")" "[\"detect\",\"fetch\"]"
     slipway builds info "$build" >"$work/info"
-    expect "Made by +$first" "$work/info"
+    expect "Made by: +$first" "$work/info"
     slipway builds info "$first" >"$work/info"
     refute "Made by" "$work/info"
 '
