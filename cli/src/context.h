@@ -105,6 +105,8 @@ void add_webhooks(CLI::App& root, Context& context);
 void add_notifications(CLI::App& root, Context& context);
 void add_verify(CLI::App& root, Context& context);
 void add_inspect(CLI::App& root, Context& context);
+void add_copy(CLI::App& root, Context& context);
+void add_index(CLI::App& root, Context& context);
 void add_prune(CLI::App& root, Context& context);
 void add_completion(CLI::App& root, Context& context);
 
