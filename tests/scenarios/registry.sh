@@ -19,7 +19,7 @@ auth: {htpasswd: {realm: test, path: $work/htpasswd}}
 YAML
 registry_pid=
 start_registry() {
-    docker-registry serve "$work/registry.yml" >>"$work/registry.log" 2>&1 &
+    env -u REGISTRY_AUTH_FILE docker-registry serve "$work/registry.yml" >>"$work/registry.log" 2>&1 &
     registry_pid=$!
     wait_until 20 'the registry answers' registry_answers
 }
