@@ -87,8 +87,6 @@ Build read_build(const soci::row& row) {
     return build;
 }
 
-const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
-
 std::optional<Build> read_last_published(Session& sql, std::string_view app) {
     return Query(sql,
                  select_builds + " WHERE app = ? AND state = 'published' AND NOT (" + of_proposal +

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <iostream>
+#include <sys/stat.h>
 
 namespace {
 
@@ -107,6 +108,8 @@ int run() {
         throw base::Error(base::ErrorKind::invalid_input, "descriptor 3 is not open",
                           "Run it as: slipway-worker 3>&1 < job.json");
     auto job = builder::Job::parse(base::read_to_end(0, largest_job));
+    // Whoever started us may keep its files to itself; what is made here the build's ids reach.
+    ::umask(022);
     std::filesystem::create_directories(job.work_directory);
     // The app's source and its variables are nobody else's on this machine.
     std::filesystem::permissions(job.work_directory, std::filesystem::perms::owner_all);

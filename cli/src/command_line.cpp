@@ -54,6 +54,8 @@ void add_commands(CLI::App& app, Context& context) {
     add_verify(app, context);
     add_inspect(app, context);
     add_rebase(app, context);
+    add_copy(app, context);
+    add_index(app, context);
     add_prune(app, context);
     add_build(app, context);
     add_buildpacks(app, context);

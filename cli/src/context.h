@@ -106,6 +106,8 @@ void add_notifications(CLI::App& root, Context& context);
 void add_verify(CLI::App& root, Context& context);
 void add_inspect(CLI::App& root, Context& context);
 void add_rebase(CLI::App& root, Context& context);
+void add_copy(CLI::App& root, Context& context);
+void add_index(CLI::App& root, Context& context);
 void add_prune(CLI::App& root, Context& context);
 void add_completion(CLI::App& root, Context& context);
 

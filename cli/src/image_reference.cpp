@@ -32,35 +32,44 @@ Value what_the_server_says(const Context& context) {
     }
 }
 
-FoundImage with_manifest(std::string name, std::unique_ptr<image::BlobStore> store,
-                         const std::string& tag_or_digest, const base::Stop& stop) {
+FoundImage with_manifest(const Context& context, std::string name,
+                         std::unique_ptr<image::BlobStore> store, const std::string& tag_or_digest,
+                         OfIndex of_index) {
+    const auto& stop = context.interrupted;
     auto manifest = store->read_manifest(tag_or_digest, stop);
-    if (manifest)
+    if (manifest && of_index == OfIndex::this_machine)
         if (const auto chosen = image::choose_from_index(*manifest, image::this_architecture()))
             manifest = store->read_manifest(chosen->render(), stop);
     if (!manifest) throw Error(ErrorKind::not_found, "there is no image " + base::quoted(name));
     return {std::move(name), std::move(store), std::move(*manifest)};
 }
 
-FoundImage from_registry(const Context& context, const std::string& text) {
+std::unique_ptr<image::BlobStore> open_repository(const Context& context,
+                                                  const image::Reference& reference) {
+    return registry::open_repository(
+        reference.registry, reference.repository,
+        registry_settings(what_the_server_says(context), reference.registry));
+}
+
+FoundImage from_registry(const Context& context, const std::string& text, OfIndex of_index) {
     const auto reference = image::Reference::parse(text);
     auto found = with_manifest(
-        text,
-        registry::open_repository(
-            reference.registry, reference.repository,
-            registry_settings(what_the_server_says(context), reference.registry)),
-        reference.digest ? reference.digest->render() : reference.tag.value_or("latest"),
-        context.interrupted);
+        context, text, open_repository(context, reference),
+        reference.digest ? reference.digest->render() : reference.tag.value_or("latest"), of_index);
     found.name = reference.with_digest(found.manifest.digest).render();
+    found.registry = reference.registry;
+    found.repository = reference.repository;
     return found;
 }
 
-FoundImage from_layout(const Context& context, const std::string& text) {
-    const auto [path, tag] = parse_layout_reference(text);
+FoundImage from_layout(const Context& context, const std::string& text, OfIndex of_index) {
+    const auto [path, tag, digest] = parse_layout_reference(text);
     // Opening makes what is not there.
     if (!std::filesystem::exists(std::filesystem::path(path) / "oci-layout"))
         throw Error(ErrorKind::not_found, base::quoted(path) + " is no image layout");
-    auto found = with_manifest(text, image::open_oci_layout(path), tag, context.interrupted);
+    auto name = tag;
+    if (tag.empty()) name = digest.value_or(image::default_image(path)).render();
+    auto found = with_manifest(context, text, image::open_oci_layout(path), name, of_index);
     found.name = std::string(layout_prefix) + path + "@" + found.manifest.digest.render();
     return found;
 }
@@ -99,29 +108,78 @@ ReferenceKind kind_of_reference(const std::string& text) {
 
 LayoutReference parse_layout_reference(const std::string& text) {
     const auto rest = text.substr(layout_prefix.size());
-    const auto colon = rest.rfind(':');
-    // "oci:./a:b/c" names a directory with a colon in it.
-    if (colon == rest.npos || rest.find('/', colon) != rest.npos) return {rest, "latest"};
-    return {rest.substr(0, colon), rest.substr(colon + 1)};
+    const auto refuse = [&] {
+        throw Error(ErrorKind::invalid_input, base::quoted(text) + " names no image layout",
+                    "Write it as oci:PATH or oci:PATH:TAG.");
+    };
+    LayoutReference reference{rest};
+    if (const auto at = rest.rfind("@sha256:"); at != rest.npos) {
+        reference = {rest.substr(0, at), {}, image::Digest::parse(rest.substr(at + 1))};
+    } else if (const auto colon = rest.rfind(':');
+               // "oci:./a:b/c" names a directory with a colon in it.
+               colon != rest.npos && rest.find('/', colon) == rest.npos) {
+        reference = {rest.substr(0, colon), rest.substr(colon + 1)};
+        if (reference.tag.empty()) refuse();
+    }
+    if (reference.path.empty()) refuse();
+    return reference;
 }
 
-FoundImage find_image(const Context& context, const std::string& text) {
+FoundImage find_image(const Context& context, const std::string& text, OfIndex of_index) {
     switch (kind_of_reference(text)) {
     case ReferenceKind::layout:
-        return from_layout(context, text);
+        return from_layout(context, text, of_index);
     case ReferenceKind::build:
-        return from_registry(context, image_of_build(context, text));
+        return from_registry(context, image_of_build(context, text), of_index);
     case ReferenceKind::app:
-        return from_registry(context, image_of_app(context, text));
+        return from_registry(context, image_of_app(context, text), of_index);
     case ReferenceKind::registry:
         break;
     }
-    return from_registry(context, text);
+    return from_registry(context, text, of_index);
 }
 
 image::Image read_image(const FoundImage& found, const base::Stop& stop) {
     return image::read_image(*found.store, found.manifest.digest.render(),
                              image::this_architecture(), found.name, stop);
+}
+
+Destination open_destination(const Context& context, const std::string& text) {
+    const auto kind = kind_of_reference(text);
+    const auto refuse = [&](const std::string& why) {
+        throw Error(ErrorKind::invalid_input, base::quoted(text) + why,
+                    std::string("Write where the image goes as ") + destination_help + ".");
+    };
+    if (kind == ReferenceKind::layout) {
+        const auto [path, tag, digest] = parse_layout_reference(text);
+        if (digest) refuse(" names a digest, and an image is written under a tag");
+        return {std::string(layout_prefix) + path, image::open_oci_layout(path),
+                tag.empty() ? "latest" : tag};
+    }
+    if (kind != ReferenceKind::registry) refuse(" is neither a repository nor a layout");
+    const auto reference = image::Reference::parse(text);
+    if (reference.digest) refuse(" names a digest, and an image is written under a tag");
+    return {reference.registry + "/" + reference.repository, open_repository(context, reference),
+            reference.tag.value_or("latest"), reference.registry, reference.repository};
+}
+
+image::CopyReport copy_image(const FoundImage& from, const image::RawManifest& manifest,
+                             const Destination& to, image::CopyOptions options,
+                             const base::Stop& stop) {
+    if (!from.registry.empty() && from.registry == to.registry && from.repository != to.repository)
+        options.mount_from = from.repository;
+    return base::while_doing("copying " + from.name + " to " + to.place, [&] {
+        return image::copy(*from.store, manifest, *to.store, options, stop);
+    });
+}
+
+std::string describe(const image::CopyReport& report) {
+    const auto blobs = report.there + report.mounted + report.sent;
+    return std::to_string(report.manifests) + (report.manifests == 1 ? " manifest" : " manifests") +
+           "; of " + std::to_string(blobs) + " blobs " + std::to_string(report.sent) +
+           " were sent (" + base::human_bytes(report.bytes_sent) + "), " +
+           std::to_string(report.mounted) + " mounted, " + std::to_string(report.there) +
+           " were there";
 }
 
 } // namespace cli

@@ -1,5 +1,6 @@
 #include "local_job.h"
 
+#include "image_reference.h"
 #include "images.h"
 #include "site.h"
 
@@ -79,13 +80,12 @@ builder::Target parse_target(const LocalOptions& options) {
                                        reference.tag.value_or("latest")};
     }
     if (options.output.empty()) return builder::NoTarget{};
-    if (!options.output.starts_with("oci:") || options.output.size() == 4)
+    if (!options.output.starts_with("oci:"))
         throw Error(ErrorKind::invalid_input, "--output wants oci:PATH or oci:PATH:TAG");
-    const auto rest = options.output.substr(4);
-    const auto colon = rest.rfind(':');
-    const bool has_tag = colon != std::string::npos && rest.find('/', colon) == std::string::npos;
-    return builder::LayoutTarget{fs::absolute(rest.substr(0, has_tag ? colon : std::string::npos)),
-                                 has_tag ? rest.substr(colon + 1) : "latest"};
+    const auto layout = parse_layout_reference(options.output);
+    if (layout.digest) throw Error(ErrorKind::invalid_input, "--output wants a tag, not a digest");
+    return builder::LayoutTarget{fs::absolute(layout.path),
+                                 layout.tag.empty() ? "latest" : layout.tag};
 }
 
 void add_credentials(builder::Job& job, const Value& server) {

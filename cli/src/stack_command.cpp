@@ -1,6 +1,7 @@
 #include "api_client.h"
 #include "context.h"
 #include "gather.h"
+#include "image_reference.h"
 #include "images.h"
 #include "site.h"
 #include "stack_create.h"
@@ -24,14 +25,28 @@ void print_stack(const Value& stack) {
                   {"Current", base::json::find_bool(stack, "current", false) ? "yes" : "no"}});
 }
 
+// An image of a layout goes where those of `stack create` do: builds pull from registries.
+std::string bring(const Context& context, const Value& info, const std::string& repository,
+                  const std::string& layout) {
+    const auto from = find_image(context, layout, OfIndex::whole);
+    const auto to = open_destination(
+        context, base::json::get_string(info, "registry") + "/" +
+                     base::json::find_string(info, "registry_prefix").value_or("") + repository);
+    copy_image(from, from.manifest, to, {.tag = to.tag}, context.interrupted);
+    return to.place + "@" + from.manifest.digest.render();
+}
+
 void use(const Context& context, const std::string& name, const std::string& build,
          const std::string& run) {
     const auto info = server_info(context);
-    const auto pinned = [&](const std::string& reference) {
+    const auto pinned = [&](const std::string& reference, const std::string& which) {
+        if (kind_of_reference(reference) == ReferenceKind::layout)
+            return bring(context, info, "stacks/" + name + "/" + which, reference);
         const auto registry = image::Reference::parse(reference).registry;
         return pin(reference, registry_settings(info, registry), context.interrupted);
     };
-    const auto stack = use_stack(context, name, pinned(build), pinned(run), Current::yes);
+    const auto stack =
+        use_stack(context, name, pinned(build, "build"), pinned(run, "run"), Current::yes);
     context.json ? print_json(stack) : print_stack(stack);
 }
 
@@ -74,7 +89,8 @@ void add_stack(CLI::App& root, Context& context) {
     auto* shown = stack->add_subcommand("info", "one stack");
     shown->add_option("name", *name, "its name; default: the current one");
     shown->callback([&context, name] { info(context, *name); });
-    auto* used = stack->add_subcommand("use", "build with any two images of a registry");
+    auto* used =
+        stack->add_subcommand("use", "build with any two images of a registry or a layout");
     used->add_option("name", *name, "what to call it")->required();
     used->add_option("--build", *build, "reference of the build image")->required();
     used->add_option("--run", *run, "reference of the run image")->required();

@@ -1,5 +1,6 @@
 #include "image/oci_layout.h"
 
+#include "image/index.h"
 #include "image/referrers.h"
 #include "manifest_json.h"
 
@@ -156,15 +157,13 @@ class OciLayout : public BlobStore {
         if (!file) return std::nullopt;
         RawManifest raw{type, base::read_to_end(file.get(), longest_manifest), *digest};
         if (Digest::of(raw.bytes) != *digest) damaged(*digest);
-        if (raw.media_type.empty()) // a member of an index
-            raw.media_type =
-                base::json::find_string(base::json::parse(raw.bytes, "a manifest"), "mediaType")
-                    .value_or("");
+        if (raw.media_type.empty()) raw.media_type = type_of(raw.bytes); // a member of an index
         return raw;
     }
 
     void write_manifest(const RawManifest& manifest, std::optional<std::string> tag,
                         const base::Stop&) override {
+        const auto members = members_of(manifest);
         bool given = false;
         store(manifest.digest, manifest.bytes.size(), [&]() -> std::string_view {
             return std::exchange(given, true) ? std::string_view{} : manifest.bytes;
@@ -174,6 +173,8 @@ class OciLayout : public BlobStore {
         bool listed = false;
         for (auto& entry : read_index()) {
             if (tag && tag_of(entry) == *tag) continue; // the tag moves
+            // What an index names is found through it, and is no image of its own for readers.
+            if (tag_of(entry).empty() && members.contains(entry.value("digest", ""))) continue;
             const bool same = entry.value("digest", "") == manifest.digest.render();
             if (same && tag && tag_of(entry).empty()) continue; // it gets a name now
             listed = listed || (same && !tag);
@@ -226,6 +227,25 @@ class OciLayout : public BlobStore {
                 found.push_back(std::move(referrer));
         }
         return found;
+    }
+
+    // Artifacts are listed as well: they are no image that anybody asks for.
+    Digest default_image() {
+        std::set<Digest> images;
+        for (const auto& entry : read_index()) {
+            const auto digest = parse_descriptor(entry).digest;
+            if (tag_of(entry) == "latest") return digest;
+            const auto manifest = read_manifest(digest.render(), {});
+            if (manifest && !subject_of(*manifest)) images.insert(digest);
+        }
+        if (images.size() == 1) return *images.begin();
+        std::string tags;
+        for (const auto& tag : list_tags({})) tags += (tags.empty() ? "" : ", ") + tag;
+        throw base::Error(
+            base::ErrorKind::not_found,
+            "the image layout " + directory_.string() +
+                (images.empty() ? " has no image" : " has several images, and none is `latest`"),
+            tags.empty() ? "" : "Name one of its tags: " + base::printable(tags));
     }
 
   private:
@@ -285,6 +305,21 @@ class OciLayout : public BlobStore {
         base::replace_file(directory_ / "index.json", index.dump());
     }
 
+    static std::set<std::string> members_of(const RawManifest& manifest) {
+        std::set<std::string> members;
+        if (!is_index_type(manifest.media_type)) return members;
+        const auto index = Index::parse(manifest);
+        for (const auto& entry : index.entries()) members.insert(entry.manifest.digest.render());
+        return members;
+    }
+
+    // A manifest need not say what it is.
+    static std::string type_of(std::string_view bytes) {
+        const auto value = base::json::parse(bytes, "a manifest");
+        if (auto type = base::json::find_string(value, "mediaType")) return *type;
+        return std::string(value.contains("manifests") ? media_type::index : media_type::manifest);
+    }
+
     static std::string tag_of(const json& entry) {
         const json annotations = entry.value("annotations", json::object());
         return annotations.is_object()
@@ -300,6 +335,10 @@ class OciLayout : public BlobStore {
 std::unique_ptr<BlobStore> open_oci_layout(const fs::path& directory) {
     return base::while_doing("opening the image layout " + directory.string(),
                              [&] { return std::make_unique<OciLayout>(directory); });
+}
+
+Digest default_image(const fs::path& directory) {
+    return OciLayout(directory).default_image();
 }
 
 } // namespace image

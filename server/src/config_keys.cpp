@@ -160,8 +160,8 @@ std::vector<Key> registry_keys() {
         choice(
             "registry.compression", [](Config & c) -> auto& { return c.registry.compression; },
             {"gzip", "zstd"},
-            "Of the layers that builds make. `zstd` is smaller and as quick; old engines (Docker "
-            "before 23) do not read it."),
+            "Of the layers that builds make. `zstd` is smaller and as quick; umoci and old "
+            "engines do not read it."),
         choice(
             "registry.proof", [](Config & c) -> auto& { return c.registry.proof; }, {"yes", "no"},
             "Whether each image gets its signature, provenance, bills of materials and log beside "

@@ -212,7 +212,7 @@ std::optional<Webhooks::Receipt> Webhooks::note(apps::Delivery& delivery, const 
     if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
         delivery.state = "accepted";
         hooks_.update(delivery);
-        note_open(hook.id);
+        note_open(hook.row.id);
     }
     if (const auto* result = std::get_if<receiver::CiResult>(&decision))
         if (const auto came = release_waiting(hook, *result); !came.empty()) {
@@ -252,7 +252,7 @@ std::string Webhooks::release_waiting(const OpenedHook& hook, const receiver::Ci
         else if (all != receiver::CiVerdict::failure)
             delivery.reason.clear();
         hooks_.update(delivery);
-        if (good) note_open(hook.id);
+        if (good) note_open(hook.row.id);
     }
     if (good) return released;
     return result.verdict == receiver::CiVerdict::success

@@ -2,6 +2,8 @@
 
 #include "errors.h"
 
+#include "base/temp_dir.h"
+
 #include <catch2/catch.hpp>
 
 using cli::ReferenceKind;
@@ -16,10 +18,42 @@ TEST_CASE("an image is named by a reference, a layout, a build or an app") {
     CHECK(kind_of([] { cli::kind_of_reference(""); }) == base::ErrorKind::invalid_input);
 }
 
-TEST_CASE("a layout is named by its path, with a tag or without") {
+TEST_CASE("a layout is named by its path, with a tag, a digest or neither") {
     CHECK(cli::parse_layout_reference("oci:out").path == "out");
-    CHECK(cli::parse_layout_reference("oci:out").tag == "latest");
+    CHECK(cli::parse_layout_reference("oci:out").tag.empty());
     CHECK(cli::parse_layout_reference("oci:/a/b:v1").path == "/a/b");
     CHECK(cli::parse_layout_reference("oci:/a/b:v1").tag == "v1");
     CHECK(cli::parse_layout_reference("oci:/a:b/c").path == "/a:b/c");
+    const auto digest = image::Digest::of("x");
+    const auto exact = cli::parse_layout_reference("oci:/a@b:c@" + digest.render());
+    CHECK(exact.path == "/a@b:c");
+    CHECK(exact.tag.empty());
+    CHECK(exact.digest == digest);
+    for (const char* text : {"oci:", "oci::v1", "oci:/a:", "oci:@sha256:123"}) {
+        INFO(text);
+        CHECK(kind_of([&] { cli::parse_layout_reference(text); }) ==
+              base::ErrorKind::invalid_input);
+    }
+}
+
+TEST_CASE("an image goes to a repository or a layout, under a tag") {
+    const cli::Context context;
+    const auto digest = image::Digest::of("x").render();
+    for (const std::string text : {"hello", "b0123456789ab", "", "oci:"}) {
+        INFO(text);
+        CHECK(kind_of([&] { cli::open_destination(context, text); }) ==
+              base::ErrorKind::invalid_input);
+    }
+    CHECK(kind_of([&] { cli::open_destination(context, "oci:/nowhere@" + digest); }) ==
+          base::ErrorKind::invalid_input);
+    const base::TempDir directory("layout");
+    const auto to =
+        cli::open_destination(context, "oci:" + (directory.path() / "new").string() + ":v1");
+    CHECK(to.tag == "v1");
+    CHECK(std::filesystem::exists(directory.path() / "new/oci-layout"));
+}
+
+TEST_CASE("what a copy moved is told in one line") {
+    CHECK(cli::describe({.manifests = 1, .there = 2, .mounted = 3, .sent = 4, .bytes_sent = 0}) ==
+          "1 manifest; of 9 blobs 4 were sent (0 B), 3 mounted, 2 were there");
 }

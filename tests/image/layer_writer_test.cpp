@@ -93,6 +93,11 @@ TEST_CASE("the same tree is the same layer on every machine") {
           "sha256:b5ffb8b8dfc6ec89c66e0cfee18db05c519d6dfccbcfdbded4ff94e943e55071");
     CHECK(gzip.layer.descriptor.digest.render() ==
           "sha256:88dd0f28e4c0ddcea903dd6b929119d1f7d67a031d49ab9dabebdcd46c04bbc6");
+    const auto zstd =
+        write(directory.path() / "tree", directory.path() / "zstd", Compression::zstd);
+    CHECK(zstd.layer.diff_id == gzip.layer.diff_id);
+    CHECK(zstd.layer.descriptor.digest.render() ==
+          "sha256:bc0ee5f9352ac0ced29842bad919ebee38d310c01731d9d7a592d5e45d6349a4");
     const auto sorted = write(directory.path() / "tree", directory.path() / "sorted",
                               Compression::none, EntryOrder::by_path);
     CHECK(sorted.layer.diff_id.render() ==

@@ -3,25 +3,7 @@
 # engine can be started (in most containers, for one).
 . "$(dirname "$0")/lib.sh"
 
-engine=
-docker_here() { docker --host "unix://$work/docker.sock" "$@"; }
-start_docker() {
-    # Its own data, its own mounts, none of the machine's network: nothing of it stays behind.
-    unshare --mount dockerd --data-root "$work/docker" --exec-root "$work/docker-run" \
-        --host "unix://$work/docker.sock" --pidfile "$work/docker.pid" \
-        --iptables=false --ip6tables=false --bridge=none --insecure-registry 127.0.0.0/8 \
-        >"$work/docker.log" 2>&1 &
-    engine=$!
-    wait_until 30 'dockerd answers or has ended' docker_is_decided
-    docker_here info >/dev/null 2>&1
-}
-docker_is_decided() { has_ended "$engine" || docker_here info >/dev/null 2>&1; }
-stop_docker() {
-    [ -n "$engine" ] || return 0
-    kill "$engine" 2>/dev/null
-    wait "$engine" 2>/dev/null
-    engine=
-}
+. "$(dirname "$0")/engines_lib.sh"
 trap 'stop_docker; clean_up' EXIT
 
 command -v dockerd >/dev/null || skip_all "no dockerd (apt-get install docker.io)"

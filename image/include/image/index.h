@@ -2,6 +2,7 @@
 // list is its twin). A value; no network, no files.
 #pragma once
 
+#include "image/blob_store.h"
 #include "image/image.h"
 
 #include <map>
@@ -43,5 +44,8 @@ class Index {
   private:
     std::vector<Entry> entries_;
 };
+
+// What an image is for, by its configuration. Throws Error{invalid_input} when that does not say.
+Platform read_platform(BlobStore& store, const RawManifest& image, const base::Stop& stop);
 
 } // namespace image

@@ -11,4 +11,8 @@ namespace image {
 // Makes the directory and its oci-layout file when missing.
 std::unique_ptr<BlobStore> open_oci_layout(const std::filesystem::path& directory);
 
+// Which image a person means who names none: the one with the tag "latest", else the only one that
+// is listed. Throws Error{not_found} that tells the tags.
+Digest default_image(const std::filesystem::path& directory);
+
 } // namespace image

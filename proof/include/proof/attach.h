@@ -20,7 +20,8 @@ namespace media_type {
 inline constexpr std::string_view simple_signing =
     "application/vnd.dev.cosign.simplesigning.v1+json";
 inline constexpr std::string_view envelope = "application/vnd.dsse.envelope.v1+json";
-inline constexpr std::string_view log = "text/plain; charset=utf-8";
+inline constexpr std::string_view log =
+    "text/plain"; // with no parameters: image-spec descriptor.md
 } // namespace media_type
 
 namespace artifact_type {
