@@ -17,7 +17,6 @@ extern const std::string of_proposal;   // a condition: its image is not the app
 extern const std::string select_builds; // "SELECT ... FROM builds"
 extern const std::string parked_builds; // a condition: nobody sends the image that it made now
 Build read_build(const soci::row& row);
-// Of a row: its image is not the app's.
 // The app's last release.
 std::optional<Build> read_last_published(Session& sql, std::string_view app);
 void insert_build(Session& sql, const Build& build, std::string_view once);
