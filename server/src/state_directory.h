@@ -50,7 +50,7 @@ class StateDirectory {
     std::filesystem::path buildpack_sources() const { return root_ / "buildpack-sources"; }
     std::filesystem::path caches() const { return root_ / "caches"; }
     std::filesystem::path builds() const { return root_ / "builds"; }
-    std::filesystem::path kept() const { return root_ / "kept"; } // images, by build
+    std::filesystem::path kept() const { return root_ / "kept"; }       // images, by build
     std::filesystem::path sources() const { return root_ / "sources"; } // uploads, by digest
     std::filesystem::path secret_keys() const { return root_ / "secrets.key"; }
     std::filesystem::path inputs_key() const { return root_ / "inputs.key"; }
