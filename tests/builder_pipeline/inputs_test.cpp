@@ -136,8 +136,11 @@ TEST_CASE("what cannot reach the image makes no other key") {
 
 TEST_CASE("classic buildpacks are told the commit, so that it counts with them") {
     Inputs one, two;
-    base::write_file(one.pack / "bin" / "compile", "#!/bin/sh\n", 0755);
-    base::write_file(two.pack / "bin" / "compile", "#!/bin/sh\n", 0755);
+    for (auto* inputs : {&one, &two}) {
+        fs::remove(inputs->pack / "buildpack.toml"); // with it they are Cloud Native ones
+        for (const char* program : {"detect", "compile"})
+            base::write_file(inputs->pack / "bin" / program, "#!/bin/sh\n", 0755);
+    }
     one.classic = two.classic = true;
     CHECK(one.key() == two.key());
     two.job.revision = std::string(40, 'c');

@@ -55,6 +55,11 @@ detach() { # NAME
         >"$work/$1.push" 2>&1
 }
 
+says_when() {
+    slipway builds info "$kept" >"$work/info"
+    grep -qE "Sent again: +2" "$work/info"
+}
+
 holding_app hello
 check 'a registry that goes away during a build refuses the push with words, and keeps the image' '
     PUSH_TIMEOUT=240 push hello >/dev/null 2>&1 & pusher=$!
@@ -70,10 +75,9 @@ check 'a registry that goes away during a build refuses the push with words, and
 '
 kept=$(last_build hello .build)
 check 'slipway builds info says why it waits and when the image is sent again' '
-    slipway builds info "$kept" >"$work/info"
+    wait_until 60 "it is not being sent just now" says_when
     expect "State: +exporting" "$work/info"
     expect "Reason: +could not reach" "$work/info"
-    expect "Sent again: +2" "$work/info"
 '
 check 'it waits on while the server is started anew, and is sent when the registry is back' '
     stop_server
