@@ -188,7 +188,7 @@ void add_rebase(CLI::App& root, Context& context) {
     const auto options = std::make_shared<Options>();
     auto* command =
         root.add_subcommand("rebase", "put apps on another run image without building them");
-    command->add_option("what", options->what,
+    command->add_option("-a,--app,app", options->what,
                         "an app, or without a server HOST/REPOSITORY[:TAG] or oci:PATH[:TAG]");
     command->add_flag("--all", options->all, "every app");
     command->add_option("--run", options->run,

@@ -91,7 +91,7 @@ check 'a run image of another distribution wants force' '
     expect "debian" "$work/said"
     expect "force" "$work/said"
     same "$(digest_of hello:latest)" "$(last_build hello .digest)"
-    slipway rebase hello --run "$stack:foreign" --force >"$work/said"
+    slipway rebase -a hello --run "$stack:foreign" --force >"$work/said"
     expect "warning: the run image is for" "$work/said"
     slipway rebase hello --run "$stack:patched" --force >/dev/null
 '
