@@ -30,21 +30,26 @@ reachable() { # NAME URL
 setting_of() { sed -n "s/^build.environment.$1 = \"\(.*\)\"/\1/p" <<<"$settings"; }
 first_of() { echo "${1%%[,|]*}"; }
 
-# The first two build without a network; then one for each bundled buildpack.
+# APPS='go-hello ruby-hello' takes these, APPS=all one for each bundled buildpack, which takes half an
+# hour.
 apps=(static-hello procfile-hello)
+offer() { [ "${APPS:-}" != all ] || apps+=("$@"); }
 if reachable "Debian's packages" "$(setting_of SLIPWAY_APT_MIRROR | grep . || echo http://deb.debian.org/debian/)"; then
-    apps+=(apt-hello php-plain ruby-hello)
+    offer apt-hello php-plain ruby-hello
 fi
 if reachable 'the npm registry' "${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}"; then apps+=(node-hello); fi
-if reachable PyPI "${PIP_INDEX_URL:-https://pypi.org/simple/}"; then apps+=(python-hello); fi
-if reachable 'the Go module proxy' "$(first_of "${GOPROXY:-https://proxy.golang.org}")"; then apps+=(go-hello); fi
+if reachable PyPI "${PIP_INDEX_URL:-https://pypi.org/simple/}"; then offer python-hello; fi
+if reachable 'the Go module proxy' "$(first_of "${GOPROXY:-https://proxy.golang.org}")"; then offer go-hello; fi
 if reachable crates.io "$(mirror=$(setting_of SLIPWAY_CARGO_MIRROR); echo "${mirror:-https://index.crates.io/}" | sed 's/^sparse+//')"; then
-    apps+=(rust-hello)
+    offer rust-hello
 fi
 if reachable 'Maven Central' "$(setting_of MAVEN_MIRROR_URL | grep . || echo https://repo.maven.apache.org/maven2/)"; then
-    apps+=(java-maven)
+    offer java-maven
 fi
-[ -z "${APPS:-}" ] || read -ra apps <<<"$APPS" # some alone, while one looks for a difference
+case ${APPS:-} in
+    '' | all) ;;
+    *) read -ra apps <<<"$APPS" ;;
+esac
 
 # A copy of a fixture, with the modes and times of the machine.
 source_of() { # APP DIRECTORY

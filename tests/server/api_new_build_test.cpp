@@ -158,7 +158,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the URL of an archive is sealed in its build's row, and opens it again for a rebuild") {
-    BuildSite site;
+    NewBuildSite site;
     const std::string url = "https://example.com/app.tar.gz?signature=secret-words";
     const auto made = site.ask_for({{"source_url", url}});
     REQUIRE(made.status == 201);
@@ -182,7 +182,7 @@ TEST_CASE("the URL of an archive is sealed in its build's row, and opens it agai
 }
 
 TEST_CASE("a URL that an older program wrote down openly is sealed at the start") {
-    BuildSite site;
+    NewBuildSite site;
     auto build = site.add_build("shop");
     site.store->builds().remove(build.id);
     const builder::RemoteArchive archive{"https://example.com/a.tgz?signature=secret-words", "sum"};
