@@ -168,6 +168,21 @@ RegistryGarbage find_garbage(const RegistryFiles& files, const NamedImages& name
     return garbage;
 }
 
+namespace {
+
+// Of an image that waits to be sent (apps::Builds::park) layers may lie in the registry that no
+// manifest names yet.
+bool an_image_waits(apps::Store& store) {
+    return store.builds().count({.state = apps::BuildState::exporting}) > 0;
+}
+
+PruneItem skipped(const char* why) {
+    return {"image", "-", 0, std::string("skipped: ") + why + "; this is tried again in an hour",
+            0};
+}
+
+} // namespace
+
 std::vector<PruneItem> prune_registry(const RegistryPrune& settings, DryRun dry_run) {
     const auto look = [&] {
         return find_garbage(settings.files, images_of_apps(settings.store),
@@ -177,13 +192,17 @@ std::vector<PruneItem> prune_registry(const RegistryPrune& settings, DryRun dry_
     if (dry_run == DryRun::yes || garbage.manifests.size() + garbage.blobs == 0)
         return items_of(garbage);
     // What was nobody's a moment ago may be named by now: it is looked at again when nobody can.
+    bool waits = false;
     const bool ran = settings.alone([&] {
+        waits = an_image_waits(settings.store);
+        if (waits) return;
         garbage = look();
         remove(settings.files, garbage);
         settings.sweep();
     });
-    if (ran) return items_of(garbage);
-    return {{"image", "-", 0, "skipped: builds run; this is tried again in an hour", 0}};
+    if (waits) return {skipped("an image waits to be sent")};
+    if (!ran) return {skipped("builds run")};
+    return items_of(garbage);
 }
 
 } // namespace server

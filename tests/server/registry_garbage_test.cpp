@@ -64,6 +64,17 @@ std::set<Digest> leaving(const RegistryGarbage& garbage) {
     return digests;
 }
 
+// A finished image that its registry did not take.
+std::string add_parked(apps::Store& store, const std::string& app) {
+    auto& builds = store.builds();
+    builds.add({.id = "parked", .app = app, .state = apps::BuildState::queued, .durable = true});
+    auto claim = builds.claim("here", std::chrono::minutes(1));
+    REQUIRE(claim);
+    claim->build.state = apps::BuildState::exporting;
+    builds.park(claim->build, claim->fence, std::chrono::hours(1));
+    return claim->build.id;
+}
+
 } // namespace
 
 TEST_CASE("what a kept build or a tag names stays, with its blobs") {
@@ -173,6 +184,13 @@ TEST_CASE("a prune removes what it names, and looks again when nobody can write 
     CHECK(skipped[0].count == 0);
     CHECK(registry.files.manifests("acme/web").size() == 2);
     is_alone = true;
+    // The registry has layers of an image whose manifest it did not take.
+    const auto id = add_parked(*store, "web");
+    const auto waited = server::prune_registry(prune, server::DryRun::no);
+    REQUIRE(waited.size() == 1);
+    CHECK(waited[0].reason == "skipped: an image waits to be sent; this is tried again in an hour");
+    CHECK(sweeps == 0);
+    store->builds().remove(id);
     const auto items = server::prune_registry(prune, server::DryRun::no);
     REQUIRE(items.size() == 2);
     CHECK(items[0].name == "acme/web@" + old.render());
