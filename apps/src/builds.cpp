@@ -152,8 +152,10 @@ std::vector<std::string> Builds::supersede_parked(const Build& by, std::string_v
                       " finished = " +
                           database_.now() + " WHERE id = ? AND " + parked_builds,
                       reason, id)
-                    .changes())
+                    .changes()) {
+                write_notices(sql, id);
                 ids.push_back(id);
+            }
     });
     return ids;
 }

@@ -203,6 +203,7 @@ std::string Job::render() const {
          {"target", render_target(target)},
          {"mode", mode == Mode::detect ? "detect" : "build"},
          {"no_cache", no_cache},
+         {"materials", materials},
          {"verbose", verbose},
          {"inputs", render_inputs(inputs)},
          {"previous", previous},
@@ -256,6 +257,7 @@ Job Job::parse(std::string_view json) {
                  find_string(stack, "classic_name").value_or("")};
     job.target = parse_target(value.at("target"));
     job.no_cache = base::json::find_bool(value, "no_cache", false);
+    job.materials = base::json::find_bool(value, "materials", true);
     job.verbose = base::json::find_bool(value, "verbose", false);
     if (const auto it = value.find("inputs"); it != value.end()) job.inputs = parse_inputs(*it);
     job.previous = find_string(value, "previous").value_or("");

@@ -73,6 +73,7 @@ class OciLayout : public BlobStore {
         fs::create_directories(blobs());
         if (!fs::exists(directory_ / "oci-layout"))
             base::replace_file(directory_ / "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+        if (fs::exists(directory_ / "index.json")) return;
         const auto lock = lock_index();
         if (!fs::exists(directory_ / "index.json")) write_index(json::array());
     }
@@ -278,9 +279,10 @@ class OciLayout : public BlobStore {
         draft.keep_as(path_of(digest));
     }
 
-    // Between threads and programs: index.json is read, changed and written whole.
+    // Between threads and programs: index.json is read, changed and written whole. The layout's own
+    // directory is not ours to lock: whoever uses it may hold it (base/in_use.h).
     base::UniqueFd lock_index() const {
-        base::UniqueFd directory = base::open_file(directory_, O_RDONLY | O_DIRECTORY);
+        base::UniqueFd directory = base::open_file(blobs(), O_RDONLY | O_DIRECTORY);
         int result;
         do result = ::flock(directory.get(), LOCK_EX);
         while (result != 0 && errno == EINTR);

@@ -149,6 +149,7 @@ builder::Job make_job(const JobSettings& settings, const apps::Build& build,
     job.limits = limits_of(config);
     job.slug_ignore = config.build.slugignore == "before" ? builder::SlugIgnore::before
                                                           : builder::SlugIgnore::after;
+    job.materials = config.registry.proof == "yes";
     job.variables_in_environment = config.build.classic_variables == "environment";
     job.stack.classic_name = config.build.classic_stack;
     job.cache_bytes = config.build.cache_size;

@@ -5,7 +5,7 @@
 #include "pusher_text.h"
 #include "signatures.h"
 
-#include "apps/releases.h"
+#include "apps/builds.h"
 #include "builder/target.h"
 #include "server/build_log.h"
 
@@ -187,9 +187,8 @@ void RebaseRelease::rebase(const base::Stop& stop) {
 void RebaseRelease::release(const apps::Build& parent, const image::Image& before,
                             const builder::Rebased& rebased, image::BlobStore& store,
                             const base::Stop& stop) {
-    const auto claim =
-        apps::begin_build(settings_.store.database(), row_of(parent, app_, wish_, report_.run),
-                          parent.id, settings_.name, lease);
+    const auto claim = settings_.store.builds().begin(row_of(parent, app_, wish_, report_.run),
+                                                      parent.id, settings_.name, lease);
     auto row = claim.build;
     report_.build = row.id;
     tell(row);

@@ -112,3 +112,25 @@ TEST_CASE(
     CHECK(kind_of([&] { end(*store, claim); }) == ErrorKind::denied);
     CHECK(told(*store, "n1", "b1") == "queued running queued ");
 }
+
+TEST_CASE(
+    "a build that begins at once, and one that a newer image makes superfluous, are told of") {
+    CONTRACT_PLACE(place);
+    const auto store = open_with_listeners(place);
+    store->builds().add(durable("b1"));
+    end(*store, *store->builds().claim("w", 1min));
+    auto rebase = queued("shop", "b2");
+    rebase.door = "rebase";
+    const auto begun = store->builds().begin(rebase, "b1", "w", 1min);
+    CHECK(told(*store, "n1", "b2") == "running ");
+    end(*store, begun);
+    CHECK(told(*store, "n1", "b2") == "running published ");
+
+    store->builds().add(durable("b3"));
+    auto claim = *store->builds().claim("w", 1min);
+    claim.build.state = BuildState::exporting;
+    store->builds().note(claim.build, claim.fence);
+    store->builds().park(claim.build, claim.fence, 1h);
+    REQUIRE(store->builds().supersede_parked(durable("b4"), "newer").size() == 1);
+    CHECK(told(*store, "n1", "b3") == "queued running exporting superseded ");
+}

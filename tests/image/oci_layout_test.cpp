@@ -3,6 +3,7 @@
 #include "blob_store_contract.h"
 #include "skip.h"
 
+#include "base/in_use.h"
 #include "base/task_group.h"
 
 #include <catch2/catch.hpp>
@@ -29,6 +30,14 @@ TEST_CASE("a layout has the files that the specification names") {
     for (const auto& entry :
          std::filesystem::directory_iterator(directory.path() / "blobs" / "sha256"))
         CHECK(image::digest_of_file(entry.path()).hex() == entry.path().filename());
+}
+
+TEST_CASE("a layout in a directory that this very program uses is read and written") {
+    const base::TempDir directory("layout");
+    const auto used = base::use(directory.path());
+    contract::push_small_image(*image::open_oci_layout(directory.path()), "v1");
+    CHECK(image::open_oci_layout(directory.path())->list_tags({}) ==
+          std::vector<std::string>{"v1"});
 }
 
 TEST_CASE("writing the same image twice lists it once") {

@@ -78,13 +78,14 @@ subscriber_was_told() {
     jq -se --slurpfile list "$work/told-builds" '
         def steps: {"build.received": ["build.queued", "build.cancelled", "build.lost"],
             "build.queued": ["build.running", "build.superseded", "build.cancelled", "build.lost"],
-            "build.running": ["build.exporting", "build.queued", "build.refused", "build.broken", "build.cancelled", "build.lost"],
+            # A rebase begins at once, and has nothing to export.
+            "build.running": ["build.exporting", "build.published", "build.queued", "build.refused", "build.broken", "build.cancelled", "build.lost"],
             "build.exporting": ["build.published", "build.queued", "build.refused", "build.broken", "build.cancelled", "build.lost"]};
         [.[] | select(.path == "/in")] | unique_by(.headers["webhook-id"])
         | map({number: (.headers["webhook-id"] | sub(".*_"; "") | tonumber)} + (.body | fromjson)) | sort_by(.number)
         | group_by(.data.build.id) | map({key: .[0].data.build.id, value: map(.type)}) | from_entries as $told
         | ($list[0].builds | sort_by(.id))[1:] | length > 0 and all(.[]; $told[.id] as $heard
-            | $heard != null and ($heard[0] | IN("build.received", "build.queued")) and $heard[-1] == "build." + .state
+            | $heard != null and ($heard[0] == "build.running" and .door == "rebase" or ($heard[0] | IN("build.received", "build.queued"))) and $heard[-1] == "build." + .state
             and (.started_at == null or any($heard[]; . == "build.running"))
             and ([range(1; $heard | length)] | all(.[]; . as $i | steps[$heard[$i - 1]] | index($heard[$i]) != null)))
     ' "$forge/told.jsonl" >/dev/null

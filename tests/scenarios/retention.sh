@@ -142,7 +142,7 @@ check 'what a running and a waiting build need stays, however old it is' '
 stop_server
 extra_config=
 configure 'retention.builds_kept = 0'
-configure 'retention.logs_size = 30000'
+configure 'retention.logs_size = 40000'
 configure 'retention.caches_size = 150000'
 start_server
 check 'by size the oldest logs leave, and the cache of the app that was not built for longest' '

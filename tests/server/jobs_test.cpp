@@ -74,3 +74,10 @@ TEST_CASE("a fork's proposal is given neither the app's variables nor its cache"
     CHECK(job.cache_directory.empty());
     CHECK(job.render().find("words-of-shop") == std::string::npos);
 }
+
+TEST_CASE("a build says what it was made from where somebody signs for that") {
+    JobSite site;
+    CHECK(site.job("refs/heads/main").materials);
+    site.config.registry.proof = "no";
+    CHECK_FALSE(site.job("refs/heads/main").materials);
+}

@@ -100,6 +100,12 @@ class Builds {
     // get the same row.
     std::optional<Claim> claim(std::string_view worker, std::chrono::milliseconds lease,
                                std::chrono::milliseconds aging = usual_aging);
+    // One that is no wait in a queue, for whoever makes it works on it from its first moment (a
+    // rebase): running at once, with `worker` as its holder, the only one of its app that runs,
+    // while `parent` is the app's last release. Throws Error{already_exists} when either is not so,
+    // Error{not_found} for an unknown app.
+    Claim begin(const Build& build, std::string_view parent, std::string_view worker,
+                std::chrono::milliseconds lease);
     // False: the lease is lost, the worker must stop at once. A lease that ran out is lost once
     // recover() has taken the build away, not before.
     bool renew(std::string_view id, std::int64_t fence, std::chrono::milliseconds lease);

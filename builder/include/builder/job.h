@@ -156,6 +156,8 @@ struct Job {
     Target target;
     Mode mode = Mode::build;
     bool no_cache = false; // neither restored nor kept
+    // Whoever signs for the image is told what it was made from; its merged bills go to the target.
+    bool materials = true;
     bool verbose = false;
     KnownInputs inputs;
     std::string previous; // digest of the app's image before this one; empty for the first

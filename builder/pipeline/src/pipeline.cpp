@@ -291,7 +291,7 @@ class Pipeline {
             LayerIndex nothing({}, [](const std::string&) {});
             if (!exported_) bills_ = read_bills(workspace_.bills / "launch");
             const auto materials = [&](const Exported& exported, image::BlobStore& store) {
-                return report_materials(exported, built, store);
+                return job_.materials ? report_materials(exported, built, store) : std::string();
             };
             const auto exported = keep_image(
                 {job_, export_input(built, nothing), exported_, key_, materials}, report_, stop_);
@@ -315,7 +315,7 @@ class Pipeline {
         if (kept)
             report_.body(std::to_string(published.sent) + " of " + std::to_string(published.blobs) +
                          " blobs had to be sent (" + base::human_bytes(published.sent_bytes) + ")");
-        if (kept) report_materials(exported, built, *target_);
+        if (kept && job_.materials) report_materials(exported, built, *target_);
         auto outcome = outcome_of(published, exported);
         outcome.inputs = key_;
         return outcome;

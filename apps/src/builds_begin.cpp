@@ -1,4 +1,4 @@
-#include "apps/releases.h"
+#include "apps/builds.h"
 
 #include "apps/database.h"
 
@@ -12,11 +12,11 @@ namespace apps {
 using base::Error;
 using base::ErrorKind;
 
-Claim begin_build(Database& database, const Build& build, std::string_view parent,
-                  std::string_view worker, std::chrono::milliseconds lease) {
+Claim Builds::begin(const Build& build, std::string_view parent, std::string_view worker,
+                    std::chrono::milliseconds lease) {
     std::optional<Claim> begun;
-    database.write([&](Session& sql) {
-        database.take_turns(sql);
+    database_.write([&](Session& sql) {
+        database_.take_turns(sql);
         require_app(sql, build.app);
         if (Query(sql, "SELECT 1 FROM builds WHERE app = ? AND state IN ('running', 'exporting')",
                   build.app)
@@ -34,12 +34,13 @@ Claim begin_build(Database& database, const Build& build, std::string_view paren
         insert_build(sql, row, "");
         const auto fence = *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
         Query(sql,
-              "UPDATE builds SET fence = ?, lease = " + database.now() +
-                  " + ?, started = " + database.now() + " WHERE id = ?",
+              "UPDATE builds SET fence = ?, lease = " + database_.now() +
+                  " + ?, started = " + database_.now() + " WHERE id = ?",
               fence, lease.count(), row.id)
             .execute();
         begun =
             Claim{*Query(sql, select_builds + " WHERE id = ?", row.id).first(read_build), fence};
+        write_notices(sql, begun->build);
     });
     return std::move(*begun);
 }

@@ -1,5 +1,4 @@
 // Builds that begin at once, on both databases.
-#include "apps/releases.h"
 
 #include "contract.h"
 
@@ -27,16 +26,15 @@ TEST_CASE("a rebase has its app's turn until it has ended") {
     const auto store = place.open();
     store->add_app({"shop", 1});
     release(*store);
-    const auto claim = apps::begin_build(store->database(), rebase(), "b1", "server", 1min);
+    const auto claim = store->builds().begin(rebase(), "b1", "server", 1min);
     CHECK(claim.build.state == BuildState::running);
     CHECK(claim.build.worker == "server");
     CHECK(claim.build.started > 0);
     CHECK(store->builds().renew("b2", claim.fence, 1min));
     store->builds().add(queued("shop", "b3"));
     CHECK_FALSE(store->builds().claim("worker", 1min));
-    CHECK(kind_of([&] {
-              apps::begin_build(store->database(), rebase("b4"), "b1", "server", 1min);
-          }) == ErrorKind::already_exists);
+    CHECK(kind_of([&] { store->builds().begin(rebase("b4"), "b1", "server", 1min); }) ==
+          ErrorKind::already_exists);
     end(*store, claim);
     CHECK(store->builds().last_published("shop")->id == "b2");
     CHECK(store->builds().claim("worker", 1min)->build.id == "b3");
@@ -47,7 +45,7 @@ TEST_CASE("a rebase of what is not the last release any more does not begin") {
     const auto store = place.open();
     store->add_app({"shop", 1});
     const auto begin = [&](const std::string& parent) {
-        return apps::begin_build(store->database(), rebase(), parent, "server", 1min);
+        return store->builds().begin(rebase(), parent, "server", 1min);
     };
     CHECK(kind_of([&] { begin("b1"); }) == ErrorKind::already_exists);
     release(*store);
@@ -56,7 +54,7 @@ TEST_CASE("a rebase of what is not the last release any more does not begin") {
     CHECK_NOTHROW(begin("b1"));
     auto of_nobody = rebase("b5");
     of_nobody.app = "nobody";
-    CHECK(kind_of([&] { apps::begin_build(store->database(), of_nobody, "b1", "server", 1min); }) ==
+    CHECK(kind_of([&] { store->builds().begin(of_nobody, "b1", "server", 1min); }) ==
           ErrorKind::not_found);
 }
 
@@ -65,7 +63,7 @@ TEST_CASE("a rebase that its server's death cut off is lost, and its app's build
     const auto store = place.open();
     store->add_app({"shop", 1});
     release(*store);
-    const auto claim = apps::begin_build(store->database(), rebase(), "b1", "server", 1min);
+    const auto claim = store->builds().begin(rebase(), "b1", "server", 1min);
     store->builds().add(queued("shop", "b3"));
     const auto changed = store->builds().recover({3, "its source is gone", "poison"}, "server");
     REQUIRE(changed.size() == 1);
@@ -82,7 +80,7 @@ TEST_CASE("the time that a rebase took says nothing of how long builds take") {
     store->add_app({"shop", 1});
     release(*store);
     const auto usual = store->builds().usual_duration("shop");
-    auto claim = apps::begin_build(store->database(), rebase(), "b1", "server", 1min);
+    auto claim = store->builds().begin(rebase(), "b1", "server", 1min);
     claim.build.state = BuildState::published;
     claim.build.finished = claim.build.started + 100'000;
     store->builds().finish(claim.build, claim.fence);
