@@ -134,25 +134,14 @@ std::vector<std::string> Builds::supersede_parked(const Build& by, std::string_v
     database_.write([&](Session& sql) {
         database_.take_turns(sql);
         ids.clear();
-        const bool proposal =
-            Query(sql, "SELECT 1 FROM builds WHERE id = ? AND (" + of_proposal + ")", by.id)
-                .finds();
-        // All branches have one tag, each proposal its own.
-        const auto same_tag =
-            proposal ? std::string("ref = ?") : "(ref = ? OR NOT (" + of_proposal + "))";
         std::vector<std::string> older;
         Query(sql,
               "SELECT id FROM builds WHERE " + parked_builds + " AND app = ? AND id < ? AND " +
-                  same_tag + " ORDER BY id",
+                  same_tag(sql, by.id) + " ORDER BY id",
               by.app, by.id, by.ref)
             .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
         for (const auto& id : older)
-            if (Query(sql,
-                      "UPDATE builds SET state = 'superseded', parked = 0, reason = ?, hint = '',"
-                      " finished = " +
-                          database_.now() + " WHERE id = ? AND " + parked_builds,
-                      reason, id)
-                    .changes()) {
+            if (close_parked(sql, database_.now(), id, reason)) {
                 write_notices(sql, id);
                 ids.push_back(id);
             }

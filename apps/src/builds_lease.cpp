@@ -141,6 +141,19 @@ void Builds::park(const Build& build, std::int64_t fence, std::chrono::milliseco
     });
 }
 
+namespace {
+
+bool is_overtaken(Session& sql, std::string_view id) {
+    const auto build = *Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
+    return Query(sql,
+                 "SELECT 1 FROM builds WHERE app = ? AND state = 'published' AND id > ? AND " +
+                     same_tag(sql, id),
+                 build.app, id, build.ref)
+        .finds();
+}
+
+} // namespace
+
 std::optional<Claim> Builds::claim_parked(std::string_view worker,
                                           std::chrono::milliseconds lease) {
     const auto find_due = [&](Session& sql) {
@@ -160,7 +173,12 @@ std::optional<Claim> Builds::claim_parked(std::string_view worker,
     database_.write([&](Session& sql) {
         claimed.reset();
         database_.take_turns(sql);
-        const auto id = find_due(sql);
+        auto id = find_due(sql);
+        // Whoever published a newer one may have died before he closed those before it.
+        for (; id && is_overtaken(sql, *id); id = find_due(sql)) {
+            close_parked(sql, database_.now(), *id, "a newer image was published meanwhile");
+            write_notices(sql, *id);
+        }
         if (!id) return;
         const auto fence = next_fence(sql);
         if (!Query(sql,

@@ -18,7 +18,7 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::size_t most_sessions = 8;
-constexpr int most_tries = 10; // of a transaction that others' transactions broke
+constexpr int most_tries = 30; // of a transaction that others' transactions broke
 
 // "slip" in ASCII; advisory locks have numbers of their own in each database.
 constexpr const char* lock_turns = "SELECT pg_advisory_xact_lock(1936484720)";

@@ -95,6 +95,22 @@ std::optional<Build> read_last_published(Session& sql, std::string_view app) {
         .first(read_build);
 }
 
+std::string same_tag(Session& sql, std::string_view build) {
+    const bool proposal =
+        Query(sql, "SELECT 1 FROM builds WHERE id = ? AND (" + of_proposal + ")", build).finds();
+    return proposal ? std::string("ref = ?") : "(ref = ? OR NOT (" + of_proposal + "))";
+}
+
+bool close_parked(Session& sql, const std::string& now, std::string_view build,
+                  std::string_view reason) {
+    return Query(sql,
+                 "UPDATE builds SET state = 'superseded', parked = 0, reason = ?, hint = '',"
+                 " finished = " +
+                     now + " WHERE id = ? AND " + parked_builds,
+                 reason, build)
+               .changes() > 0;
+}
+
 void insert_build(Session& sql, const Build& build, std::string_view once) {
     Query(sql,
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"

@@ -23,6 +23,12 @@ void insert_build(Session& sql, const Build& build, std::string_view once);
 // What a worker learns of a build. With a fence: of one that is held with it alone. False: there
 // is none.
 bool update_build(Session& sql, const Build& build, std::optional<std::int64_t> fence = {});
+// A condition with one value, a build's ref: rows whose images take the tag that this build's
+// takes. All branches have one tag, each proposal its own.
+std::string same_tag(Session& sql, std::string_view build);
+// A parked build becomes superseded. now: Database::now(). False: it is not parked any more.
+bool close_parked(Session& sql, const std::string& now, std::string_view build,
+                  std::string_view reason);
 // Who takes turns: an owner's apps together, an app without an owner alone.
 std::string share_of(const Build& build);
 std::string render_phases(const Build& build);

@@ -37,12 +37,18 @@ struct Said {
 Said read_said(const FoundImage& found, const base::Stop& stop) {
     const auto predicates = proof::read_predicates(*found.store, found.manifest.digest, stop);
     Said said;
-    if (const auto it = predicates.find(std::string(proof::predicate_type::provenance));
-        it != predicates.end())
-        said.provenance = proof::parse_provenance(it->second);
-    if (const auto it = predicates.find(std::string(proof::predicate_type::cyclonedx));
-        it != predicates.end())
-        said.packages = proof::packages_of(it->second);
+    const auto read = [&](std::string_view type, const auto& parse) {
+        const auto found = predicates.find(std::string(type));
+        if (found == predicates.end()) return;
+        try {
+            parse(found->second);
+        } catch (const base::Error&) { // another program's, in its own form
+        }
+    };
+    read(proof::predicate_type::provenance,
+         [&](const std::string& json) { said.provenance = proof::parse_provenance(json); });
+    read(proof::predicate_type::cyclonedx,
+         [&](const std::string& json) { said.packages = proof::packages_of(json); });
     return said;
 }
 

@@ -108,7 +108,10 @@ struct Place {
 
 Place place_of(const std::string& text) {
     if (kind_of_reference(text) == ReferenceKind::layout)
-        return {"", "", parse_layout_reference(text).tag};
+        if (auto tag = parse_layout_reference(text).tag; !tag.empty())
+            return {"", "", tag};
+        else
+            return {"", "", "latest"};
     const auto reference = image::Reference::parse(text);
     if (reference.digest)
         throw Error(ErrorKind::invalid_input, "a digest always is the same image",

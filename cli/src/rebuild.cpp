@@ -109,6 +109,17 @@ void apply_settings(const proof::Provenance& provenance, builder::Job& job) {
                           .value_or(image::Compression::gzip);
 }
 
+// A stranger's provenance says which code is run: none that it finds on this machine.
+void refuse_places_of_this_machine(const std::vector<std::string>& buildpacks) {
+    for (const auto& uri : buildpacks)
+        if (uri.starts_with('/') || uri.starts_with('.') || uri.starts_with("file://") ||
+            (uri.find("://") == uri.npos && fs::exists(uri)))
+            throw Error(ErrorKind::denied,
+                        "the provenance names the buildpack " + base::quoted(uri) +
+                            ", a place on this machine, and another server signed it",
+                        "Give the buildpacks yourself: --buildpacks DIR.");
+}
+
 builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions& options,
                       const Context& context, std::vector<std::string>& without_value,
                       const Say& say) {
@@ -123,6 +134,7 @@ builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions&
     local.run_image =
         options.run_image.empty() ? image_of(provenance, "run-image") : options.run_image;
     local.given = pinned_buildpacks(provenance);
+    if (!options.by_this_server) refuse_places_of_this_machine(local.given);
     local.buildpacks = options.buildpacks;
     auto job = make_local_job(local, context);
     job.id = provenance.build; // buildpacks are told it
@@ -132,9 +144,11 @@ builder::Job make_job(const proof::Provenance& provenance, const RebuildOptions&
     job.no_cache = true;
     apply_settings(provenance, job);
     KnownValues known = std::move(given); // what is there already stays
-    add_values_of_app(known, provenance.app, context);
-    for (const auto& [name, value] : job.environment)
-        known.insert({name, {value, "the server's setting of today"}});
+    if (options.by_this_server) {
+        add_values_of_app(known, provenance.app, context);
+        for (const auto& [name, value] : job.environment)
+            known.insert({name, {value, "the server's setting of today"}});
+    }
     job.environment = choose_variables(provenance.environment, known, without_value, say);
     job.target = builder::LayoutTarget{job.work_directory / "layout", layout_tag};
     return job;

@@ -22,6 +22,9 @@ struct RebuildOptions {
     std::vector<std::string> environment; // NAME=VALUE, NAME=-, NAME=@FILE
     std::string build_image, run_image;   // where they can be had, when not where they were
     std::vector<std::string> buildpacks;  // directories with an order.toml
+    // Whoever signed the provenance chose the app, the variables' names, the source and the
+    // buildpacks that are given their values: only this server's own word is given what it keeps.
+    bool by_this_server = false;
 };
 
 struct Rebuilt {

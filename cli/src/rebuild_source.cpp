@@ -20,14 +20,32 @@ using base::ErrorKind;
 
 constexpr const char* git_schemes[] = {"https://", "http://", "ssh://", "git://"};
 
+// As `git rev-parse --local-env-vars` has them.
+bool names_a_repository(std::string_view variable) {
+    static constexpr std::string_view names[] = {"GIT_DIR=",
+                                                 "GIT_WORK_TREE=",
+                                                 "GIT_INDEX_FILE=",
+                                                 "GIT_OBJECT_DIRECTORY=",
+                                                 "GIT_ALTERNATE_OBJECT_DIRECTORIES=",
+                                                 "GIT_COMMON_DIR=",
+                                                 "GIT_NAMESPACE=",
+                                                 "GIT_PREFIX=",
+                                                 "GIT_SHALLOW_FILE=",
+                                                 "GIT_QUARANTINE_PATH="};
+    return std::any_of(std::begin(names), std::end(names),
+                       [&](std::string_view name) { return variable.starts_with(name); });
+}
+
 base::Captured git(const fs::path& repository, const std::vector<std::string>& arguments,
                    const base::Stop& stop, const std::vector<std::string>& settings = {}) {
     base::Command command;
     command.argv = {"git", "-C", repository.string()};
     command.argv.insert(command.argv.end(), settings.begin(), settings.end());
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    // The person's own git, with their keys and their settings.
-    for (char** entry = ::environ; *entry; ++entry) command.environment.emplace_back(*entry);
+    // The person's own git, with their keys and their settings; not with the repository of the hook
+    // or alias that started us.
+    for (char** entry = ::environ; *entry; ++entry)
+        if (!names_a_repository(*entry)) command.environment.emplace_back(*entry);
     return base::run(std::move(command), stop);
 }
 

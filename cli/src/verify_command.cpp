@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -235,6 +236,17 @@ int exit_code_of(proof::Doubt doubt) noexcept {
     return exit_code::changed;
 }
 
+// Also of an image that was verified with --key.
+bool is_key_of_server(const Context& context, const std::string& id) {
+    try {
+        const auto keys = keys_of_server(context);
+        return std::any_of(keys.begin(), keys.end(),
+                           [&](const base::PublicKey& key) { return key.id() == id; });
+    } catch (const Error&) { // no server
+        return false;
+    }
+}
+
 void verify_or_doubt(Context& context, const VerifyOptions& options) {
     const auto keys = choose_keys(context, options.key);
     const auto found = find_image(context, options.reference);
@@ -243,7 +255,9 @@ void verify_or_doubt(Context& context, const VerifyOptions& options) {
     auto json = to_json(found, evidence);
     if (!context.json) print(found, evidence);
     if (options.rebuild) {
-        const auto judgement = build_again(context, found, evidence.provenance, options.how);
+        auto how = options.how;
+        how.by_this_server = is_key_of_server(context, evidence.key_id);
+        const auto judgement = build_again(context, found, evidence.provenance, how);
         if (!judgement) return;
         if (!judgement->image.same_digest) context.exit_code = exit_code::not_reproduced;
         json["rebuild"] = to_json(*judgement);

@@ -108,8 +108,10 @@ void TreeWriter::make_parent(const Way& way, const std::string& base, std::strin
     const auto full = join_name(way.name, base);
     const auto found = look_below(full);
     ++implied_;
-    if (found && S_ISLNK(found->status.st_mode))
+    if (found && S_ISLNK(found->status.st_mode)) {
+        copies_.insert(full);
         return copy_link(*found, way.directory.get(), base, name);
+    }
     if (found && !S_ISDIR(found->status.st_mode))
         refuse_entry(name, "is below what is a file in a layer below");
     if (!found && part == Part::of_link)

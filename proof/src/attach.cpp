@@ -55,7 +55,8 @@ class Attaching {
         Artifact artifact{std::string(artifact_type::attestations), what_.image, {}};
         if (there)
             for (const auto& blob : there->artifact.blobs)
-                if (!is_replaced(blob)) artifact.blobs.push_back(blob);
+                if (blob.descriptor.media_type == media_type::envelope && !is_replaced(blob))
+                    artifact.blobs.push_back(blob);
         for (const auto& predicate : what_.predicates) {
             const auto statement =
                 render_statement({what_.name, digest, predicate.type, predicate.json});
@@ -70,9 +71,18 @@ class Attaching {
         for (const auto& blob : there.artifact.blobs)
             if (const auto signature = signature_of(blob); !signature.empty())
                 if (const auto payload = read_whole(store_, blob.descriptor, stop_);
-                    key_.public_key().has_signed(payload, signature))
+                    key_.public_key().has_signed(payload, signature) && names_it(payload))
                     return true;
         return false;
+    }
+
+    // What we signed may be about another image, put here by whoever may push.
+    bool names_it(const std::string& payload) const {
+        try {
+            return parse_simple_signing(payload) == what_.image.digest;
+        } catch (const base::Error&) {
+            return false;
+        }
     }
 
     void sign() {
@@ -80,7 +90,10 @@ class Attaching {
         const auto there = find(signature_tag(digest), artifact_type::signature);
         if (there && is_signed(*there)) return;
         Artifact artifact{std::string(artifact_type::signature), what_.image, {}};
-        if (there) artifact.blobs = there->artifact.blobs;
+        if (there)
+            for (const auto& blob : there->artifact.blobs)
+                if (blob.descriptor.media_type == media_type::simple_signing)
+                    artifact.blobs.push_back(blob);
         const auto payload = render_simple_signing(what_.name, digest);
         artifact.blobs.push_back(
             {put_blob(store_, media_type::simple_signing, payload, stop_),
@@ -92,12 +105,18 @@ class Attaching {
         return find_tagged(store_, what_.image.digest, tag, type, stop_);
     }
 
+    // Under our tag may stand whatever somebody pushed there, an image that runs for one.
+    bool is_ours(const Tagged& before, const Artifact& after) const {
+        return before.artifact.type == after.type && before.artifact.subject &&
+               before.artifact.subject->digest == what_.image.digest;
+    }
+
     // The one before would stay a referrer for ever; where a store deletes nothing, it does.
     void replace(const std::optional<Tagged>& before, const Artifact& artifact,
                  const std::string& tag) {
         const auto manifest = image::render_artifact(artifact);
         store_.write_manifest(manifest, tag, stop_);
-        if (!before || before->raw.digest == manifest.digest) return;
+        if (!before || before->raw.digest == manifest.digest || !is_ours(*before, artifact)) return;
         try {
             store_.remove_manifest(before->raw.digest, stop_);
         } catch (const base::Error& error) {

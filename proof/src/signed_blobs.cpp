@@ -19,8 +19,13 @@ std::optional<Tagged> find_tagged(image::BlobStore& store, const image::Digest& 
         for (const auto& referrer : store.list_referrers(image, type, stop))
             if ((raw = store.read_manifest(referrer.descriptor.digest.render(), stop))) break;
     if (!raw) return std::nullopt;
-    auto artifact = image::parse_artifact(*raw);
-    return Tagged{std::move(*raw), std::move(artifact)};
+    try {
+        auto artifact = image::parse_artifact(*raw);
+        return Tagged{std::move(*raw), std::move(artifact)};
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::invalid_input) throw;
+        return std::nullopt; // an index, say: nothing of what one looks for here
+    }
 }
 
 std::string read_whole(image::BlobStore& store, const image::Descriptor& blob,

@@ -82,7 +82,7 @@ class Verification {
         if (!there) return;
         for (const auto& blob : there->artifact.blobs) {
             if (blob.descriptor.media_type != media_type::envelope) continue;
-            const auto opened = open(read_whole(store_, blob.descriptor, stop_), keys_);
+            const auto opened = open_if_it_is_one(read_whole(store_, blob.descriptor, stop_));
             if (opened.seal == Seal::changed)
                 throw Distrust(Doubt::changed,
                                "an attestation of " + image_.render() +
@@ -92,6 +92,16 @@ class Verification {
             if (opened.seal != Seal::valid) continue;
             auto statement = about_it(opened.payload);
             predicates[statement.predicate_type] = std::move(statement.predicate);
+        }
+    }
+
+    // What cannot be read was signed by nobody whom we know.
+    Opened open_if_it_is_one(const std::string& envelope) const {
+        try {
+            return open(envelope, keys_);
+        } catch (const base::Error& error) {
+            if (error.kind() != ErrorKind::invalid_input) throw;
+            return {.seal = Seal::unknown};
         }
     }
 
@@ -156,11 +166,14 @@ read_predicates(image::BlobStore& store, const image::Digest& image, const base:
     if (!there) return predicates;
     for (const auto& blob : there->artifact.blobs) {
         if (blob.descriptor.media_type != media_type::envelope) continue;
-        const auto envelope =
-            base::json::parse(read_whole(store, blob.descriptor, stop), "the envelope");
-        auto statement = parse_statement(
-            base::base64_decode(base::json::get_string(envelope, "payload")), image);
-        predicates[statement.predicate_type] = std::move(statement.predicate);
+        const auto bytes = read_whole(store, blob.descriptor, stop);
+        try {
+            const auto envelope = base::json::parse(bytes, "the envelope");
+            auto statement = parse_statement(
+                base::base64_decode(base::json::get_string(envelope, "payload")), image);
+            predicates[statement.predicate_type] = std::move(statement.predicate);
+        } catch (const base::Error&) { // somebody else's, about something else
+        }
     }
     return predicates;
 }

@@ -70,8 +70,11 @@ bool is_opaque(const fs::path& directory) {
 image::LayersBelow paths_topmost_first(const std::vector<fs::path>& paths, std::size_t count) {
     image::LayersBelow topmost_first;
     while (count > 0) {
-        topmost_first.push_back(paths[--count]);
-        if (is_opaque(paths[count])) break;
+        const auto& path = paths[--count];
+        // Of a layer that an image has twice the upper one shows all; overlayfs refuses a second.
+        if (std::find(topmost_first.begin(), topmost_first.end(), path) == topmost_first.end())
+            topmost_first.push_back(path);
+        if (is_opaque(path)) break;
     }
     return topmost_first;
 }

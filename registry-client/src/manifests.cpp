@@ -117,7 +117,13 @@ void RemoteRepository::write_manifest(const RawManifest& manifest, std::optional
             add_to_referrers_tag(subject->digest, manifest, stop);
 }
 
+// A list that names a manifest which is gone is refused by registries when it is written next, so
+// the list goes first (distribution-spec, "Deleting Manifests").
 bool RemoteRepository::remove_manifest(const Digest& digest, const base::Stop& stop) {
+    const auto raw = read_manifest(digest.render(), stop);
+    if (!raw) return false;
+    if (const auto subject = image::subject_of(*raw))
+        take_from_referrers_tag(subject->digest, digest, stop);
     const auto response = session_.send({.method = "DELETE",
                                          .url = path("/manifests/" + digest.render()),
                                          .scopes = delete_,
@@ -199,6 +205,15 @@ void RemoteRepository::add_to_referrers_tag(const Digest& subject, const RawMani
     list.push_back(image::referrer_of(manifest));
     const auto index = image::render_referrers(list);
     put_manifest(index, image::referrers_tag(subject), stop);
+}
+
+void RemoteRepository::take_from_referrers_tag(const Digest& subject, const Digest& manifest,
+                                               const base::Stop& stop) {
+    const auto held = referrers_.lock();
+    auto list = read_referrers_tag(subject, stop);
+    const auto is_this = [&](const auto& one) { return one.descriptor.digest == manifest; };
+    if (std::erase_if(list, is_this) == 0) return;
+    put_manifest(image::render_referrers(list), image::referrers_tag(subject), stop);
 }
 
 } // namespace registry

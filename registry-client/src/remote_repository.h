@@ -74,6 +74,8 @@ class RemoteRepository : public image::BlobStore {
     // schema" of the distribution specification.
     std::vector<image::Referrer> read_referrers_tag(const image::Digest& subject,
                                                     const base::Stop& stop);
+    void take_from_referrers_tag(const image::Digest& subject, const image::Digest& manifest,
+                                 const base::Stop& stop);
     void add_to_referrers_tag(const image::Digest& subject, const image::RawManifest& manifest,
                               const base::Stop& stop);
 

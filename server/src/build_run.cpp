@@ -227,8 +227,10 @@ void BuildRun::finish(const builder::Outcome& outcome) {
     auto row = row_;
     apply(row, outcome);
     row.finished = apps::now_milliseconds();
+    bool is_saved = false;
     try {
         save(row);
+        is_saved = true;
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::denied) return lose_lease();
         // Without its row an image is not ours: the push is refused and the next one builds anew.
@@ -239,7 +241,8 @@ void BuildRun::finish(const builder::Outcome& outcome) {
         row.hint = error.hint();
     }
     base::failpoint("build_finished");
-    if (row.kept) drop_kept(settings_, row.id);
+    // A row that still says that it waits is sent again.
+    if (row.kept && is_saved) drop_kept(settings_, row.id);
     end(build_, row, settings_.on_change);
 }
 

@@ -108,7 +108,7 @@ std::shared_ptr<RunImages::Entry> RunImages::find(const std::string& reference,
     if (added) {
         try {
             entry = read(reference, stop);
-        } catch (const Error&) {
+        } catch (...) {
             failure = std::current_exception();
         }
     }

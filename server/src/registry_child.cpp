@@ -115,8 +115,9 @@ void RegistryChild::write_configuration(bool read_only) const {
                        "  filesystem:\n    rootdirectory: " +
                        yaml(data_.string()) +
                        "\n"
-                       "  delete:\n    enabled: true\n"
-                       "  cache:\n    blobdescriptor: inmemory\n";
+                       // Without its cache of blobs: it would still answer for the repository of an
+                       // app that is gone, and its next owner's image would lack what was not sent.
+                       "  delete:\n    enabled: true\n";
     if (read_only) text += "  maintenance:\n    readonly:\n      enabled: true\n";
     text += "auth:\n  token:\n    realm: " + yaml(settings_.realm) +
             "\n    service: " + yaml(std::string(RegistryTokens::service)) +

@@ -66,9 +66,14 @@ class Kept {
     Kept(const RegistryFiles& files, std::string repository)
         : files_(files), tags_(files.tags(repository)) {}
 
+    // Indexes in indexes may be as deep as somebody pushed them.
     void keep(const Digest& digest) {
-        if (!kept_.insert(digest).second) return;
-        for (const auto& part : parts_of(files_, digest).manifests) keep(part);
+        for (std::vector<Digest> todo{digest}; !todo.empty();) {
+            const auto next = todo.back();
+            todo.pop_back();
+            if (!kept_.insert(next).second) continue;
+            for (const auto& part : parts_of(files_, next).manifests) todo.push_back(part);
+        }
     }
     // Tags of images, then those beside images that stay, which may bring more of these.
     void keep_tagged() {

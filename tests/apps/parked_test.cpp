@@ -123,6 +123,18 @@ TEST_CASE("a newer image makes older ones that wait superfluous where it takes t
     CHECK(store->builds().find("b5")->state == BuildState::exporting);
 }
 
+TEST_CASE("an image that waits is not sent over a newer one, whoever forgot to say so") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    park(*store, "here", queued("shop", "b1"));
+    store->builds().add(queued("shop", "b2"));
+    end(*store, *store->builds().claim("here", 1min)); // and its server dies
+    CHECK_FALSE(store->builds().claim_parked("here", 1min));
+    CHECK(store->builds().find("b1")->state == BuildState::superseded);
+    CHECK(store->builds().last_published("shop")->id == "b2");
+}
+
 TEST_CASE("a parked build is cancelled by closing it, one that is being sent is not") {
     CONTRACT_PLACE(place);
     const auto store = place.open();

@@ -1,5 +1,6 @@
 #include "proof/attach.h"
 #include "proof/envelope.h"
+#include "proof/verify.h"
 
 #include "signed_image.h"
 
@@ -72,6 +73,37 @@ TEST_CASE("signatures and attestations by others stay") {
                      proof::Seal::valid;
         CHECK(valid == 1);
     }
+}
+
+TEST_CASE("an image that somebody put under the tag of our attestations stays, and is none") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    auto& store = *signed_image.store;
+    const auto image = *store.read_manifest(signed_image.image.render(), {});
+    store.write_manifest(image, proof::attestation_tag(signed_image.image), {});
+    store.write_manifest(image, proof::signature_tag(signed_image.image), {});
+    signed_image.attach(key);
+    CHECK(store.read_manifest(signed_image.image.render(), {}));
+    CHECK(signed_image.artifact(proof::attestation_tag(signed_image.image)).blobs.size() == 1);
+    CHECK(signed_image.artifact(proof::signature_tag(signed_image.image)).blobs.size() == 1);
+}
+
+TEST_CASE("a signature of ours that is about another image signs nothing") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto tag = proof::signature_tag(signed_image.image);
+    const std::string payload =
+        proof::render_simple_signing("x", image::Digest::of("another image"));
+    const auto blob =
+        proof::put_blob(*signed_image.store, proof::media_type::simple_signing, payload, {});
+    const image::Artifact foreign{
+        std::string(proof::artifact_type::signature),
+        {},
+        {{blob,
+          {{std::string(proof::signature_annotation), base::base64_encode(key.sign(payload))}}}}};
+    signed_image.store->write_manifest(image::render_artifact(foreign), tag, {});
+    signed_image.attach(key);
+    CHECK_NOTHROW(proof::verify(*signed_image.store, signed_image.image, {key.public_key()}, {}));
 }
 
 TEST_CASE("what is no JSON is said about no image") {

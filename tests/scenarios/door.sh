@@ -112,7 +112,8 @@ greetings = [connection.recv(64) for connection in crowd]
 served = sum(greeting.startswith(b"SSH-2.0") for greeting in greetings)
 refused = sum(b"Too many log-ins" in greeting for greeting in greetings)
 print(served, "served,", refused, "turned away")
-sys.exit(not (0 < served <= 50 and served + refused == 60))
+# On a slow machine the first ones are gone before the last ones come.
+sys.exit(not (served > 0 and refused > 0 and served + refused == 60))
 PYTHON
     wait_until 20 "the door answers" ssh_as dev -T
 '

@@ -112,6 +112,16 @@ inline void check_blob_store(image::BlobStore& writer, image::BlobStore& reader,
         const auto back = reader.read_manifest(found[0].descriptor.digest.render(), stop);
         REQUIRE(back);
         CHECK(image::subject_of(*back)->digest == made.digest());
+        // One that is gone is on no list, which takes others as before.
+        CHECK(writer.remove_manifest(found[0].descriptor.digest, stop));
+        CHECK(reader.list_referrers(subject.digest, "", stop).size() == 1);
+        writer.write_manifest(
+            image::render_artifact({"application/vnd.test.c",
+                                    subject,
+                                    {{{"text/plain", note.descriptor.digest, 14}}},
+                                    {}}),
+            std::nullopt, stop);
+        CHECK(reader.list_referrers(subject.digest, "", stop).size() == 2);
     }
     SECTION("tags are listed, and a removed manifest takes its tags along") {
         const auto first = push_small_image(writer, "b", "one");
