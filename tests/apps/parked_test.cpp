@@ -74,7 +74,7 @@ TEST_CASE("an app goes on building while an image of it waits, but sends and bui
     REQUIRE(newer);
     CHECK(newer->build.id == "b2");
     CHECK_FALSE(store->builds().claim_parked("here", 1min));
-    end(*store, *newer);
+    end(*store, *newer, BuildState::refused);
     store->builds().add(queued("shop", "b3"));
     CHECK(store->builds().claim_parked("here", 1min));
     CHECK_FALSE(store->builds().claim("here", 1min));

@@ -45,7 +45,7 @@ rows_are_true() {
 images_can_be_pulled() { # of the newest builds: the older ones were looked at before
     local reference
     for reference in $(jq -r '[.builds[] | select(.state == "published")][:4][].reference' "$work/builds"); do
-        skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$reference" >"$work/digest"
+        skopeo inspect --retry-times 5 --tls-verify=false --format '{{.Digest}}' "docker://$reference" >"$work/digest"
         same "$(cat "$work/digest")" "${reference##*@}"
     done
 }
@@ -167,7 +167,7 @@ rebase_crash() {
 rebase_is_true() {
     rebase_crash
     same "$(jq -r .result "$work/rebased")" rebased
-    same "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$registry/crash:latest")" \
+    same "$(skopeo inspect --retry-times 5 --tls-verify=false --format '{{.Digest}}' "docker://$registry/crash:latest")" \
         "$(last_build crash .digest)"
 }
 # A delivery, as often as the forge's people press the button; 202 means that it was acknowledged.

@@ -150,9 +150,10 @@ check 'an image that was built and signed without a server is verified and rebui
     must_fail slipway build "$work/packed" --sign-key "$work/mine.key"
 '
 check 'a rebuild leaves nothing behind' '
-    ls "${XDG_CACHE_HOME:-/var/cache}/slipway/builds" >"$work/before" 2>/dev/null || true
+    # In a cache of its own: others build on this machine, too.
+    mkdir -m 755 "$work/cache"
+    export XDG_CACHE_HOME=$work/cache
     rebuilds_to 0 hello
-    ls "${XDG_CACHE_HOME:-/var/cache}/slipway/builds" >"$work/after" 2>/dev/null || true
-    same "$(cat "$work/after")" "$(cat "$work/before")"
+    same "$(ls "$work/cache/slipway/builds")" ""
 '
 finish
