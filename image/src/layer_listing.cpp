@@ -4,11 +4,15 @@
 #include "layer_bytes.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace image {
 namespace {
 
 using Type = LayerEntry::Type;
+
+// Of all entries together: a blob of some megabytes may hold names of gigabytes.
+constexpr std::uint64_t most_name_bytes = 256u << 20;
 
 Type type_of(ArchiveEntryType type) {
     switch (type) {
@@ -60,7 +64,13 @@ LayerListing list_layer(const ByteSource& source, const UnpackLimits& limits,
         std::vector<LayerEntry> entries;
         {
             ArchiveReader reader(ArchiveKind::layer, read, -1, limits, stop);
+            std::uint64_t name_bytes = 0;
             for (ArchiveEntry entry; reader.next(entry);) {
+                name_bytes += entry.name.size() + entry.target.size();
+                if (name_bytes > most_name_bytes)
+                    throw base::Error(base::ErrorKind::limit_exceeded,
+                                      "the names in the layer are longer than " +
+                                          base::human_bytes(most_name_bytes) + " together");
                 entries.push_back({type_of(entry.type), entry.name, entry.target, entry.mode,
                                    entry.uid, entry.gid, entry.mtime, entry.size});
                 if (entry.type == ArchiveEntryType::file)

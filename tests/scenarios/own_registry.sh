@@ -135,9 +135,16 @@ check 'when an app is destroyed its images are gone for the next one of that nam
     again=$(slipway tokens create again --app shop 2>/dev/null)
     must_fail pulls "$again" "$shop:latest"
     must_fail pulls "$again" "$shop:by-hand"
+    # What the registry remembers of the one before would be left out of this one.
+    commit shop again
+    push shop >"$work/again.push" 2>&1
 '
 stop_server
 start_server
+check 'and the image of the next one is whole, also for a registry that starts anew' '
+    again=$(slipway tokens create whole --app shop 2>/dev/null)
+    pulls "$again" "$shop@$(pushed_digest shop)"
+'
 check 'after a restart members push as before' '
     again=$(slipway tokens create later --app shop 2>/dev/null)
     pushes "$again" "$shop:again"

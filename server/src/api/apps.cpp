@@ -147,9 +147,10 @@ void destroy_app(Api& api, Call& call) {
     const std::lock_guard one_at_a_time(api.apps_change());
     const auto builds = site.store.builds().list({.app = app.name, .limit = 1'000'000});
     site.store.remove_app(app.name);
-    site.repositories.remove(app.name);
-    // The next app of this name, or of this repository, must not find this one's images.
+    // First of all: a repository of no app is everybody's to read, and the next app of this name,
+    // or of this repository, must not find this one's images.
     if (site.registry.tokens) images_of(site).remove_repository(app.path());
+    site.repositories.remove(app.name);
     base::remove_tree(site.state.caches() / app.name);
     for (const auto& build : builds) {
         base::remove_tree(site.state.log_of(build.id));
