@@ -21,8 +21,9 @@ Claim Builds::begin(const Build& build, std::string_view parent, std::string_vie
         if (Query(sql, "SELECT 1 FROM builds WHERE app = ? AND state IN ('running', 'exporting')",
                   build.app)
                 .finds())
-            throw Error(ErrorKind::already_exists, "a build of " + build.app + " is running",
-                        "Try again when it has ended.");
+            throw Error(ErrorKind::already_exists,
+                        "a build of " + build.app + " is running, or its image waits to be sent",
+                        "Try again when it has ended: slipway builds list --app " + build.app);
         const auto last = read_last_published(sql, build.app);
         if (!last || last->id != parent)
             throw Error(ErrorKind::already_exists,
@@ -32,7 +33,7 @@ Claim Builds::begin(const Build& build, std::string_view parent, std::string_vie
         row.worker = worker;
         row.attempt = 1;
         insert_build(sql, row, "");
-        const auto fence = *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
+        const auto fence = next_fence(sql);
         Query(sql,
               "UPDATE builds SET fence = ?, lease = " + database_.now() +
                   " + ?, started = " + database_.now() + " WHERE id = ?",

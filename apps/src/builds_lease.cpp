@@ -55,10 +55,6 @@ void decide(Session& sql, Build& build, const RecoverSettings& settings, bool co
     }
 }
 
-std::int64_t next_fence(Session& sql) {
-    return *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
-}
-
 [[noreturn]] void throw_lost(const Build& build) {
     throw Error(ErrorKind::denied,
                 "build " + build.id + " is no longer this worker's: its lease was taken away");

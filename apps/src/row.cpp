@@ -111,6 +111,10 @@ bool close_parked(Session& sql, const std::string& now, std::string_view build,
                .changes() > 0;
 }
 
+std::int64_t next_fence(Session& sql) {
+    return *Query(sql, "SELECT MAX(fence) FROM builds").first_number() + 1;
+}
+
 void insert_build(Session& sql, const Build& build, std::string_view once) {
     Query(sql,
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"

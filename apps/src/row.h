@@ -29,6 +29,8 @@ std::string same_tag(Session& sql, std::string_view build);
 // A parked build becomes superseded. now: Database::now(). False: it is not parked any more.
 bool close_parked(Session& sql, const std::string& now, std::string_view build,
                   std::string_view reason);
+// Above every fence that was given. Within a transaction that has the turn (Database::take_turns).
+std::int64_t next_fence(Session& sql);
 // Who takes turns: an owner's apps together, an app without an owner alone.
 std::string share_of(const Build& build);
 std::string render_phases(const Build& build);

@@ -1,5 +1,7 @@
 #include "cache_policy.h"
 
+#include "inert_buildpack.h"
+
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
@@ -9,29 +11,6 @@ using namespace builder;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Pack final : buildpacks::Buildpack {
-    explicit Pack(std::string id) { info_.id = std::move(id), info_.version = "1"; }
-    const buildpacks::Info& info() const override { return info_; }
-    const fs::path& directory() const override { return path_; }
-    std::string mount_point() const override { return {}; }
-    engine::Invocation detect(const buildpacks::Places&, const std::string&,
-                              buildpacks::Environment) const override {
-        return {};
-    }
-    buildpacks::Detection read_detection(base::ExitStatus, std::string,
-                                         const fs::path&) const override {
-        return {};
-    }
-    engine::Invocation build(const buildpacks::Places&, const std::vector<buildpacks::PlanEntry>&,
-                             const fs::path&, const std::string&,
-                             buildpacks::Environment) const override {
-        return {};
-    }
-    buildpacks::Built read_build(const buildpacks::HostPlaces&) const override { return {}; }
-    buildpacks::Info info_;
-    fs::path path_;
-};
 
 struct World {
     base::TempDir directory{"slipway-test"};
@@ -109,7 +88,7 @@ TEST_CASE("a damaged cache is dropped with a line, and the build goes on") {
 
 TEST_CASE("after a failure stay: what was not touched, what is unchanged, and download caches") {
     World world;
-    const Pack done("t/done"), failed("t/failed"), waiting("t/waiting");
+    const InertBuildpack done("t/done"), failed("t/failed"), waiting("t/waiting");
     for (const char* pack : {"t_done", "t_failed", "t_waiting"})
         for (const char* name : {"deps", "downloads"}) world.layer(pack, name);
     {

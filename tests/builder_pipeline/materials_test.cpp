@@ -1,5 +1,7 @@
 #include "materials.h"
 
+#include "inert_buildpack.h"
+
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
@@ -9,39 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class KnownBuildpack : public buildpacks::Buildpack {
-  public:
-    explicit KnownBuildpack(fs::path directory, std::string source = {})
-        : directory_(std::move(directory)) {
-        info_.id = "test/known";
-        info_.version = "1.0";
-        info_.source = std::move(source);
-    }
-    const buildpacks::Info& info() const override { return info_; }
-    const fs::path& directory() const override { return directory_; }
-    std::string mount_point() const override { return "/cnb/known"; }
-    engine::Invocation detect(const buildpacks::Places&, const std::string&,
-                              buildpacks::Environment) const override {
-        return {};
-    }
-    buildpacks::Detection read_detection(base::ExitStatus, std::string,
-                                         const fs::path&) const override {
-        return {};
-    }
-    engine::Invocation build(const buildpacks::Places&, const std::vector<buildpacks::PlanEntry>&,
-                             const fs::path&, const std::string&,
-                             buildpacks::Environment) const override {
-        return {};
-    }
-    buildpacks::Built read_build(const buildpacks::HostPlaces&) const override { return {}; }
-
-  private:
-    buildpacks::Info info_;
-    fs::path directory_;
-};
-
 std::string hash_of(const fs::path& directory) {
-    return builder::describe_buildpack(KnownBuildpack(directory)).digest.at("sha256");
+    return builder::describe_buildpack(InertBuildpack("test/known", directory)).digest.at("sha256");
 }
 
 } // namespace
@@ -49,12 +20,12 @@ std::string hash_of(const fs::path& directory) {
 TEST_CASE("a buildpack is named by what pins it") {
     const std::string commit(40, 'a'), hex(64, 'b');
     const auto fetched = builder::describe_buildpack(
-        KnownBuildpack("/nowhere", "https://u:p@example.com/x.git#" + commit));
+        InertBuildpack("test/known", "/nowhere", "https://u:p@example.com/x.git#" + commit));
     CHECK(fetched.name == "test/known@1.0");
     CHECK(fetched.uri == "https://example.com/x.git");
     CHECK(fetched.digest == std::map<std::string, std::string>{{"gitCommit", commit}});
-    const auto packaged =
-        builder::describe_buildpack(KnownBuildpack("/nowhere", "example.com/bp@sha256:" + hex));
+    const auto packaged = builder::describe_buildpack(
+        InertBuildpack("test/known", "/nowhere", "example.com/bp@sha256:" + hex));
     CHECK(packaged.digest == std::map<std::string, std::string>{{"sha256", hex}});
 }
 

@@ -133,18 +133,20 @@ with_buildah() { # SOURCE
 # ---------------------------------------------------------------- Docker
 
 engine=
-# As the operator of the server's own registry.
+# As the operator of the server's own registry, or by the logins that a scenario makes itself.
+docker_logs_in_itself=
 docker_here() {
     mkdir -p "$work/docker-config"
-    cp "$REGISTRY_AUTH_FILE" "$work/docker-config/config.json" 2>/dev/null || true
+    [ -n "$docker_logs_in_itself" ] ||
+        cp "$REGISTRY_AUTH_FILE" "$work/docker-config/config.json" 2>/dev/null || true
     DOCKER_CONFIG=$work/docker-config docker --host "unix://$work/docker.sock" "$@"
 }
 # Its own data, its own mounts, none of the machine's network: nothing of it stays behind.
-start_docker() {
+start_docker() { # [REGISTRY without TLS that Docker trusts]
     command -v dockerd >/dev/null || return 1
     unshare --mount dockerd --data-root "$work/docker" --exec-root "$work/docker-run" \
         --host "unix://$work/docker.sock" --pidfile "$work/docker.pid" \
-        --iptables=false --ip6tables=false --bridge=none --insecure-registry 127.0.0.0/8 \
+        --iptables=false --ip6tables=false --bridge=none --insecure-registry "${1:-127.0.0.0/8}" \
         >"$work/docker.log" 2>&1 &
     engine=$!
     wait_until 30 'dockerd answers or has ended' docker_is_decided

@@ -3,6 +3,8 @@
 # with a name, and with the certificate of the HTTP API. One that is not installed is said aloud.
 . "$(dirname "$0")/lib.sh"
 
+. "$(dirname "$0")/engines_lib.sh"
+
 public=localhost:$(free_port)
 http_port=${api##*:}
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
@@ -77,26 +79,9 @@ containers_client() { # NAME
 if present buildah --version; then check 'buildah' 'containers_client buildah'; fi
 if present podman --version; then check 'podman' 'containers_client podman'; fi
 
-engine=
-docker_here() { DOCKER_CONFIG=$work/docker-config docker --host "unix://$work/docker.sock" "$@"; }
-start_docker() {
-    unshare --mount dockerd --data-root "$work/docker" --exec-root "$work/docker-run" \
-        --host "unix://$work/docker.sock" --pidfile "$work/docker.pid" \
-        --iptables=false --ip6tables=false --bridge=none \
-        --insecure-registry "$public" >"$work/docker.log" 2>&1 &
-    engine=$!
-    wait_until 30 'dockerd answers or has ended' docker_is_decided
-    docker_here info >/dev/null 2>&1
-}
-docker_is_decided() { has_ended "$engine" || docker_here info >/dev/null 2>&1; }
-stop_docker() {
-    [ -n "$engine" ] || return 0
-    kill "$engine" 2>/dev/null || true
-    wait "$engine" 2>/dev/null || true
-    engine=
-}
+docker_logs_in_itself=yes
 trap 'stop_docker; clean_up' EXIT
-if command -v dockerd >/dev/null && start_docker; then
+if start_docker "$public"; then
     check 'docker login, push and pull; a stranger does not' '
         echo "$member" | docker_here login -u me --password-stdin "$public"
         docker_here pull "$shop:skopeo"

@@ -268,6 +268,7 @@ class Pipeline {
 
     void export_layers(const std::vector<BuiltMember>& built) {
         report_.step("Exporting the image");
+        // Not the one that was asked before the build: what it may do there is granted afterwards.
         target_ = open_target(job_.target, settings_);
         // Without a cache of buildpacks' layers, too: equal layers are not sent twice all the same.
         LayerIndex index(job_.cache_directory.empty() ? "" : job_.cache_directory / "exported",
