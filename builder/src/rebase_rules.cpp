@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "image/rebase.h"
 
 #include <nlohmann/json.hpp>
 
@@ -74,7 +73,7 @@ struct Target {
 };
 
 Target target_of(const image::Image& image) {
-    return {image.architecture(), image::variant_of(image), label_of(image, distribution_label),
+    return {image.architecture(), image.variant(), label_of(image, distribution_label),
             label_of(image, version_label)};
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <numeric>
 
 namespace image {
@@ -143,6 +144,21 @@ std::vector<Layer> parse_layers(const json& manifest) {
     return parsed;
 }
 
+Descriptor find_config(const json& manifest) {
+    if (!manifest.is_object()) refuse("the image's manifest is not an object");
+    if (base::json::find_integer(manifest, "schemaVersion").value_or(0) != 2)
+        refuse("the image's manifest is not of schema version 2");
+    if (const auto type = base::json::find_string(manifest, "mediaType");
+        type && !is_manifest_type(*type))
+        refuse("a manifest of the type " + base::quoted(*type) + " is not an image's");
+    if (!manifest.contains("config")) refuse("the image's manifest has no configuration");
+    Descriptor config = parse_descriptor(manifest["config"]);
+    if (config.media_type != media_type::config && config.media_type != media_type::docker_config)
+        refuse("this is not a container image: its configuration is of the type " +
+               base::quoted(config.media_type));
+    return config;
+}
+
 std::vector<std::string> parse_diff_ids(const json& config) {
     const auto rootfs = config.find("rootfs");
     if (rootfs == config.end() || !rootfs->is_object())
@@ -193,34 +209,29 @@ bool is_manifest_type(std::string_view type) {
 }
 
 std::vector<Descriptor> blobs_of(const RawManifest& manifest) {
-    std::vector<Descriptor> blobs{config_of_manifest(manifest.bytes)};
-    const auto value = base::json::parse(manifest.bytes, "an image's manifest");
+    const auto value = base::json::parse(manifest.bytes, "the image's manifest");
+    std::vector<Descriptor> blobs{find_config(value)};
     const auto layers = value.value("layers", json::array());
     for (const auto& layer : layers) blobs.push_back(parse_descriptor(layer));
     return blobs;
 }
 
 Descriptor config_of_manifest(std::string_view manifest) {
-    const json parsed = base::json::parse(manifest, "the image's manifest");
-    if (!parsed.is_object()) refuse("the image's manifest is not an object");
-    if (base::json::find_integer(parsed, "schemaVersion").value_or(0) != 2)
-        refuse("the image's manifest is not of schema version 2");
-    if (const auto type = base::json::find_string(parsed, "mediaType");
-        type && !is_manifest_type(*type))
-        refuse("a manifest of the type " + base::quoted(*type) + " is not an image's");
-    if (!parsed.contains("config")) refuse("the image's manifest has no configuration");
-    Descriptor config = parse_descriptor(parsed["config"]);
-    if (config.media_type != media_type::config && config.media_type != media_type::docker_config)
-        refuse("this is not a container image: its configuration is of the type " +
-               base::quoted(config.media_type));
-    return config;
+    return find_config(base::json::parse(manifest, "the image's manifest"));
 }
 
+struct Image::Rendered {
+    std::once_flag config_once, manifest_once;
+    std::string config, manifest;
+};
+
 Image::Image(std::string architecture)
-    : architecture_(std::move(architecture)), raw_config_("{}") {}
+    : architecture_(std::move(architecture)), raw_config_("{}"),
+      rendered_(std::make_shared<Rendered>()) {}
 
 Image Image::parse(std::string_view manifest, std::string_view config) {
-    const Descriptor expected = config_of_manifest(manifest);
+    const json listed = base::json::parse(manifest, "the image's manifest");
+    const Descriptor expected = find_config(listed);
     if (expected.size != config.size() || expected.digest != Digest::of(config))
         refuse("the image's configuration is not the one that its manifest names");
     const json parsed = base::json::parse(config, "the image's configuration");
@@ -229,7 +240,8 @@ Image Image::parse(std::string_view manifest, std::string_view config) {
     if (os != "linux") refuse("the image is for " + base::quoted(os) + ", not for linux");
 
     Image image(base::json::get_string(parsed, "architecture"));
-    auto layers = parse_layers(base::json::parse(manifest, "the image's manifest"));
+    image.variant_ = base::json::find_string(parsed, "variant").value_or("");
+    auto layers = parse_layers(listed);
     const auto diff_ids = parse_diff_ids(parsed);
     if (layers.size() != diff_ids.size())
         refuse("the image's manifest has " + std::to_string(layers.size()) +
@@ -243,12 +255,18 @@ Image Image::parse(std::string_view manifest, std::string_view config) {
     return image;
 }
 
+Image Image::copy_to_change() const {
+    Image image = *this;
+    image.rendered_ = std::make_shared<Rendered>();
+    return image;
+}
+
 Image Image::with_layers(std::vector<Layer> layers, std::vector<HistoryEntry> history) const {
     const auto told = std::count_if(history.begin(), history.end(),
                                     [](const auto& entry) { return !entry.empty_layer; });
     if (static_cast<std::size_t>(told) != layers.size())
         throw base::Error(base::ErrorKind::internal, "layers and their history do not match");
-    Image image = *this;
+    Image image = copy_to_change();
     for (auto& layer : layers) {
         layer.descriptor.media_type = oci_layer_type(layer.descriptor.media_type);
         image.layers_.push_back(std::move(layer));
@@ -258,19 +276,19 @@ Image Image::with_layers(std::vector<Layer> layers, std::vector<HistoryEntry> hi
 }
 
 Image Image::with_config(ContainerConfig config) const {
-    Image image = *this;
+    Image image = copy_to_change();
     image.config_ = std::move(config);
     return image;
 }
 
 Image Image::with_created(std::string rfc3339) const {
-    Image image = *this;
+    Image image = copy_to_change();
     image.created_ = std::move(rfc3339);
     return image;
 }
 
 // In the order of the image-spec's config.md; what else a base image has follows, sorted.
-std::string Image::render_config() const {
+std::string Image::make_config() const {
     const json base = json::parse(raw_config_);
     const auto ours = std::count_if(added_history_.begin(), added_history_.end(),
                                     [](const auto& entry) { return !entry.empty_layer; });
@@ -291,8 +309,8 @@ std::string Image::render_config() const {
     return dump(out);
 }
 
-std::string Image::render_manifest() const {
-    const std::string config = render_config();
+std::string Image::make_manifest() const {
+    const auto& config = render_config();
     ordered_json layers = ordered_json::array();
     for (const auto& layer : layers_) {
         auto descriptor = render_descriptor(layer.descriptor);
@@ -305,6 +323,16 @@ std::string Image::render_manifest() const {
                  {"config", render_descriptor({std::string(media_type::config), Digest::of(config),
                                                config.size()})},
                  {"layers", std::move(layers)}});
+}
+
+const std::string& Image::render_config() const {
+    std::call_once(rendered_->config_once, [this] { rendered_->config = make_config(); });
+    return rendered_->config;
+}
+
+const std::string& Image::render_manifest() const {
+    std::call_once(rendered_->manifest_once, [this] { rendered_->manifest = make_manifest(); });
+    return rendered_->manifest;
 }
 
 Digest Image::digest() const {

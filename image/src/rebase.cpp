@@ -33,10 +33,6 @@ void replace_lowest(json& list, std::size_t below, const json& others) {
 
 } // namespace
 
-std::string variant_of(const Image& image) {
-    return base::json::find_string(json::parse(image.render_config()), "variant").value_or("");
-}
-
 Image on_base(const Image& image, std::size_t below, const Image& base) {
     if (below > image.layers().size())
         throw base::Error(base::ErrorKind::internal, "an image has fewer layers than its base");

@@ -82,8 +82,8 @@ TEST_CASE("the configuration of an image on another base stays its own, but for 
     CHECK(config["created"] == "1980-01-01T00:00:01Z");
     CHECK(config["architecture"] == "arm64");
     CHECK_FALSE(config.contains("os.version"));
-    CHECK(image::variant_of(made) == "v8");
-    CHECK(image::variant_of(image::on_base(app, 1, make_base("new", 1))).empty());
+    CHECK(made.variant() == "v8");
+    CHECK(image::on_base(app, 1, make_base("new", 1)).variant().empty());
 }
 
 TEST_CASE("an image on the base that it has is the same, byte for byte") {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,7 @@ class Image {
     const std::vector<Layer>& layers() const noexcept { return layers_; }
     const ContainerConfig& config() const noexcept { return config_; }
     const std::string& architecture() const noexcept { return architecture_; }
+    const std::string& variant() const noexcept { return variant_; } // "v8"; empty: it names none
 
     // A new image with these layers on top. Descriptors of Docker's media types become OCI's (the
     // bytes stay). history has one entry a layer.
@@ -87,19 +89,27 @@ class Image {
     Image with_config(ContainerConfig config) const;
     Image with_created(std::string rfc3339) const;
 
-    // Canonical bytes; always the OCI media types.
-    std::string render_config() const;
-    std::string render_manifest() const;
+    // Canonical bytes; always the OCI media types. Made when they are first asked for, by any
+    // thread; they live as long as this image or a copy of it.
+    const std::string& render_config() const;
+    const std::string& render_manifest() const;
     Digest digest() const;            // of render_manifest()
     std::uint64_t total_size() const; // compressed layers + config
 
   private:
-    std::string architecture_;
+    struct Rendered;
+
+    Image copy_to_change() const;
+    std::string make_config() const;
+    std::string make_manifest() const;
+
+    std::string architecture_, variant_;
     std::vector<Layer> layers_;
     ContainerConfig config_;
     std::string raw_config_; // JSON of the base, for what we do not model
     std::vector<HistoryEntry> added_history_;
     std::string created_ = "1980-01-01T00:00:01Z";
+    std::shared_ptr<Rendered> rendered_; // shared by copies, which are equal
 };
 
 // A manifest or an index as it lies in a store: exact bytes with their media type.
