@@ -8,7 +8,7 @@ namespace image {
 BlockQueue::BlockQueue(std::size_t blocks, std::size_t block_size) {
     auto all = blocks_.lock();
     for (std::size_t i = 0; i < blocks; ++i)
-        all->empty.push_back({std::make_unique_for_overwrite<char[]>(block_size), 0, false});
+        all->empty.push_back({base::take_buffer(block_size), 0, false});
 }
 
 std::optional<BlockQueue::Block> BlockQueue::take(std::deque<Block> Blocks::*from) {

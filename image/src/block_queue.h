@@ -3,11 +3,11 @@
 // learns it instead of waiting.
 #pragma once
 
+#include "base/buffer.h"
 #include "base/guarded.h"
 
 #include <cstddef>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -21,7 +21,7 @@ struct NobodyListens {};
 class BlockQueue {
   public:
     struct Block {
-        std::unique_ptr<char[]> bytes; // not zeroed: a small layer touches few pages of it
+        base::Buffer bytes;
         std::size_t used = 0;
         bool last = false;
     };

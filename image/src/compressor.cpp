@@ -1,5 +1,6 @@
 #include "compressor.h"
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 #include <isa-l.h>
@@ -21,11 +22,10 @@ constexpr int zstd_level = 1;
 class Gzip : public Compressor {
   public:
     Gzip()
-        : workspace_(std::make_unique_for_overwrite<std::uint8_t[]>(ISAL_DEF_LVL1_DEFAULT)),
-          out_(std::make_unique_for_overwrite<std::uint8_t[]>(out_size)) {
+        : workspace_(base::take_buffer(ISAL_DEF_LVL1_DEFAULT)), out_(base::take_buffer(out_size)) {
         isal_deflate_init(&stream_);
         stream_.level = gzip_level;
-        stream_.level_buf = workspace_.get();
+        stream_.level_buf = reinterpret_cast<std::uint8_t*>(workspace_.get());
         stream_.level_buf_size = ISAL_DEF_LVL1_DEFAULT;
     }
 
@@ -42,18 +42,18 @@ class Gzip : public Compressor {
         stream_.end_of_stream = last ? 1 : 0;
         stream_.flush = NO_FLUSH;
         do {
-            stream_.next_out = out_.get();
+            stream_.next_out = reinterpret_cast<std::uint8_t*>(out_.get());
             stream_.avail_out = out_size;
             if (isal_deflate(&stream_) != COMP_OK)
                 throw base::Error(base::ErrorKind::internal, "could not compress a layer");
-            sink({reinterpret_cast<const char*>(out_.get()), out_size - stream_.avail_out});
+            sink({out_.get(), out_size - stream_.avail_out});
         } while (stream_.avail_out == 0 || (last && stream_.internal_state.state != ZSTATE_END));
     }
 
   private:
     static constexpr std::uint32_t out_size = 2u << 20;
     isal_zstream stream_{};
-    std::unique_ptr<std::uint8_t[]> workspace_, out_; // not zeroed: half of a small layer's time
+    base::Buffer workspace_, out_; // not zeroed: half of a small layer's time
     bool started_ = false;
 };
 

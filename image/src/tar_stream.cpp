@@ -11,7 +11,7 @@ namespace image {
 
 TarStream::TarStream(BlockQueue* blocks) : blocks_(blocks) {
     if (!blocks_) {
-        block_.bytes = std::make_unique_for_overwrite<char[]>(capacity);
+        block_.bytes = base::take_buffer(capacity);
         return;
     }
     auto first = blocks_->take_empty();

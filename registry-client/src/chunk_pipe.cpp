@@ -6,8 +6,8 @@
 namespace registry {
 
 ChunkPipe::ChunkPipe(std::size_t chunk_size) : size_(chunk_size) {
-    filling_.bytes = std::make_unique_for_overwrite<char[]>(size_);
-    state_.lock()->empty.push_back({std::make_unique_for_overwrite<char[]>(size_), 0, false});
+    filling_.bytes = base::take_buffer(size_);
+    state_.lock()->empty.push_back({base::take_buffer(size_), 0, false});
 }
 
 // A full chunk waits until there is a byte more: only then is it known not to be the last.

@@ -2,10 +2,10 @@
 // filled while another is sent, so memory is two chunks.
 #pragma once
 
+#include "base/buffer.h"
 #include "base/guarded.h"
 
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -32,7 +32,7 @@ class ChunkPipe {
 
   private:
     struct Buffer {
-        std::unique_ptr<char[]> bytes; // not zeroed
+        base::Buffer bytes;
         std::size_t used = 0;
         bool last = false;
     };

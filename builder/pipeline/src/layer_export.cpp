@@ -1,5 +1,6 @@
 #include "layer_export.h"
 
+#include "base/buffer.h"
 #include "base/parallel.h"
 #include "builder/target.h"
 
@@ -135,6 +136,7 @@ class LayerExport {
 
 ExportedLayers export_layers(const std::vector<LayerPlan>& plan, const LayerTarget& target,
                              const base::Stop& stop) {
+    const base::KeepBuffers keep; // one layer after another
     return LayerExport(plan, target, stop).run();
 }
 
