@@ -55,6 +55,14 @@ function(slipway_program name)
         target_compile_definitions(${name} PRIVATE
             SLIPWAY_SANITIZER_REPORTS="${SLIPWAY_SANITIZER_REPORTS}")
     endif()
+    slipway_sandboxed(${name})
+endfunction()
+
+# slipway_sandboxed(TARGET): it may make user namespaces also under ThreadSanitizer.
+function(slipway_sandboxed target)
+    if(SLIPWAY_SANITIZE STREQUAL "thread")
+        target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/sanitizer_threads.cpp)
+    endif()
 endfunction()
 
 # slipway_sanitized(TEST): a test that a build with sanitizers runs as well (label: sanitizer). What
@@ -80,6 +88,7 @@ function(slipway_test module)
         PRIVATE slipway_${module} ${ARG_USES} slipway_test_support ${ARG_LIBRARIES})
     target_compile_definitions(${module}_tests PRIVATE
         SLIPWAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLIPWAY_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    slipway_sandboxed(${module}_tests)
     add_test(NAME ${module} COMMAND ${module}_tests)
     set_tests_properties(${module} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 600)
     slipway_sanitized(${module})
