@@ -91,10 +91,12 @@ void name_run_image(const RunImage& run, bool renamed, Value& metadata) {
         run.image.layers().empty() ? "" : run.image.layers().back().diff_id.render();
     recorded["reference"] = place + "@" + run.digest.render();
     if (!renamed) return;
-    const auto tag = with_registry && run.name.tag ? ":" + *run.name.tag : "";
-    recorded["image"] = place + tag;
+    auto name = place;
+    if (with_registry && run.name.tag) name += ":" + *run.name.tag;
+    if (with_registry && run.name.digest) name += "@" + run.name.digest->render();
+    recorded["image"] = name;
     recorded.erase("mirrors");
-    metadata["stack"] = {{"runImage", {{"image", place + tag}}}};
+    metadata["stack"] = {{"runImage", {{"image", name}}}};
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "builder/run_layers.h"
+#include "image/index.h"
 #include "image/reference.h"
 
 #include <CLI/CLI.hpp>
@@ -120,13 +121,24 @@ Place place_of(const std::string& text) {
     return {reference.registry, reference.repository, reference.tag.value_or("latest")};
 }
 
-builder::RunImage read_run_image(const Context& context, const FoundImage& found,
-                                 const std::string& text) {
+// Nothing runs here: an image may be for any processor.
+image::Image read_for_any(const FoundImage& found, const base::Stop& stop) {
+    const auto platform = image::read_platform(*found.store, found.manifest, stop);
+    return image::read_image(*found.store, found.manifest.digest.render(), platform.architecture,
+                             found.name, stop);
+}
+
+// Of several architectures the app's.
+builder::RunImage read_run_image(const FoundImage& found, const std::string& text,
+                                 const std::string& architecture, const base::Stop& stop) {
     if (kind_of_reference(text) != ReferenceKind::registry)
         throw Error(ErrorKind::invalid_input,
                     base::quoted(text) + " is no image of a registry, which a run image must be");
-    return {image::Reference::parse(text), found.manifest.digest,
-            read_image(found, context.interrupted)};
+    const auto name = image::Reference::parse(text);
+    if (const auto chosen = image::choose_from_index(found.manifest, architecture))
+        return {name, *chosen,
+                image::read_image(*found.store, chosen->render(), architecture, found.name, stop)};
+    return {name, found.manifest.digest, read_for_any(found, stop)};
 }
 
 void rebase_image(const Context& context, const Options& options) {
@@ -140,9 +152,10 @@ void rebase_image(const Context& context, const Options& options) {
         throw Error(ErrorKind::invalid_input,
                     base::quoted(options.what) + " is an index of several images",
                     "Rebase each of them under a tag of its own.");
-    const auto before = read_image(found, context.interrupted);
-    auto run_found = find_image(context, options.run);
-    const auto run = read_run_image(context, run_found, options.run);
+    const auto before = read_for_any(found, context.interrupted);
+    auto run_found = find_image(context, options.run, OfIndex::whole);
+    const auto run =
+        read_run_image(run_found, options.run, before.architecture(), context.interrupted);
     const auto made =
         builder::rebase(before, run, options.force ? builder::Force::yes : builder::Force::no);
     const auto digest = made.image.digest();

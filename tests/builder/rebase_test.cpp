@@ -240,6 +240,20 @@ TEST_CASE("a lifecycle's label names images with their tags, and their mirrors")
     CHECK(forced["stack"] == json{{"runImage", {{"image", "registry.example/run:noble"}}}});
 }
 
+TEST_CASE("a lifecycle's label is compared without digests, and names by force what was given") {
+    App app;
+    app.name_run_image("registry.example/run");
+    const auto digest = "@" + make_run(tiny).digest.render();
+    CHECK_NOTHROW(put(app, make_run("registry.example/run" + digest)));
+    CHECK_NOTHROW(put(app, make_run("registry.example/run:latest" + digest)));
+    for (const std::string name : {"registry.example/other", "registry.example/run:jammy"}) {
+        check_needs_force(app, make_run(name + digest), "registry.example/run");
+        const auto metadata = metadata_of(put(app, make_run(name + digest), Force::yes).image);
+        CHECK(metadata["runImage"]["image"] == name + digest);
+        CHECK(metadata["stack"] == json{{"runImage", {{"image", name + digest}}}});
+    }
+}
+
 TEST_CASE("an image whose run image cannot be found is refused") {
     App app;
     app.metadata["runImage"]["topLayer"] = diff_id("nobody's");

@@ -3,6 +3,12 @@
 # both ends and nothing moved that is there; `slipway index create` of what two machines built.
 . "$(dirname "$0")/lib.sh"
 
+have_cosign=yes
+if ! command -v cosign >/dev/null; then
+    skip_part 'the check by cosign, which is not here (tools/install-peers cosign)'
+    have_cosign=
+fi
+
 # Another registry, as another machine would have it, whose log tells what was asked of it.
 other=127.0.0.1:$(free_port)
 mkdir "$work/other"
@@ -81,7 +87,7 @@ check 'with --all what is attached goes along, and verify finds it at the other 
     slipway diff "oci:$work/signed:v1" hello | expect "the same content" /dev/stdin
     slipway copy --all "oci:$work/signed:v1" "$other/back:v1" >/dev/null
     slipway verify "$other/back:v1" --key "$work/key.pub" >/dev/null
-    if command -v cosign >/dev/null; then
+    if [ -n "$have_cosign" ]; then
         cosign verify --key "$work/key.pub" --insecure-ignore-tlog=true --allow-insecure-registry "$other/back:v1" >/dev/null
     fi
 '

@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 # What stands beside every image: signature, provenance, bills of materials, the log. cosign checks
-# it, `slipway verify` checks it, and both refuse what was changed. cosign needs a newer Go than
-# Debian has: where it and the validators are not, also in CI, their checks are skipped aloud.
+# it, `slipway verify` checks it, and both refuse what was changed.
 . "$(dirname "$0")/lib.sh"
 
 have_cosign=yes
 if ! command -v cosign >/dev/null; then
-    echo 'cosign is not here (tools/install-cosign): its checks are skipped'
+    skip_part 'the checks by cosign, which is not here (tools/install-peers cosign)'
     have_cosign=
 fi
 sbom_python=${SBOM_VALIDATORS:-/usr/local/lib/sbom-validators}/bin/python
 if ! [ -x "$sbom_python" ]; then
-    echo 'sbom-validators are not here (tools/install-sbom-validators): their check is skipped'
+    skip_part 'the check by sbom-validators, which are not here (tools/install-peers sbom-validators)'
     sbom_python=
 fi
 with_cosign() { [ -z "$have_cosign" ] || check "$@"; }
