@@ -93,6 +93,13 @@ std::string image_of_app(const Context& context, const std::string& name) {
 
 } // namespace
 
+bool is_repository_of(const FoundImage& found, const std::vector<std::string>& signed_for) {
+    return std::any_of(signed_for.begin(), signed_for.end(), [&](const std::string& name) {
+        const auto slash = name.find('/');
+        return slash != name.npos && name.substr(slash + 1) == found.repository;
+    });
+}
+
 ReferenceKind kind_of_reference(const std::string& text) {
     if (text.empty())
         throw Error(ErrorKind::invalid_input, "no image was named",

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cli {
 
@@ -48,6 +49,11 @@ image::CopyReport copy_image(const FoundImage& from, const image::RawManifest& m
                              const base::Stop& stop);
 // "3 manifests; of 12 blobs 4 were sent (12.3 MB), 2 mounted, 6 were there".
 std::string describe(const image::CopyReport& report);
+
+// Whether one of the names that an image was signed for (proof::Evidence) is that of the repository
+// that it was found in. Of a registry's host nothing is asked: a server's has one inside and
+// another outside, and mirrors have theirs. Pure.
+bool is_repository_of(const FoundImage& found, const std::vector<std::string>& signed_for);
 
 // Which of these it is. Pure. Throws Error{invalid_input} for an empty one.
 enum class ReferenceKind { registry, layout, build, app };

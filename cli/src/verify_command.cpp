@@ -207,12 +207,19 @@ Value to_json(const FoundImage& found, const proof::Evidence& evidence) {
             {"reference", found.name},
             {"digest", found.manifest.digest.render()},
             {"key", evidence.key_id},
+            {"signed_for", evidence.signed_for},
+            // Of a layout, which has no repository, nobody can say.
+            {"signed_for_this_repository",
+             found.repository.empty() ? Value(nullptr)
+                                      : Value(is_repository_of(found, evidence.signed_for))},
             {"attestations", types},
             {"provenance", Value::parse(proof::render(evidence.provenance))}};
 }
 
 void print(const FoundImage& found, const proof::Evidence& evidence) {
     Fields fields{{"Signed by", "key " + evidence.key_id.substr(0, shown_of_id)}};
+    if (!evidence.signed_for.empty())
+        fields.emplace_back("Signed for", join(evidence.signed_for, ", "));
     add_provenance(evidence.provenance, fields);
     std::vector<std::string> types;
     for (const auto& [type, json] : evidence.predicates) types.push_back(name_of(type));
@@ -220,6 +227,11 @@ void print(const FoundImage& found, const proof::Evidence& evidence) {
     for (auto& [name, value] : fields) value = base::printable(value);
     print_line("Verified: " + found.name);
     print_fields(fields);
+    if (!found.repository.empty() && !is_repository_of(found, evidence.signed_for))
+        std::fprintf(stderr,
+                     "warning: it was signed for another repository and copied to %s: ask those "
+                     "who copied it whether it belongs there\n",
+                     base::printable(found.registry + "/" + found.repository).c_str());
 }
 
 int exit_code_of(proof::Doubt doubt) noexcept {

@@ -39,7 +39,8 @@ std::vector<Descriptor> named_blobs(const RawManifest& manifest) {
 struct Part {
     RawManifest manifest;
     std::vector<std::string> tags = {};
-    bool listed = false; // beside the image: no index names it
+    bool beside = false;   // no index of the image names it
+    bool referrer = false; // it names a subject here, or one of cosign's tags names it
 };
 
 class Copying {
@@ -54,13 +55,15 @@ class Copying {
         if (options_.referrers) gather_referrers(image.digest);
         move_blobs();
         const bool artifacts =
-            std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.listed; });
-        // A subject before what names it, a tag behind all that belongs to what it names.
+            std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.beside; });
+        // What an index names before the index, be it an artifact, too: registries ask for that,
+        // and not for its subject. What is beside the image behind it, a tag behind all that
+        // belongs to what it names.
         for (const auto& part : parts_)
-            if (!part.listed) write_by_digest(part.manifest);
+            if (!part.beside) write_part(part);
         if (artifacts || !options_.tag) write_by_digest(whole.manifest);
         for (const auto& part : parts_)
-            if (part.listed) write_artifact(part);
+            if (part.beside) write_part(part);
         if (options_.tag) write_tagged(whole.manifest);
         report_.manifests = parts_.size() + 1;
         return report_;
@@ -78,8 +81,9 @@ class Copying {
             to_.write_manifest(manifest, options_.tag, stop_);
     }
 
-    // Even when it is there: who asks for its subject's referrers shall be told of it.
-    void write_artifact(const Part& part) {
+    void write_part(const Part& part) {
+        if (!part.referrer) return write_by_digest(part.manifest);
+        // Even when it is there: who asks for its subject's referrers shall be told of it.
         if (part.tags.empty()) to_.write_manifest(part.manifest, std::nullopt, stop_);
         for (const auto& tag : part.tags) to_.write_manifest(part.manifest, tag, stop_);
     }
@@ -144,13 +148,14 @@ class Copying {
         const auto& digest = artifact->digest;
         if (!seen_.contains(digest)) {
             gather(*artifact, 0);
+            parts_.back().beside = true;
             found.push_back(digest);
         }
         const auto part = std::find_if(parts_.begin(), parts_.end(), [&](const Part& one) {
             return one.manifest.digest == digest;
         });
         if (part == parts_.end()) return; // the image itself
-        part->listed = true;
+        part->referrer = true;
         if (!tag.empty()) part->tags.push_back(tag);
     }
 

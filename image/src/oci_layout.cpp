@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/guarded.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -13,6 +14,7 @@
 #include <set>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace image {
@@ -67,6 +69,9 @@ class Draft {
     bool kept_ = false;
 };
 
+// Another one is another file, or was written since.
+using FileStamp = std::tuple<ino_t, time_t, long>;
+
 class OciLayout : public BlobStore {
   public:
     explicit OciLayout(fs::path directory) : directory_(std::move(directory)) {
@@ -79,14 +84,11 @@ class OciLayout : public BlobStore {
     }
 
     std::vector<Digest> find_missing(const std::vector<Descriptor>& wanted,
-                                     const base::Stop&) override {
+                                     const base::Stop& stop) override {
         std::vector<Digest> missing;
         for (const auto& blob : wanted) {
-            struct stat status;
-            const bool there = ::lstat(path_of(blob.digest).c_str(), &status) == 0 &&
-                               S_ISREG(status.st_mode) &&
-                               static_cast<std::uint64_t>(status.st_size) == blob.size;
-            if (!there) missing.push_back(blob.digest);
+            stop.throw_if_over("looking for blobs");
+            if (!is_intact(blob)) missing.push_back(blob.digest);
         }
         return missing;
     }
@@ -163,18 +165,19 @@ class OciLayout : public BlobStore {
     }
 
     void write_manifest(const RawManifest& manifest, std::optional<std::string> tag,
-                        const base::Stop&) override {
-        const auto members = members_of(manifest);
+                        const base::Stop& stop) override {
+        std::set<std::string> members;
+        for (const auto& member : members_of(manifest)) members.insert(member.digest.render());
         bool given = false;
         store(manifest.digest, manifest.bytes.size(), [&]() -> std::string_view {
             return std::exchange(given, true) ? std::string_view{} : manifest.bytes;
         });
         const auto lock = lock_index();
         json kept = json::array();
-        bool listed = false;
+        // What an index names is found through it, and is no image of its own for readers.
+        bool listed = !tag && is_named_by_an_index(manifest.digest, stop);
         for (auto& entry : read_index()) {
             if (tag && tag_of(entry) == *tag) continue; // the tag moves
-            // What an index names is found through it, and is no image of its own for readers.
             if (tag_of(entry).empty() && members.contains(entry.value("digest", ""))) continue;
             const bool same = entry.value("digest", "") == manifest.digest.render();
             if (same && tag && tag_of(entry).empty()) continue; // it gets a name now
@@ -217,13 +220,10 @@ class OciLayout : public BlobStore {
     std::vector<Referrer> list_referrers(const Digest& subject, std::string_view artifact_type,
                                          const base::Stop& stop) override {
         std::vector<Referrer> found;
-        for (const auto& entry : read_index()) {
-            const auto digest = parse_descriptor(entry).digest;
-            const auto manifest = read_manifest(digest.render(), stop);
-            if (!manifest) continue;
-            const auto of = subject_of(*manifest);
+        for (const auto& manifest : find_manifests([](const Descriptor&) { return true; }, stop)) {
+            const auto of = subject_of(manifest);
             if (!of || of->digest != subject) continue;
-            auto referrer = referrer_of(*manifest);
+            auto referrer = referrer_of(manifest);
             if (artifact_type.empty() || referrer.artifact_type == artifact_type)
                 found.push_back(std::move(referrer));
         }
@@ -260,11 +260,43 @@ class OciLayout : public BlobStore {
         return file;
     }
 
-    bool is_intact(const Descriptor& blob) const {
+    // A size says nothing of the bytes; they are read once for as long as the file is the same.
+    bool is_intact(const Descriptor& blob) {
+        const auto path = path_of(blob.digest);
         struct stat status;
-        return ::lstat(path_of(blob.digest).c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-               static_cast<std::uint64_t>(status.st_size) == blob.size &&
-               digest_of_file(path_of(blob.digest)) == blob.digest;
+        if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
+            static_cast<std::uint64_t>(status.st_size) != blob.size)
+            return false;
+        const FileStamp stamp{status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+        if (auto known = verified_.lock(); known->contains({blob.digest, stamp})) return true;
+        if (digest_of_file(path) != blob.digest) return false;
+        verified_.lock()->insert({blob.digest, stamp});
+        return true;
+    }
+
+    // Of those that are listed, and that an index among them names, however deep; in their order.
+    template <class Wanted>
+    std::vector<RawManifest> find_manifests(Wanted&& is_wanted, const base::Stop& stop) {
+        std::vector<RawManifest> found;
+        std::vector<Descriptor> named;
+        for (const auto& entry : read_index()) named.push_back(parse_descriptor(entry));
+        std::set<Digest> seen;
+        for (std::size_t i = 0; i < named.size(); ++i) {
+            if (!is_wanted(named[i]) || !seen.insert(named[i].digest).second) continue;
+            auto manifest = read_manifest(named[i].digest.render(), stop);
+            if (!manifest) continue;
+            for (auto& member : members_of(*manifest)) named.push_back(std::move(member));
+            found.push_back(std::move(*manifest));
+        }
+        return found;
+    }
+
+    bool is_named_by_an_index(const Digest& digest, const base::Stop& stop) {
+        const auto is_index = [](const Descriptor& one) { return is_index_type(one.media_type); };
+        for (const auto& index : find_manifests(is_index, stop))
+            for (const auto& member : members_of(index))
+                if (member.digest == digest) return true;
+        return false;
     }
 
     // Under its name only when every byte is there and verified.
@@ -307,11 +339,15 @@ class OciLayout : public BlobStore {
         base::replace_file(directory_ / "index.json", index.dump());
     }
 
-    static std::set<std::string> members_of(const RawManifest& manifest) {
-        std::set<std::string> members;
+    // Manifests and indexes; an index may name anything.
+    static std::vector<Descriptor> members_of(const RawManifest& manifest) {
+        std::vector<Descriptor> members;
         if (!is_index_type(manifest.media_type)) return members;
         const auto index = Index::parse(manifest);
-        for (const auto& entry : index.entries()) members.insert(entry.manifest.digest.render());
+        for (const auto& entry : index.entries())
+            if (const auto& type = entry.manifest.media_type;
+                is_index_type(type) || is_manifest_type(type))
+                members.push_back(entry.manifest);
         return members;
     }
 
@@ -330,6 +366,7 @@ class OciLayout : public BlobStore {
     }
 
     const fs::path directory_;
+    base::Guarded<std::set<std::pair<Digest, FileStamp>>> verified_;
 };
 
 } // namespace

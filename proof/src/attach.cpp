@@ -76,10 +76,12 @@ class Attaching {
         return false;
     }
 
-    // What we signed may be about another image, put here by whoever may push.
+    // What we signed may be about another image, put here by whoever may push, or about this one in
+    // the repository that it was copied from.
     bool names_it(const std::string& payload) const {
         try {
-            return parse_simple_signing(payload) == what_.image.digest;
+            const auto is_about = parse_simple_signing(payload);
+            return is_about.image == what_.image.digest && is_about.name == what_.name;
         } catch (const base::Error&) {
             return false;
         }

@@ -71,12 +71,16 @@ std::string render_simple_signing(std::string_view name, const image::Digest& im
     return value.dump();
 }
 
-image::Digest parse_simple_signing(std::string_view json) {
+SimpleSigning parse_simple_signing(std::string_view json) {
     const auto value = base::json::parse(json, "the signed text");
     const auto object = Value::value_t::object;
     const auto& critical = member(value, "critical", object);
-    return image::Digest::parse(
-        base::json::get_string(member(critical, "image", object), "docker-manifest-digest"));
+    const auto identity = critical.find("identity");
+    return {identity != critical.end() && identity->is_object()
+                ? base::json::find_string(*identity, "docker-reference").value_or("")
+                : "",
+            image::Digest::parse(base::json::get_string(member(critical, "image", object),
+                                                        "docker-manifest-digest"))};
 }
 
 } // namespace proof

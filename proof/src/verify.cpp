@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace proof {
@@ -29,7 +30,8 @@ class Verification {
     Evidence run() {
         if (!store_.read_manifest(image_.render(), stop_))
             throw Distrust(Doubt::absent, "there is no image " + image_.render());
-        Evidence evidence{.key_id = signer()};
+        Evidence evidence;
+        read_signatures(evidence);
         read_attestations(evidence.predicates);
         const auto provenance = evidence.predicates.find(std::string(predicate_type::provenance));
         if (provenance == evidence.predicates.end())
@@ -50,7 +52,7 @@ class Verification {
         return nullptr;
     }
 
-    std::string signer() const {
+    void read_signatures(Evidence& evidence) const {
         const auto there =
             find_tagged(store_, image_, signature_tag(image_), artifact_type::signature, stop_);
         if (!there)
@@ -63,9 +65,18 @@ class Verification {
             const auto payload = read_whole(store_, blob.descriptor, stop_);
             const auto* key = who_signed(payload, signature);
             if (!key) continue;
-            if (parse_simple_signing(payload) == image_) return key->id();
-            about_another = true;
+            auto is_about = parse_simple_signing(payload);
+            if (is_about.image != image_) {
+                about_another = true;
+                continue;
+            }
+            if (evidence.key_id.empty()) evidence.key_id = key->id();
+            auto& names = evidence.signed_for;
+            if (!is_about.name.empty() &&
+                std::find(names.begin(), names.end(), is_about.name) == names.end())
+                names.push_back(std::move(is_about.name));
         }
+        if (!evidence.key_id.empty()) return;
         if (about_another)
             throw Distrust(Doubt::other_image,
                            "the signature beside " + image_.render() + " is another image's",

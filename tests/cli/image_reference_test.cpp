@@ -53,6 +53,20 @@ TEST_CASE("an image goes to a repository or a layout, under a tag") {
     CHECK(std::filesystem::exists(directory.path() / "new/oci-layout"));
 }
 
+TEST_CASE(
+    "an image was signed for the repository that it is in, on whatever host, or for another") {
+    const cli::FoundImage found{
+        .name = {}, .store = {}, .manifest = {}, .registry = "host:5000", .repository = "team/app"};
+    CHECK(cli::is_repository_of(found, {"host:5000/team/app"}));
+    CHECK(cli::is_repository_of(found, {"host:5000/other", "registry.example/team/app"}));
+    for (const char* name :
+         {"host:5000/other", "host:5000/app", "host:5000/team/app/more", "app", "team/app", ""}) {
+        INFO(name);
+        CHECK_FALSE(cli::is_repository_of(found, {name}));
+    }
+    CHECK_FALSE(cli::is_repository_of(found, {}));
+}
+
 TEST_CASE("what a copy moved is told in one line") {
     CHECK(cli::describe({.manifests = 1, .there = 2, .mounted = 3, .sent = 4, .bytes_sent = 0}) ==
           "1 manifest; of 9 blobs 4 were sent (0 B), 3 mounted, 2 were there");

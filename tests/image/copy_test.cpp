@@ -112,6 +112,51 @@ TEST_CASE("what is attached goes along when it is asked for, under its tag") {
     CHECK(tagged->digest == source.artifact.digest);
 }
 
+TEST_CASE("an artifact that an index names goes with the index, and its subject knows of it") {
+    Source source;
+    const base::TempDir directory("to"), files("note");
+    const auto amd = source.store->read_manifest("amd", {}).value();
+    const auto note = contract::make_blob(files, "another note");
+    source.store->write_blob(note, {});
+    const auto artifact =
+        image::render_artifact({"application/vnd.test.other",
+                                image::Descriptor{amd.media_type, amd.digest, amd.bytes.size()},
+                                {{{"text/plain", note.descriptor.digest, 12}}}});
+    source.store->write_manifest(artifact, std::nullopt, {});
+    const auto noted = image::Index::parse(source.index)
+                           .with({{artifact.media_type, artifact.digest, artifact.bytes.size()},
+                                  {"unknown", "unknown"}})
+                           .render();
+    source.store->write_manifest(noted, "noted", {});
+    REQUIRE(source.store->list_referrers(amd.digest, "application/vnd.test.other", {}).size() == 1);
+    const auto to = image::open_oci_layout(directory.path());
+    for (int time = 0; time < 2; ++time) {
+        const auto report =
+            copy(*source.store, noted, *to, {.tag = "noted", .referrers = true}, {});
+        CHECK(report.manifests == 5);
+        CHECK(to->read_manifest("noted", {})->digest == noted.digest);
+        CHECK(to->list_referrers(amd.digest, "", {}).size() == 2);
+        CHECK(entries_of(directory.path()).size() == 2); // the index, and the note beside it
+    }
+}
+
+TEST_CASE("what is there but damaged is sent again") {
+    Source source;
+    const base::TempDir directory("to");
+    const auto one = *source.store->read_manifest("amd", {});
+    const auto layer = directory.path() / "blobs/sha256" / image::blobs_of(one)[1].digest.hex();
+    copy(*source.store, one, *image::open_oci_layout(directory.path()), {.tag = "one"}, {});
+    const auto bytes = base::read_file(layer);
+    auto other = bytes;
+    other.back() = static_cast<char>(other.back() ^ 1);
+    base::write_file(layer, other);
+    const auto report =
+        copy(*source.store, one, *image::open_oci_layout(directory.path()), {.tag = "one"}, {});
+    CHECK(report.sent == 1);
+    CHECK(report.there == 1);
+    CHECK((base::read_file(layer) == bytes));
+}
+
 TEST_CASE("an image of which a part is lost or damaged is not copied, and has no tag then") {
     Source source;
     const base::TempDir directory("to");

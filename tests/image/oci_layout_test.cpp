@@ -3,6 +3,7 @@
 #include "blob_store_contract.h"
 #include "skip.h"
 
+#include "base/fd.h"
 #include "base/in_use.h"
 #include "base/task_group.h"
 
@@ -10,6 +11,16 @@
 #include <nlohmann/json.hpp>
 
 using nlohmann::json;
+
+namespace {
+
+// By this program's calls so far.
+std::uint64_t bytes_read() {
+    const auto text = base::read_file("/proc/self/io");
+    return std::stoull(text.substr(text.find("rchar: ") + 7));
+}
+
+} // namespace
 
 TEST_CASE("an OCI layout keeps the contract of a blob store") {
     const base::TempDir directory("layout");
@@ -60,6 +71,34 @@ TEST_CASE("a damaged blob is noticed when it is read and replaced when it is wri
     CHECK_THROWS_AS(store->read_blob(blob.descriptor, [](auto) {}, {}), base::Error);
     store->write_blob(blob, {});
     CHECK_NOTHROW(store->read_blob(blob.descriptor, [](auto) {}, {}));
+}
+
+TEST_CASE("a blob of the right size with other bytes is missing") {
+    const base::TempDir directory("layout"), files("blob");
+    const auto store = image::open_oci_layout(directory.path());
+    const auto blob = contract::make_blob(files, "precious bytes");
+    store->write_blob(blob, {});
+    const auto path = directory.path() / "blobs/sha256" / blob.descriptor.digest.hex();
+    base::write_file(path, "precious bytez");
+    CHECK(store->find_missing({blob.descriptor}, {}).size() == 1);
+    store->write_blob(blob, {});
+    CHECK(store->find_missing({blob.descriptor}, {}).empty());
+    base::replace_file(path, "precious bytez"); // verified, and another file now
+    CHECK(store->find_missing({blob.descriptor}, {}).size() == 1);
+}
+
+TEST_CASE("a blob that does not change is read once to know that it is there") {
+    const base::TempDir directory("layout"), files("blob");
+    const auto store = image::open_oci_layout(directory.path());
+    const auto blob = contract::make_blob(files, std::string(1'000'000, 'b'));
+    store->write_blob(blob, {});
+    const auto before = bytes_read();
+    CHECK(store->find_missing({blob.descriptor}, {}).empty());
+    const auto first = bytes_read();
+    CHECK(store->find_missing({blob.descriptor}, {}).empty());
+    store->write_blob(blob, {});
+    CHECK(first - before >= 1'000'000);
+    CHECK(bytes_read() - first < 100'000);
 }
 
 TEST_CASE("a link in the blobs directory is not followed") {

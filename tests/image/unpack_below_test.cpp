@@ -170,6 +170,19 @@ TEST_CASE("a file that was linked to and is then taken away is gone, its link is
     CHECK(base::read_file(layers.top() / "four") == "1");
 }
 
+TEST_CASE("a link that was only on the way goes with what is taken away") {
+    if (is_not_root()) return;
+    Layers layers;
+    layers.add(TarBuilder().directory("usr").directory("usr/bin").symlink("bin", "usr/bin"));
+    layers.add(TarBuilder().file("bin/tool").file(".wh.bin"));
+    CHECK(S_ISCHR(status_of(layers.top() / "bin").st_mode));
+    CHECK(fs::exists(layers.top() / "usr/bin/tool"));
+    layers.add(TarBuilder().symlink("bin", "usr/bin"));
+    // The layer's own stays: it came in the place of what was below.
+    layers.add(TarBuilder().file("bin/tool").symlink("bin", "usr").file(".wh.bin"));
+    CHECK(fs::read_symlink(layers.top() / "bin") == "usr");
+}
+
 TEST_CASE("directories that were only on the way go with what is taken away") {
     if (is_not_root()) return;
     Layers layers;

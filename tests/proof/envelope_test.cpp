@@ -57,7 +57,12 @@ TEST_CASE("simple signing names the digest where cosign reads it") {
                   R"({"docker-manifest-digest":")" +
                       image.render() +
                       R"("},"type":"cosign container image signature"},"optional":null})");
-    CHECK(proof::parse_simple_signing(text) == image);
+    CHECK(proof::parse_simple_signing(text).image == image);
+    CHECK(proof::parse_simple_signing(text).name == "host/app");
+    const auto nameless = proof::parse_simple_signing(
+        R"({"critical":{"image":{"docker-manifest-digest":")" + image.render() + "\"}}}");
+    CHECK(nameless.image == image);
+    CHECK(nameless.name.empty());
     CHECK(kind_of([] { proof::parse_simple_signing("{}"); }) == base::ErrorKind::invalid_input);
 }
 

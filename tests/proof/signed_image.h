@@ -31,10 +31,11 @@ struct SignedImage {
             .finished = 1'700'000'009'000};
     }
 
-    void attach(const base::KeyPair& key, std::vector<proof::Document> documents = {}) {
+    void attach(const base::KeyPair& key, std::vector<proof::Document> documents = {},
+                const std::string& name = "registry.example/hello") {
         const auto manifest = store->read_manifest(image.render(), {});
         proof::attach(*store,
-                      {.name = "registry.example/hello",
+                      {.name = name,
                        .image = {manifest->media_type, image, manifest->bytes.size()},
                        .predicates = {{std::string(proof::predicate_type::provenance),
                                        proof::render(provenance())}},

@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "image/index.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -39,6 +40,7 @@ TEST_CASE("a signed image is verified, and its provenance is what was said") {
     const auto evidence = proof::verify(*signed_image.store, signed_image.image,
                                         {older.public_key(), key.public_key()}, {});
     CHECK(evidence.key_id == key.public_key().id());
+    CHECK(evidence.signed_for == std::vector<std::string>{"registry.example/hello"});
     const auto said = SignedImage::provenance();
     CHECK(evidence.provenance.app == said.app);
     CHECK(evidence.provenance.source.uri == said.source.uri);
@@ -60,6 +62,61 @@ TEST_CASE("another key does not verify it") {
     CHECK(says(error, "none of the given keys"));
     CHECK(doubt(signed_image, signed_image.image, base::KeyPair::make()) ==
           proof::Doubt::unknown_key);
+}
+
+TEST_CASE(
+    "an image is verified wherever it was copied, and says for which repository it was signed") {
+    const auto key = base::KeyPair::make(), other = base::KeyPair::make();
+    SignedImage signed_image(key);
+    signed_image.attach(other, {}, "registry.example/strangers");
+    const auto signed_for = [&] {
+        return proof::verify(*signed_image.store, signed_image.image, {key.public_key()}, {})
+            .signed_for;
+    };
+    CHECK(signed_for() == std::vector<std::string>{"registry.example/hello"});
+    // A build of the same image, where it had been copied.
+    signed_image.attach(key, {}, "registry.example/copy");
+    signed_image.attach(key, {}, "registry.example/copy");
+    CHECK(signed_for() ==
+          std::vector<std::string>{"registry.example/hello", "registry.example/copy"});
+    CHECK(signed_image.artifact(proof::signature_tag(signed_image.image)).blobs.size() == 3);
+}
+
+TEST_CASE("what strangers put beside an image is not believed, and does not stand in the way") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    const auto tag = proof::attestation_tag(signed_image.image);
+    auto attestations = signed_image.artifact(tag);
+    const auto add = [&](const std::string& bytes) {
+        attestations.blobs.push_back(
+            {proof::put_blob(*signed_image.store, proof::media_type::envelope, bytes, {})});
+    };
+    const auto about = [](const image::Digest& image) {
+        return proof::seal(proof::render_statement({"theirs", image, "urn:theirs", "{}"}),
+                           base::KeyPair::make());
+    };
+    add("no JSON");
+    add("{}");
+    add(R"({"payload":"?","payloadType":"x","signatures":[]})");
+    add(about(image::Digest::of("another image")));
+    add(about(signed_image.image));
+    signed_image.put(tag, attestations);
+    const auto said = proof::read_predicates(*signed_image.store, signed_image.image, {});
+    CHECK(said.size() == 2); // ours, and theirs about this image
+    CHECK(said.contains("urn:theirs"));
+    CHECK(said.contains(std::string(proof::predicate_type::provenance)));
+    const auto evidence =
+        proof::verify(*signed_image.store, signed_image.image, {key.public_key()}, {});
+    CHECK(evidence.predicates.size() == 1);
+    // An index under our tag is nothing of what one looks for there.
+    const auto whole = image::Index()
+                           .with({{std::string(image::media_type::manifest), signed_image.image,
+                                   signed_image.store->read_manifest("app", {})->bytes.size()},
+                                  {"linux", "amd64"}})
+                           .render();
+    signed_image.store->write_manifest(whole, tag, {});
+    CHECK(proof::read_predicates(*signed_image.store, signed_image.image, {}).empty());
+    CHECK(doubt(signed_image, signed_image.image, key) == proof::Doubt::absent);
 }
 
 TEST_CASE("an image without a signature, and none at all, are told apart from a wrong one") {

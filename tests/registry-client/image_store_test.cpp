@@ -191,6 +191,26 @@ TEST_CASE("a layer that leans on those below is another one on another base") {
     CHECK(machine.names("layers").size() == 6);
 }
 
+TEST_CASE("a layer that an image has twice lies once, and on top, where all are mounted") {
+    if (is_missing("docker-registry") || is_not_root()) return;
+    const TarBuilder twice = TarBuilder().directory("etc").file("etc/name", "twice");
+    const Stored stored(
+        {{twice}, {TarBuilder().directory("etc").file("etc/name", "between").file("b")}, {twice}});
+    const Machine machine;
+    const auto paths = machine.unpack(stored);
+    REQUIRE(paths.size() == 2);
+    CHECK(base::read_file(paths[0] / "etc/name") == "twice");
+    CHECK(base::read_file(paths[1] / "etc/name") == "between");
+    const auto lower = "lowerdir=" + paths[0].string() + ":" + paths[1].string();
+    const base::TempDir merged("merged");
+    const bool mounted = ::mount("overlay", merged.path().c_str(), "overlay", MS_RDONLY,
+                                 (lower + ",userxattr").c_str()) == 0;
+    if (must_skip(!mounted, "no overlayfs can be mounted here")) return;
+    CHECK(base::read_file(merged.path() / "etc/name") == "twice");
+    CHECK(fs::exists(merged.path() / "b"));
+    ::umount2(merged.path().c_str(), MNT_DETACH);
+}
+
 TEST_CASE("below a layer that hides everything nothing is mounted") {
     if (is_missing("docker-registry") || is_not_root()) return;
     const Stored stored({{TarBuilder().directory("etc").file("etc/old")},

@@ -6,6 +6,8 @@
 #include "skip.h"
 
 #include "base/process.h"
+#include "image/copy.h"
+#include "image/index.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -83,6 +85,33 @@ TEST_CASE("a manifest whose blobs are missing is refused in the registry's own w
         CHECK(error.message().find("BLOB_UNKNOWN") != std::string::npos);
     }
     CHECK_FALSE(store->read_manifest("v1", {}));
+}
+
+// A registry takes no index before what it names.
+TEST_CASE("an index that names an image's artifact beside the image is copied with it") {
+    if (is_missing("docker-registry")) return;
+    const base::TempDir files("artifact");
+    const auto from = registry::open_repository(the_registry().host(), fresh_name(), {});
+    const auto to = registry::open_repository(the_registry().host(), fresh_name(), {});
+    contract::push_small_image(*from, "v1");
+    const auto image = from->read_manifest("v1", {}).value();
+    const image::Descriptor subject{image.media_type, image.digest, image.bytes.size()};
+    const auto note = contract::make_blob(files, "a note");
+    from->write_blob(note, {});
+    from->write_blob(contract::make_blob(files, "{}"), {});
+    const auto artifact = image::render_artifact(
+        {"application/vnd.test.note", subject, {{{"text/plain", note.descriptor.digest, 6}}}});
+    from->write_manifest(artifact, std::nullopt, {});
+    const auto index = image::Index()
+                           .with({subject, {"linux", "amd64"}})
+                           .with({{artifact.media_type, artifact.digest, artifact.bytes.size()},
+                                  {"unknown", "unknown"}})
+                           .render();
+    from->write_manifest(index, "all", {});
+    const auto report = image::copy(*from, index, *to, {.tag = "all", .referrers = true}, {});
+    CHECK(report.manifests == 3);
+    CHECK(to->read_manifest("all", {}).value().digest == index.digest);
+    CHECK(to->list_referrers(image.digest, "", {}).size() == 1);
 }
 
 TEST_CASE("skopeo pulls what we pushed, layers and all") {

@@ -4,6 +4,8 @@
 #include "base/fd.h"
 #include "base/temp_dir.h"
 
+#include "scoped_variable.h"
+
 #include <catch2/catch.hpp>
 
 using Catch::Matchers::Contains;
@@ -28,6 +30,19 @@ TEST_CASE("git reads no configuration but what it is told, and asks nobody") {
     CHECK_THAT(listed.output, Contains("command\tcore.hookspath=/dev/null\n"));
     for (const char* scope : {"system\t", "global\t", "local\t"})
         CHECK_THAT(listed.output, !Contains(scope));
+}
+
+TEST_CASE("git works on the repository that it is told, not on the one of who started us") {
+    const base::TempDir directory("git");
+    const ScopedVariable repository("GIT_DIR", (directory.path() / "of-a-hook.git").string()),
+        objects("GIT_OBJECT_DIRECTORY", (directory.path() / "quarantine").string()),
+        count("GIT_CONFIG_PARAMETERS", "'user.name=nobody'");
+    const Git git("", 1 << 20);
+    const auto told = (directory.path() / "told.git").string();
+    REQUIRE(git.run({"init", "--bare", "--quiet", told}, {}).status.ok());
+    CHECK(std::filesystem::exists(directory.path() / "told.git/HEAD"));
+    CHECK_FALSE(std::filesystem::exists(directory.path() / "of-a-hook.git"));
+    CHECK_FALSE(git.run({"-C", told, "config", "user.name"}, {}).status.ok());
 }
 
 TEST_CASE("a protocol that was not named is not spoken") {

@@ -91,6 +91,29 @@ check 'with --all what is attached goes along, and verify finds it at the other 
         cosign verify --key "$work/key.pub" --insecure-ignore-tlog=true --allow-insecure-registry "$other/back:v1" >/dev/null
     fi
 '
+check 'verify says that an image was signed for another repository than the one it was copied to' '
+    slipway verify hello >"$work/verified" 2>"$work/err"
+    refute "warning" "$work/err"
+    expect "^Signed for: +$registry/hello$" "$work/verified"
+    slipway --json verify hello | jq -e ".signed_for_this_repository"
+    slipway copy --all hello "$registry/shop:1" >/dev/null
+    slipway verify "$registry/shop:1" >"$work/verified" 2>"$work/err"
+    expect "^Signed for: +$registry/hello$" "$work/verified"
+    expect "^warning: it was signed for another repository and copied to $registry/shop: " "$work/err"
+    slipway --json verify "$registry/shop:1" >"$work/json"
+    jq -e ".verified and (.signed_for_this_repository | not)" "$work/json"
+    same "$(jq -r ".signed_for[]" "$work/json")" "$registry/hello"
+    slipway --json verify "oci:$work/signed:v1" | jq -e ".signed_for_this_repository == null"
+'
+check 'a blob of a layout that was damaged is sent again' '
+    layer=$(skopeo inspect --raw "oci:$work/layout:v1" | jq -r ".layers[0].digest")
+    file=$work/layout/blobs/sha256/${layer#sha256:}
+    size=$(stat -c %s "$file")
+    head -c "$size" /dev/zero >"$work/zeroes"
+    cp "$work/zeroes" "$file"
+    slipway --json copy hello "oci:$work/layout:v1" | jq -e ".sent == 1"
+    same "$(sha256sum <"$file" | cut -c 1-64)" "${layer#sha256:}"
+'
 
 # The image of the other machine: the same app for another architecture, in its own registry.
 skopeo --insecure-policy copy --quiet "oci:$work/layout:v1" "oci:$work/arm:v1"

@@ -201,6 +201,29 @@ check 'an attestation that was changed is refused, by cosign too' '
     put_manifest "sha256-$hex.att" <"$work/att.json"
     slipway verify hello >/dev/null
 '
+check 'what strangers put beside an image keeps nobody from looking at it' '
+    fetch_manifest "sha256-$hex.att" >"$work/att.json"
+    printf "no envelope" >"$work/junk"
+    # Of the types that we read ourselves, in forms that we do not write.
+    for type in https://slsa.dev/provenance/v1 https://cyclonedx.org/bom; do
+        jq -n -c --arg type "$type" --arg hex "$hex" \
+            "{_type: \"https://in-toto.io/Statement/v1\", subject: [{name: \"x\", digest: {sha256: \$hex}}], predicateType: \$type, predicate: [\"theirs\"]}" |
+            jq -R -c "{payloadType: \"application/vnd.in-toto+json\", payload: (. | @base64), signatures: []}" >"$work/theirs.${type##*/}"
+    done
+    for file in "$work/junk" "$work/theirs.v1" "$work/theirs.bom"; do
+        put_blob "$file"
+        jq -c --arg digest "sha256:$(sha256sum "$file" | cut -c 1-64)" --argjson size "$(stat -c %s "$file")" \
+            ".layers += [{mediaType: \"application/vnd.dsse.envelope.v1+json\", digest: \$digest, size: \$size}]" \
+            "$work/att.json" >"$work/more.json"
+        put_manifest "sha256-$hex.att" <"$work/more.json"
+        slipway --json inspect hello >"$work/inspected" || fail "$file: inspect failed"
+        jq -e ".layers | length > 1" "$work/inspected"
+        slipway diff hello hello >/dev/null || fail "$file: diff failed"
+        slipway verify hello >/dev/null || fail "$file: verify failed"
+    done
+    put_manifest "sha256-$hex.att" <"$work/att.json"
+    slipway --json inspect hello | jq -e ".provenance and .packages == 1"
+'
 check 'a log that was put in the place of the one that was signed is refused' '
     log_manifest=$(fetch_manifest "sha256-$hex" | jq -r ".manifests[] | select(.artifactType == \"application/vnd.slipway.build.log.v1\") | .digest")
     fetch_manifest "$log_manifest" >"$work/log.json"

@@ -149,6 +149,51 @@ check 'an image that was built and signed without a server is verified and rebui
     slipway inspect "oci:$work/layout:mine" --sbom spdx | jq -e ".spdxVersion == \"SPDX-2.3\""
     must_fail slipway build "$work/packed" --sign-key "$work/mine.key"
 '
+check 'what another key signed is given no value of this server, though it names an app of it' '
+    # What nobody serves builds is the app "local"; this server has one of that name.
+    slipway apps create local >/dev/null
+    slipway config set local WORD=of-this-server >/dev/null
+    slipway build "$work/hello" --env WORD=theirs --output "oci:$work/theirs:1" --sign-key "$work/mine.key" >"$work/built"
+    rebuilds_to 16 "oci:$work/theirs:1" --key "$work/mine.pub" --source "$work/hello"
+    expect "Variable WORD: no value is known here" "$work/out"
+    refute "of today|of-this-server" "$work/out"
+    expect "^Not the same input: variable WORD was set, is nothing" "$work/out"
+    rebuilds_to 0 "oci:$work/theirs:1" --key "$work/mine.pub" --source "$work/hello" --env WORD=theirs
+    reproduced
+'
+check 'what another key signed is given no buildpack from a place on this machine' '
+    slipway build "$work/packed" --buildpack "$fixtures/buildpacks/script" --output "oci:$work/placed:1" --sign-key "$work/mine.key" >"$work/built"
+    rebuilds_to 3 "oci:$work/placed:1" --key "$work/mine.pub" --source "$work/packed"
+    expect "a place on this machine, and another server signed it" "$work/err"
+'
+# What git tells a hook, or a person's alias, about its repository.
+git init -q --bare "$work/of-a-hook.git"
+export_of_a_hook() {
+    export GIT_DIR=$work/of-a-hook.git GIT_OBJECT_DIRECTORY=$work/of-a-hook.git/objects \
+        GIT_INDEX_FILE=$work/of-a-hook.index GIT_WORK_TREE=$work/nowhere
+}
+unset_of_a_hook() { unset GIT_DIR GIT_OBJECT_DIRECTORY GIT_INDEX_FILE GIT_WORK_TREE; }
+check 'a rebuild that a git hook or alias starts fetches into its own repository' '
+    export_of_a_hook
+    rebuilds_to 0 hello --source "$work/hello"
+    reproduced
+    unset_of_a_hook
+    expect "^0 objects" <(git -C "$work/of-a-hook.git" count-objects)
+    [ ! -e "$work/of-a-hook.index" ]
+'
+stop_server
+export_of_a_hook
+start_server
+unset_of_a_hook
+check 'a server that a git hook started builds from its own repositories' '
+    echo again >"$work/hello/public/more.html"
+    commit hello third
+    push hello >/dev/null
+    rebuilds_to 0 hello
+    reproduced
+    expect "^0 objects" <(git -C "$work/of-a-hook.git" count-objects)
+    [ ! -e "$work/of-a-hook.index" ]
+'
 check 'a rebuild leaves nothing behind' '
     # In a cache of its own: others build on this machine, too.
     mkdir -m 755 "$work/cache"

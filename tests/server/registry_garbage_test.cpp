@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 using image::Digest;
 using nlohmann::json;
@@ -56,6 +57,22 @@ struct Registry {
     RegistryGarbage garbage(const server::NamedImages& named) const {
         return server::find_garbage(files, named, later);
     }
+};
+
+// How far the stack of the test's own thread may grow.
+class StackLimit {
+  public:
+    explicit StackLimit(rlim_t bytes) {
+        REQUIRE(::getrlimit(RLIMIT_STACK, &before_) == 0);
+        const rlimit less{bytes, before_.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_STACK, &less) == 0);
+    }
+    ~StackLimit() { ::setrlimit(RLIMIT_STACK, &before_); }
+    StackLimit(const StackLimit&) = delete;
+    StackLimit& operator=(const StackLimit&) = delete;
+
+  private:
+    rlimit before_{};
 };
 
 std::set<Digest> leaving(const RegistryGarbage& garbage) {
@@ -122,6 +139,17 @@ TEST_CASE("an index holds its images") {
     const auto both = registry.index("web", {one, two});
     CHECK(registry.garbage({{"web", {both}}}).manifests.empty());
     CHECK(leaving(registry.garbage({{"web", {two}}})) == std::set<Digest>{one, both});
+}
+
+TEST_CASE("indexes in indexes hold their image, however deep somebody pushed them") {
+    Registry registry;
+    const auto image = registry.image("web", "image");
+    auto top = image;
+    for (int depth = 0; depth < 6'000; ++depth) top = registry.index("web", {top});
+    registry.tag("web", "latest", top);
+    const auto nobodys = registry.image("web", "nobody's");
+    const StackLimit less_than_a_frame_for_each(512u << 10);
+    CHECK(leaving(registry.garbage({{"web", {}}})) == std::set<Digest>{nobodys});
 }
 
 TEST_CASE("what belongs to an image stays and leaves with it") {

@@ -1,5 +1,6 @@
 // An OCI image layout on disk (image-spec image-layout.md) as a BlobStore. Writes are atomic and
-// verified; index.json carries tags as org.opencontainers.image.ref.name.
+// verified; index.json carries tags as org.opencontainers.image.ref.name. A blob is there when its
+// bytes are those of its digest: find_missing reads each once as long as its file does not change.
 #pragma once
 
 #include "image/blob_store.h"

@@ -32,9 +32,12 @@ struct Opened {
 // Throws Error{invalid_input} for what is no envelope.
 Opened open(std::string_view envelope, const std::vector<base::PublicKey>& keys);
 
-// The bytes that cosign signs for an image, and the digest that such bytes are of. name: as one
-// would pull it, without tag and digest. Throws Error{invalid_input}.
+// What cosign signs for an image.
+struct SimpleSigning {
+    std::string name; // as one would pull it, without tag and digest; a stranger may leave it out
+    image::Digest image;
+};
 std::string render_simple_signing(std::string_view name, const image::Digest& image);
-image::Digest parse_simple_signing(std::string_view json);
+SimpleSigning parse_simple_signing(std::string_view json); // throws Error{invalid_input}
 
 } // namespace proof

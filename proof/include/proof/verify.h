@@ -16,6 +16,9 @@ namespace proof {
 
 struct Evidence {
     std::string key_id; // of the key that signed the image
+    // The repositories that the signatures by these keys name, each once, in their order. An image
+    // may be copied with them, as with cosign: that it is another is no reason to doubt the image.
+    std::vector<std::string> signed_for;
     Provenance provenance;
     std::map<std::string, std::string> predicates; // by type, each signed by one of the keys
 };
