@@ -145,6 +145,14 @@ std::filesystem::path program_of(const Command& command) {
     return program;
 }
 
+// As execve takes them: with a null at the end. Nobody writes to them.
+std::vector<char*> pointers_to(const std::vector<std::string>& argv) {
+    std::vector<char*> pointers;
+    for (const auto& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
 bp::environment environment_of(const Command& command) {
     bp::environment environment;
     for (const auto& entry : command.environment) {
@@ -177,14 +185,16 @@ std::string ExitStatus::describe() const {
 
 Process Process::start(const Command& command) {
     const auto program = program_of(command);
-    const std::vector<std::string> arguments(command.argv.begin() + 1, command.argv.end());
+    // Not bp::args: that asks an argument that is empty for its first character.
+    const auto argv = pointers_to(command.argv);
     ChildSetup setup(command);
     std::error_code failure;
     pid_t failed_pid = -1;
     const auto spawn = [&](const auto&... how) {
         return bp::child(
-            bp::exe = program.string(), bp::args = arguments,
-            bp::start_dir = command.working_directory.string(), environment_of(command),
+            bp::exe = program.string(), bp::start_dir = command.working_directory.string(),
+            environment_of(command),
+            bp::extend::on_setup = [&argv](auto& executor) { executor.cmd_line = argv.data(); },
             bp::extend::on_exec_setup = [&setup](auto&) { setup.run(); },
             bp::extend::on_error =
                 [&failed_pid](auto& executor, const std::error_code&) {

@@ -32,6 +32,11 @@ TEST_CASE("a program's output, error output and exit code come back apart") {
     CHECK(result.status.describe() == "exit code 3");
 }
 
+TEST_CASE("arguments arrive as they are, also those that are empty") {
+    const auto said = base::run({.argv = {"/usr/bin/printf", "<%s>", "", "a b", "'\"\\", ""}}, {});
+    CHECK(said.output == "<><a b><'\"\\><>");
+}
+
 TEST_CASE("a program that cannot be executed leaves no process, descriptor or output behind") {
     const auto before = open_descriptors();
     CHECK_THROWS_AS(run({.argv = {"/nonexistent/program"}}, {}), Error);
