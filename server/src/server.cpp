@@ -180,14 +180,19 @@ void write_addresses(const Site& site, const std::string& metrics) {
 }
 
 SignatureSettings signature_settings(const Config& config, const StateDirectory& state,
-                                     const std::string& version, std::string ssh_url) {
-    return {.key = state.signing_key(),
-            .public_keys = state.signing_public_keys(),
-            .builder = config.http.url,
-            .version = version,
-            .repository_url = [ssh_url = std::move(ssh_url)](const std::string& app) {
+                                     const std::string& version, std::string ssh_url,
+                                     const Registry& registry) {
+    return {
+        .key = state.signing_key(),
+        .public_keys = state.signing_public_keys(),
+        .builder = config.http.url,
+        .version = version,
+        .repository_url =
+            [ssh_url = std::move(ssh_url)](const std::string& app) {
                 return "git+" + ssh_url + "/" + app + ".git";
-            }};
+            },
+        .registry_access =
+            [&config, &registry] { return own_settings(registry, config.build.ca_certificates); }};
 }
 
 struct Listeners {
@@ -285,7 +290,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     };
     waiting_line.on_change = on_change;
     const Signatures signatures(
-        signature_settings(config, state, version, ssh_url(config, ssh.address)));
+        signature_settings(config, state, version, ssh_url(config, ssh.address), registry));
     if (config.registry.proof == "yes")
         waiting_line.prove = [&signatures](const PublishedBuild& build, const base::Stop& stop) {
             signatures.attach(build, stop);
