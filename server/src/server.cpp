@@ -6,6 +6,7 @@
 #include "http_listeners.h"
 #include "jobs.h"
 #include "kept_images.h"
+#include "leaving_images.h"
 #include "local_listener.h"
 #include "notices.h"
 #include "own_registry.h"
@@ -257,6 +258,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     seal_open_sources(store->builds(), keys);
     const Repositories repositories(state, user);
     recover(state, repositories);
+    const LeavingImages leaving(RegistryFiles(registry_data(state)), *store, name_of_server(state));
+    leaving.sweep({}); // no registry runs, and the next one believes no token of the last one
 
     auto http = open_http_sockets(config);
     std::optional<OwnRegistry> own_registry;
@@ -360,6 +363,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     base::TaskGroup chores;
     chores.start([&](const base::Stop& stop) { keep_pruning(pruned, stop); });
     chores.start([&](const base::Stop& stop) { notices.run(stop); });
+    chores.start([&](const base::Stop& stop) { keep_sweeping(leaving, api.apps_change(), stop); });
     write_addresses(site, metrics_address);
     run(listeners, queue, rebases, config, drain, end);
 }
