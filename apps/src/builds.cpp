@@ -104,44 +104,22 @@ bool Builds::enqueue(std::string_view id) {
     return done;
 }
 
-std::vector<std::string> Builds::supersede(const Build& by, std::string_view reason) {
+std::vector<std::string> Builds::supersede(Older older, const Build& by, std::string_view reason) {
+    const auto& waits = older == Older::queued ? queued_builds : parked_builds;
     std::vector<std::string> ids;
     database_.write([&](Session& sql) {
         database_.take_turns(sql);
         ids.clear();
-        std::vector<std::string> older;
+        const auto same = older == Older::queued ? std::string("ref = ?") : same_tag(sql, by.id);
+        std::vector<std::string> found;
         Query(sql,
-              "SELECT id FROM builds WHERE state = 'queued' AND app = ? AND ref = ? AND id < ?"
-              " ORDER BY id",
-              by.app, by.ref, by.id)
-            .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
-        for (const auto& id : older)
+              "SELECT id FROM builds WHERE " + waits + " AND app = ? AND id < ? AND " + same +
+                  " ORDER BY id",
+              by.app, by.retry_of.empty() ? by.id : by.retry_of, by.ref)
+            .each([&](const soci::row& row) { found.push_back(text(row, 0)); });
+        for (const auto& id : found)
             // A close() takes no turns: what it ended meanwhile stays as it is.
-            if (Query(sql,
-                      "UPDATE builds SET state = 'superseded', reason = ?, finished = " +
-                          database_.now() + " WHERE id = ? AND state = 'queued'",
-                      reason, id)
-                    .changes()) {
-                write_notices(sql, id);
-                ids.push_back(id);
-            }
-    });
-    return ids;
-}
-
-std::vector<std::string> Builds::supersede_parked(const Build& by, std::string_view reason) {
-    std::vector<std::string> ids;
-    database_.write([&](Session& sql) {
-        database_.take_turns(sql);
-        ids.clear();
-        std::vector<std::string> older;
-        Query(sql,
-              "SELECT id FROM builds WHERE " + parked_builds + " AND app = ? AND id < ? AND " +
-                  same_tag(sql, by.id) + " ORDER BY id",
-              by.app, by.id, by.ref)
-            .each([&](const soci::row& row) { older.push_back(text(row, 0)); });
-        for (const auto& id : older)
-            if (close_parked(sql, database_.now(), id, reason)) {
+            if (supersede_build(sql, database_.now(), id, waits, reason)) {
                 write_notices(sql, id);
                 ids.push_back(id);
             }

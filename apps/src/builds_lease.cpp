@@ -38,7 +38,8 @@ void decide(Session& sql, Build& build, const RecoverSettings& settings, bool co
     if (cancelled) {
         build.state = BuildState::cancelled;
         build.reason = *cancelled;
-    } else if (build.kept) { // it was sending the image, which is still there
+    } else if (build.kept) { // it was sending the image, or about to, which is still there
+        build.state = BuildState::exporting;
         build.tries_again = now;
     } else if (build.durable && (!counts || build.attempt < settings.most_attempts)) {
         build.state = BuildState::queued;
@@ -143,8 +144,8 @@ bool is_overtaken(Session& sql, std::string_view id) {
     const auto build = *Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
     return Query(sql,
                  "SELECT 1 FROM builds WHERE app = ? AND state = 'published' AND id > ? AND " +
-                     same_tag(sql, id),
-                 build.app, id, build.ref)
+                     age_of_source + " > ? AND " + same_tag(sql, id),
+                 build.app, id, id, build.ref)
         .finds();
 }
 
@@ -172,7 +173,8 @@ std::optional<Claim> Builds::claim_parked(std::string_view worker,
         auto id = find_due(sql);
         // Whoever published a newer one may have died before he closed those before it.
         for (; id && is_overtaken(sql, *id); id = find_due(sql)) {
-            close_parked(sql, database_.now(), *id, "a newer image was published meanwhile");
+            supersede_build(sql, database_.now(), *id, parked_builds,
+                            "a newer image was published meanwhile");
             write_notices(sql, *id);
         }
         if (!id) return;
@@ -214,12 +216,14 @@ std::vector<Build> Builds::recover(const RecoverSettings& settings, std::string_
                      .changes())
                 continue;
             auto build = *Query(sql, select_builds + " WHERE id = ?", id).first(read_build);
+            build.kept = build.kept || (settings.has_image && settings.has_image(build.id));
             decide(sql, build, settings, !settings.orderly || build.worker != every_of, time);
             if (is_over(build.state)) build.finished = time;
             update_build(sql, build);
             Query(sql,
-                  "UPDATE builds SET worker = ?, attempt = ?, lease = 0, parked = ? WHERE id = ?",
-                  build.worker, build.attempt, build.tries_again, build.id)
+                  "UPDATE builds SET worker = ?, attempt = ?, lease = 0, kept = ?, parked = ?"
+                  " WHERE id = ?",
+                  build.worker, build.attempt, build.kept, build.tries_again, build.id)
                 .execute();
             write_notices(sql, build);
             changed.push_back(std::move(build));

@@ -40,12 +40,14 @@ std::string render_processes(const Build& build) {
 
 const std::string of_proposal = "ref LIKE 'refs/pull/%' OR ref LIKE 'refs/merge-requests/%'";
 
+const std::string age_of_source = "(CASE WHEN retry_of = '' THEN id ELSE retry_of END)";
+const std::string queued_builds = "state = 'queued'";
 const std::string parked_builds = "state = 'exporting' AND parked > 0";
 const std::string select_builds =
     "SELECT id, app, state, source_kind, commit_id, ref, pushed_by, created, started, finished,"
     " phases, digest, reference, size, processes, reason, hint, failed_phase, door, owner,"
     " priority, source, durable, options, sealed, hook, previous, attempt, worker,"
-    " sealed_source, inputs, same_as, kept, parked FROM builds";
+    " sealed_source, inputs, same_as, kept, parked, retry_of FROM builds";
 
 Build read_build(const soci::row& row) {
     Build build;
@@ -84,6 +86,7 @@ Build read_build(const soci::row& row) {
     build.same_as = text(row, 31);
     build.kept = number(row, 32) != 0;
     build.tries_again = number(row, 33);
+    build.retry_of = text(row, 34);
     return build;
 }
 
@@ -101,14 +104,14 @@ std::string same_tag(Session& sql, std::string_view build) {
     return proposal ? std::string("ref = ?") : "(ref = ? OR NOT (" + of_proposal + "))";
 }
 
-bool close_parked(Session& sql, const std::string& now, std::string_view build,
-                  std::string_view reason) {
+bool supersede_build(Session& sql, const std::string& now, std::string_view build,
+                     const std::string& condition, std::string_view reason) {
     return Query(sql,
                  "UPDATE builds SET state = 'superseded', parked = 0, reason = ?, hint = '',"
                  " finished = " +
-                     now + " WHERE id = ? AND " + parked_builds,
+                     now + " WHERE id = ? AND " + condition,
                  reason, build)
-               .changes() > 0;
+        .changes();
 }
 
 std::int64_t next_fence(Session& sql) {
@@ -120,14 +123,16 @@ void insert_build(Session& sql, const Build& build, std::string_view once) {
           "INSERT INTO builds (id, app, state, source_kind, commit_id, ref, pushed_by, created,"
           " started, finished, phases, digest, reference, size, processes, reason, hint,"
           " failed_phase, door, owner, priority, source, durable, options, sealed, hook, previous,"
-          " attempt, worker, inputs, same_as, share, once_key, sealed_source) VALUES " +
-              placeholders(34),
+          " attempt, worker, inputs, same_as, share, once_key, sealed_source,"
+          " retry_of) VALUES " +
+              placeholders(35),
           build.id, build.app, to_string(build.state), build.source_kind, build.commit, build.ref,
           build.pushed_by, build.created, build.started, build.finished, render_phases(build),
           build.digest, build.reference, build.size, render_processes(build), build.reason,
           build.hint, build.failed_phase, build.door, build.owner, build.priority, build.source,
           build.durable, build.options, build.sealed, build.hook, build.previous, build.attempt,
-          build.worker, build.inputs, build.same_as, share_of(build), once, build.sealed_source)
+          build.worker, build.inputs, build.same_as, share_of(build), once, build.sealed_source,
+          build.retry_of)
         .execute();
 }
 

@@ -170,6 +170,11 @@ const std::vector<std::vector<const char*>> steps{
         "CREATE INDEX builds_parked ON builds (worker, parked)"
         " WHERE state = 'exporting' AND parked > 0",
     },
+    {
+        "CREATE TABLE leaving_repositories (server TEXT NOT NULL, repository TEXT NOT NULL,"
+        " since BIGINT NOT NULL, PRIMARY KEY (server, repository))",
+        "ALTER TABLE builds ADD COLUMN retry_of TEXT NOT NULL DEFAULT ''",
+    },
 };
 
 // COUNTER: a key that grows with each row and is never used again. CLOCK: the database's time. And

@@ -28,6 +28,25 @@ const std::string path_of_app = "(CASE WHEN repository = '' THEN name ELSE repos
                 "Choose another one, or another name for the app.");
 }
 
+void leave(Session& sql, const Database& database, std::string_view server,
+           std::string_view repository) {
+    Query(sql,
+          "INSERT INTO leaving_repositories (server, repository, since) VALUES (?, ?, " +
+              database.now() +
+              ") ON CONFLICT (server, repository) DO UPDATE SET since = excluded.since",
+          server, repository)
+        .execute();
+}
+
+std::string path_of(Session& sql, std::string_view app) {
+    return *Query(sql, "SELECT " + path_of_app + " FROM apps WHERE name = ?", app).first_text();
+}
+
+// An app has it again; whoever gave it that app has removed what was there.
+void take(Session& sql, std::string_view repository) {
+    Query(sql, "DELETE FROM leaving_repositories WHERE repository = ?", repository).execute();
+}
+
 const std::string select_stacks = "SELECT name, build, run, current FROM stacks";
 
 } // namespace
@@ -51,7 +70,7 @@ void Store::add_app(const App& app) {
                   " ON CONFLICT DO NOTHING",
                   app.name, app.created, app.owner, app.repository)
                 .changes())
-            return;
+            return take(sql, app.path());
         if (!exists(sql, "apps", app.name)) repository_is_taken(app.path());
         throw Error(ErrorKind::already_exists, "there is an app \"" + app.name + "\" already");
     });
@@ -92,7 +111,8 @@ void Store::set_app_owner(std::string_view name, std::string_view owner) {
     });
 }
 
-void Store::set_app_repository(std::string_view name, std::string_view repository) {
+void Store::set_app_repository(std::string_view name, std::string_view repository,
+                               std::string_view registry_of) {
     database_->write([&](Session& sql) {
         require_app(sql, name);
         // No other write comes between the question and the change.
@@ -101,11 +121,13 @@ void Store::set_app_repository(std::string_view name, std::string_view repositor
                   repository.empty() ? name : repository)
                 .finds())
             repository_is_taken(std::string(repository.empty() ? name : repository));
+        if (!registry_of.empty()) leave(sql, *database_, registry_of, path_of(sql, name));
         Query(sql, "UPDATE apps SET repository = ? WHERE name = ?", repository, name).execute();
+        take(sql, repository.empty() ? name : repository);
     });
 }
 
-void Store::remove_app(std::string_view name) {
+void Store::remove_app(std::string_view name, std::string_view registry_of) {
     database_->write([&](Session& sql) {
         require_app(sql, name);
         // A build that is being added holds the row, on PostgreSQL, and is seen by the statement
@@ -120,12 +142,44 @@ void Store::remove_app(std::string_view name) {
             throw Error(ErrorKind::already_exists,
                         "a build of " + std::string(name) + " is waiting or running",
                         "Wait for it, or stop it with: slipway builds cancel BUILD");
+        if (!registry_of.empty()) leave(sql, *database_, registry_of, path_of(sql, name));
         Query(sql, "DELETE FROM apps WHERE name = ?", name).execute();
         Query(sql, "DELETE FROM keys WHERE every_app = 0 AND NOT EXISTS"
                    " (SELECT 1 FROM key_apps WHERE key_apps.key = keys.name)")
             .execute();
         Query(sql, "DELETE FROM tokens WHERE every_app = 0 AND NOT EXISTS"
                    " (SELECT 1 FROM token_apps WHERE token_apps.token = tokens.id)")
+            .execute();
+    });
+}
+
+std::vector<std::string> Store::list_leaving(std::string_view server,
+                                             std::chrono::milliseconds age) {
+    std::vector<std::string> found;
+    database_->read([&](Session& sql) {
+        found.clear();
+        Query(sql,
+              "SELECT repository FROM leaving_repositories WHERE server = ? AND since <= " +
+                  database_->now() + " - ? ORDER BY repository",
+              server, age.count())
+            .each([&](const soci::row& row) { found.push_back(text(row, 0)); });
+    });
+    return found;
+}
+
+bool Store::is_leaving(std::string_view repository) {
+    bool leaving = false;
+    database_->read([&](Session& sql) {
+        leaving = Query(sql, "SELECT 1 FROM leaving_repositories WHERE repository = ?", repository)
+                      .finds();
+    });
+    return leaving;
+}
+
+void Store::forget_leaving(std::string_view server, std::string_view repository) {
+    database_->write([&](Session& sql) {
+        Query(sql, "DELETE FROM leaving_repositories WHERE server = ? AND repository = ?", server,
+              repository)
             .execute();
     });
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <algorithm>
+#include <set>
 
 namespace proof {
 namespace {
@@ -25,14 +26,17 @@ class Attaching {
     void run() {
         put_blob(store_, image::media_type::empty, "{}", stop_);
         for (const auto& document : what_.documents)
-            store_.write_manifest(
-                image::render_artifact({document.artifact_type, what_.image, {{document.blob}}}),
-                std::nullopt, stop_);
+            store_.write_manifest(render(document), std::nullopt, stop_);
         attest();
         sign();
+        remove_older_logs();
     }
 
   private:
+    image::RawManifest render(const Document& document) const {
+        return image::render_artifact({document.artifact_type, what_.image, {{document.blob}}});
+    }
+
     // Somebody else's attestations, and what ours of other predicates say, are kept.
     bool is_replaced(const ArtifactBlob& blob) const {
         const auto type = blob.annotations.find(predicate_annotation);
@@ -119,12 +123,49 @@ class Attaching {
         const auto manifest = image::render_artifact(artifact);
         store_.write_manifest(manifest, tag, stop_);
         if (!before || before->raw.digest == manifest.digest || !is_ours(*before, artifact)) return;
+        remove(before->raw.digest);
+    }
+
+    // Its type is ours alone, while bills are attached by others, too.
+    void remove_older_logs() {
+        std::set<image::Digest> newest;
+        for (const auto& document : what_.documents)
+            if (document.artifact_type == artifact_type::log)
+                newest.insert(render(document).digest);
+        if (newest.empty()) return;
+        for (const auto& each :
+             store_.list_referrers(what_.image.digest, artifact_type::log, stop_)) {
+            const auto& log = each.descriptor.digest;
+            if (!newest.contains(log) && is_log(log) && !remove(log)) return;
+        }
+    }
+
+    // The list may be one that somebody pushed, and name what is no log.
+    bool is_log(const image::Digest& digest) const {
+        const auto raw = store_.read_manifest(digest.render(), stop_);
+        if (!raw) return false;
         try {
-            store_.remove_manifest(before->raw.digest, stop_);
+            const auto artifact = image::parse_artifact(*raw);
+            return artifact.type == artifact_type::log && artifact.subject &&
+                   artifact.subject->digest == what_.image.digest;
         } catch (const base::Error& error) {
-            base::log::warning(
-                "an older attestation could not be removed",
-                {{"manifest", before->raw.digest.render()}, {"reason", error.describe()}});
+            if (error.kind() != base::ErrorKind::invalid_input) throw;
+            return false;
+        }
+    }
+
+    // False: it stays, as all of them do where we may delete nothing.
+    bool remove(const image::Digest& manifest) {
+        try {
+            store_.remove_manifest(manifest, stop_);
+            return true;
+        } catch (const base::Error& error) {
+            const bool denied = error.kind() == base::ErrorKind::denied ||
+                                error.kind() == base::ErrorKind::unauthenticated;
+            base::log::write(denied ? base::log::Level::debug : base::log::Level::warning,
+                             "an older attestation stays",
+                             {{"manifest", manifest.render()}, {"reason", error.describe()}});
+            return false;
         }
     }
 

@@ -58,6 +58,11 @@ builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* 
     return options;
 }
 
+std::string rebase_of(const apps::Build& row) {
+    return row.door == "rebase" ? base::json::find_string(parse(row), "rebase_of").value_or("")
+                                : std::string();
+}
+
 bool is_dry_run(const apps::Build& row) {
     return base::json::find_bool(parse(row), "dry_run", false);
 }

@@ -14,6 +14,7 @@ void write_options(const builder::BuildOptions& options, const base::KeyRing* ke
                    apps::Build& row);
 builder::BuildOptions read_options(const apps::Build& row, const base::KeyRing* keys);
 // Of a row alone, without a key.
+std::string rebase_of(const apps::Build& row); // the release before; empty: it is no rebase
 bool is_dry_run(const apps::Build& row);
 bool is_of_stranger(const apps::Build& row);
 void apply_options(const builder::BuildOptions& options, builder::Job& job);

@@ -8,6 +8,7 @@
 #include "pusher_text.h"
 #include "same_inputs.h"
 #include "signatures.h"
+#include "store_patience.h"
 
 #include "builder/masking.h"
 
@@ -23,8 +24,6 @@ using apps::BuildState;
 using base::Error;
 using base::ErrorKind;
 
-// How long the end of a build waits for a database that is locked or full before it gives up.
-constexpr auto patience_with_the_store = std::chrono::seconds(60);
 constexpr auto patience_with_proof = std::chrono::seconds(120);
 constexpr std::size_t most_phases = 16;
 constexpr std::size_t most_records = 64;
@@ -229,7 +228,7 @@ void BuildRun::finish(const builder::Outcome& outcome) {
     row.finished = apps::now_milliseconds();
     bool is_saved = false;
     try {
-        save(row);
+        write_patiently([&] { builds_.finish(row, attempt_->fence); });
         is_saved = true;
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::denied) return lose_lease();
@@ -308,19 +307,6 @@ void BuildRun::apply(apps::Build& row, const builder::Outcome& outcome) {
         row.state = BuildState::cancelled;
         row.reason = attempt_->cancelled_because;
         if (row.reason.empty()) row.reason = std::get<builder::Cancelled>(outcome).why;
-    }
-}
-
-void BuildRun::save(const apps::Build& row) {
-    const auto stop = base::Stop{}.within(patience_with_the_store);
-    for (;;) {
-        try {
-            return builds_.finish(row, attempt_->fence);
-        } catch (const Error& error) {
-            const bool passing =
-                error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::limit_exceeded;
-            if (!passing || stop.wait(std::chrono::seconds(1))) throw;
-        }
     }
 }
 

@@ -28,7 +28,8 @@ class BuildRun {
   private:
     void run_worker();
     void send_kept();
-    void publish_kept(const builder::Job& job);
+    void publish_kept();
+    void could_not_send(const base::Error& error);
     bool was_kept(const builder::Event& event, const builder::Job& job);
     bool park(const base::Error& why);
     void end_as_parked(const apps::Build& row);
@@ -41,7 +42,6 @@ class BuildRun {
     void finish(const builder::Outcome& outcome);
     void apply(apps::Build& row, const builder::Outcome& outcome);
     void keep(const builder::Record& record);
-    void save(const apps::Build& row);
     void lose_lease();
     bool has_lost();
     bool is_left_for_next_start(const builder::Outcome& outcome);

@@ -6,6 +6,7 @@
 #include "kept_images.h"
 #include "made_job.h"
 #include "pusher_text.h"
+#include "store_patience.h"
 
 #include "builder/kept.h"
 #include "builder/masking.h"
@@ -26,6 +27,11 @@ bool is_away(ErrorKind kind) {
     return kind == ErrorKind::unavailable || kind == ErrorKind::timed_out;
 }
 
+// Of our own machine: a full disk, no memory.
+bool passes(ErrorKind kind) {
+    return is_away(kind) || kind == ErrorKind::limit_exceeded || kind == ErrorKind::internal;
+}
+
 } // namespace
 
 // Whether this is a worker's last word, and its image waits now.
@@ -40,7 +46,7 @@ bool BuildRun::was_kept(const builder::Event& event, const builder::Job& job) {
     return false;
 }
 
-// False: its row cannot be written, or it has waited for too long.
+// False: it has waited for too long.
 bool BuildRun::park(const Error& why) {
     const auto pause = pause_of_kept(settings_, build_.id());
     if (!pause) return false;
@@ -49,13 +55,14 @@ bool BuildRun::park(const Error& why) {
     row.reason = why.message();
     row.hint = "Nothing has to be built again: the image is sent as soon as the registry takes it.";
     try {
-        builds_.park(row, attempt_->fence, *pause);
+        write_patiently([&] { builds_.park(row, attempt_->fence, *pause); });
     } catch (const Error& error) {
-        base::log::error("a build could not be parked",
+        base::log::error("a build could not be parked; its image waits for the end of its lease",
                          {{"build", row.id}, {"reason", error.describe()}});
-        if (error.kind() != ErrorKind::denied) return false;
-        lose_lease();
-        return true;
+        if (error.kind() == ErrorKind::denied) {
+            lose_lease();
+            return true;
+        }
     }
     over_ = true;
     row.kept = true;
@@ -73,25 +80,31 @@ void BuildRun::end_as_parked(const apps::Build& row) {
 }
 
 void BuildRun::send_kept() {
-    MadeJob made(settings_, row_);
-    auto& job = *made;
-    apply_options(read_options(row_, settings_.keys), job);
-    mask_ = builder::mask_of(job);
     row_.reason.clear(); // of the time before
     row_.hint.clear();
     build_.log_.append("-----> Sending the image again");
     try {
-        publish_kept(job);
+        publish_kept();
     } catch (const Error& error) {
-        if (attempt_->cancel.stop().requested())
-            return finish(builder::Cancelled{"it was cancelled"});
-        if (is_away(error.kind()) && park(error)) return;
-        finish(builder::Broken{builder::Phase::publish, error.kind(), error.message(),
-                               error.hint().empty() ? "Push again." : error.hint()});
+        could_not_send(error);
+    } catch (const std::exception& error) { // of the standard library
+        could_not_send(Error(ErrorKind::internal, error.what()));
     }
 }
 
-void BuildRun::publish_kept(const builder::Job& job) {
+void BuildRun::could_not_send(const Error& error) {
+    if (over_) return break_off(error);
+    if (attempt_->cancel.stop().requested()) return finish(builder::Cancelled{"it was cancelled"});
+    if (passes(error.kind()) && park(error)) return;
+    finish(builder::Broken{builder::Phase::publish, error.kind(), error.message(),
+                           error.hint().empty() ? "Push again." : error.hint()});
+}
+
+void BuildRun::publish_kept() {
+    MadeJob made(settings_, row_);
+    auto& job = *made;
+    apply_options(read_options(row_, settings_.keys), job);
+    mask_ = builder::mask_of(job);
     const auto place = kept_image(settings_, build_.id());
     const auto stop = attempt_->cancel.stop().within(patience_with_registry);
     const auto published = builder::publish_kept(job, place, stop);

@@ -96,6 +96,14 @@ std::optional<builder::RegistryAccess> own_access(const Registry& registry) {
     return access;
 }
 
+registry::Settings own_settings(const Registry& registry, const std::filesystem::path& ca_file) {
+    registry::Settings settings{.insecure = registry.insecure, .ca_file = ca_file.string()};
+    if (const auto own = own_access(registry))
+        settings.credentials[registry.host] = {own->user, own->password, own->certificate,
+                                               own->key};
+    return settings;
+}
+
 void add_registry(builder::Job& job, const Registry& registry, const apps::App& app,
                   const std::string& ref) {
     job.target = builder::RegistryTarget{registry.host, registry.repository_of(app), tag_of(ref),

@@ -4,6 +4,7 @@
 #include "site.h"
 
 #include "builder/job.h"
+#include "registry/host.h"
 
 #include <optional>
 
@@ -31,6 +32,7 @@ void add_registry(builder::Job& job, const Registry& registry, const apps::App& 
                   const std::string& ref);
 // What the server itself shows the registry; empty: nothing.
 std::optional<builder::RegistryAccess> own_access(const Registry& registry);
+registry::Settings own_settings(const Registry& registry, const std::filesystem::path& ca_file);
 // The same two questions before a push is accepted.
 void check_ready_for_builds(const Config& config, const StateDirectory& state, apps::Store& store,
                             const std::string& app);

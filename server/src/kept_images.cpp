@@ -28,6 +28,14 @@ fs::path kept_image(const QueueSettings& settings, const std::string& build) {
     return settings.kept_directory / build;
 }
 
+bool is_there(const fs::path& directory, const std::string& build) noexcept {
+    try {
+        return !directory.empty() && builder::is_kept(directory / build);
+    } catch (const std::exception&) { // it cannot be looked at: nobody could send it either
+        return false;
+    }
+}
+
 bool take_kept(const QueueSettings& settings, const builder::Job& job) {
     const auto left = builder::kept_in(job);
     if (settings.kept_directory.empty() || settings.kept_for.count() == 0 ||

@@ -16,6 +16,8 @@
 namespace server {
 
 std::filesystem::path kept_image(const QueueSettings& settings, const std::string& build);
+// Whether the build's lies below QueueSettings::kept_directory.
+bool is_there(const std::filesystem::path& directory, const std::string& build) noexcept;
 
 // Takes the one that the job's worker left, if it left one. False: there is none, none is to be
 // kept, or there is no room for it.

@@ -87,7 +87,7 @@ Lines tell_parked(const apps::Build& build) {
 Lines tell_restart(const apps::Build& build, int most_attempts) {
     Lines lines;
     if (build.kept) {
-        add(lines, "-----> ", "The server was restarted; it sends the image again");
+        add(lines, "-----> ", "The server takes the build up again; it sends the image");
         return lines;
     }
     add(lines, "-----> ",

@@ -40,6 +40,7 @@ apps::Build row_of(const Submission& submission, const QueueSettings& settings) 
     row.durable = submission.durable;
     row.hook = submission.hook;
     row.previous = submission.previous;
+    row.retry_of = submission.retry_of;
     row.worker = settings.name; // who took it in
     row.created = apps::now_milliseconds();
     write_source(submission.source, settings.keys, row);
@@ -66,7 +67,7 @@ void tell(const QueueSettings& settings, const apps::Build& row) {
 // An older image that still waits for the registry would move the tag back.
 void supersede_parked(apps::Builds& builds, const QueueSettings& settings, const apps::Build& by) {
     try {
-        for (const auto& id : builds.supersede_parked(by, superseded_by(by))) {
+        for (const auto& id : builds.supersede(apps::Older::parked, by, superseded_by(by))) {
             drop_kept(settings, id);
             const auto older = builds.find(id);
             if (!older) continue;
@@ -87,7 +88,8 @@ Queue::Queue(apps::Store& store, QueueSettings settings)
     if (!tick_) base::throw_errno("could not make the queue");
     for (const auto& row : recover_builds(builds_, settings_)) adopt(row);
     for (std::size_t i = 0; i < settings_.workers; ++i)
-        threads_.start([this](const base::Stop& stop) { serve(stop); });
+        threads_.start([this](const base::Stop& stop) { serve(Slot::builds, stop); });
+    threads_.start([this](const base::Stop& stop) { serve(Slot::kept_images, stop); });
     threads_.start([this](const base::Stop& stop) { tend(stop); });
 }
 
@@ -141,7 +143,7 @@ std::shared_ptr<LiveBuild> Queue::submit(Submission submission) {
         base::failpoint("build_added");
         tell(settings_, row);
         if (row.state == BuildState::queued) {
-            if (!submission.rebuild) supersede_older(row);
+            supersede_older(row);
             begin_waiting();
         }
     } else {
@@ -207,9 +209,9 @@ bool Queue::accept(std::string_view id) {
 
 // The newest push is what counts: older ones of the ref that did not begin need not be built.
 void Queue::supersede_older(const apps::Build& row) {
-    if (row.ref.empty() || is_dry_run(row)) return;
+    if (row.ref.empty() || !row.retry_of.empty() || is_dry_run(row)) return;
     try {
-        for (const auto& id : builds_.supersede(row, superseded_by(row))) {
+        for (const auto& id : builds_.supersede(apps::Older::queued, row, superseded_by(row))) {
             const auto older = builds_.find(id);
             if (!older) continue;
             const auto build = find(id);
@@ -308,7 +310,7 @@ std::shared_ptr<LiveBuild> Queue::adopt(const apps::Build& row) {
     return build;
 }
 
-std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
+std::optional<apps::Claim> Queue::claim(Slot slot, const base::Stop& stop) {
     {
         auto state = state_.lock();
         if (state->closed || state->paused) return std::nullopt;
@@ -316,8 +318,8 @@ std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
     }
     std::optional<apps::Claim> claim;
     try {
-        claim = builds_.claim_parked(settings_.name, settings_.lease);
-        if (!claim) claim = builds_.claim(settings_.name, settings_.lease);
+        claim = slot == Slot::builds ? builds_.claim(settings_.name, settings_.lease)
+                                     : builds_.claim_parked(settings_.name, settings_.lease);
     } catch (const Error& error) {
         base::log::error("the queue cannot be read", {{"reason", error.describe()}});
         stop.wait(pause_without_a_table);
@@ -326,7 +328,7 @@ std::optional<apps::Claim> Queue::claim(const base::Stop& stop) {
     return claim;
 }
 
-void Queue::serve(const base::Stop& stop) {
+void Queue::serve(Slot slot, const base::Stop& stop) {
     for (;;) {
         std::uint64_t seen = 0;
         {
@@ -334,15 +336,16 @@ void Queue::serve(const base::Stop& stop) {
             if (state->over) return;
             seen = state->wakes;
         }
-        if (const auto claimed = claim(stop)) {
+        if (const auto claimed = claim(slot, stop)) {
             base::failpoint("build_claimed");
             run(*claimed);
             continue;
         }
         auto state = state_.lock();
-        ++state->idle;
+        const std::size_t counted = slot == Slot::builds ? 1 : 0;
+        state->idle += counted;
         state.wait([&](const State& now) { return now.wakes != seen || now.over; });
-        --state->idle;
+        state->idle -= counted;
     }
 }
 

@@ -4,6 +4,7 @@
 #include "jobs.h"
 #include "pusher_text.h"
 #include "signatures.h"
+#include "store_patience.h"
 
 #include "apps/builds.h"
 #include "builder/target.h"
@@ -27,7 +28,6 @@ using base::ErrorKind;
 
 constexpr auto patience = std::chrono::minutes(10); // with one app: layers may have to be sent
 constexpr auto lease = patience + std::chrono::minutes(5); // nobody renews it
-constexpr auto patience_with_the_store = std::chrono::seconds(60);
 constexpr std::uint64_t largest_log = 1u << 20;
 
 // What was built is what it was: the row says from where, and what for.
@@ -61,20 +61,6 @@ bool is_being_built(apps::Builds& builds, const std::string& app) {
     for (const auto state : {BuildState::running, BuildState::exporting})
         if (builds.count({.app = app, .state = state}) > 0) return true;
     return false;
-}
-
-// The app's turn ends with it: a database that is locked or full for a moment is waited for.
-void save(apps::Builds& builds, const apps::Build& row, std::int64_t fence) {
-    const auto stop = base::Stop{}.within(patience_with_the_store);
-    for (;;) {
-        try {
-            return builds.finish(row, fence);
-        } catch (const Error& error) {
-            const bool passing =
-                error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::limit_exceeded;
-            if (!passing || stop.wait(std::chrono::seconds(1))) throw;
-        }
-    }
 }
 
 // What is being handled.
@@ -207,7 +193,8 @@ void RebaseRelease::release(const apps::Build& parent, const image::Image& befor
     }
     row.finished = apps::now_milliseconds();
     row.phases = {{"publish", std::max<std::int64_t>(0, row.finished - row.started)}};
-    save(settings_.store.builds(), row, claim.fence);
+    // The app's turn ends with it.
+    write_patiently([&] { settings_.store.builds().finish(row, claim.fence); });
     write_log(row);
     tell(row);
     if (failure) std::rethrow_exception(failure);

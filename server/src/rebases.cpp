@@ -92,19 +92,11 @@ void Rebases::check_for_everybody(const std::string& run) const {
         "Leave it out for that of the app's stack, or let the server's operator rebase it.");
 }
 
-registry::Settings Rebases::registry_settings() const {
-    const auto& registry = settings_.registry;
-    registry::Settings access{.insecure = registry.insecure, .ca_file = settings_.ca_file.string()};
-    if (const auto own = own_access(registry))
-        access.credentials[registry.host] = {own->user, own->password, own->certificate, own->key};
-    return access;
-}
-
 std::vector<RebasedApp> Rebases::run(const std::vector<std::string>& apps, const RebaseWish& wish,
                                      const base::Stop& stop) {
     const Turn turn(*this);
     const auto& registry = settings_.registry;
-    const auto access = registry_settings();
+    const auto access = own_settings(registry, settings_.ca_file);
     RunImages images(registry.host, access);
     registry::MakeToken make_token;
     if (registry.tokens) // whoever makes the tokens need not ask for them

@@ -80,7 +80,6 @@ class Rebases {
         std::optional<base::StopSource> paused; // requested once none runs
     };
     class Turn;
-    registry::Settings registry_settings() const;
 
     const RebaseSettings settings_;
     base::Guarded<State> state_;

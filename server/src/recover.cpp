@@ -1,5 +1,6 @@
 #include "recover.h"
 
+#include "kept_images.h"
 #include "pusher_text.h"
 
 #include "base/error.h"
@@ -55,7 +56,10 @@ apps::RecoverSettings recover_settings(const QueueSettings& settings) {
     return {.most_attempts = settings.most_attempts,
             .lost_reason = "the server stopped while this build ran; push again",
             .poison_reason = "it began " + std::to_string(settings.most_attempts) +
-                             " times and its worker or the server went down each time"};
+                             " times and its worker or the server went down each time",
+            .has_image = [kept = settings.kept_directory](std::string_view id) {
+                return is_there(kept, std::string(id));
+            }};
 }
 
 void tell_in_log(const QueueSettings& settings, const apps::Build& row) {

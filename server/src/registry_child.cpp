@@ -27,6 +27,9 @@ using std::chrono::milliseconds;
 constexpr auto longest_start = std::chrono::seconds(30);
 constexpr auto longest_backoff = milliseconds(30'000);
 constexpr auto between_looks_at_tls = std::chrono::minutes(1);
+// It ends the requests that it has begun, and takes no more.
+constexpr auto longest_drain = std::chrono::seconds(4);
+constexpr auto longest_end = longest_drain + std::chrono::seconds(1);
 
 // "HTTP/1.1 401", or 400 of one that wants TLS: it serves.
 bool answers(Address address, const base::Stop& stop) {
@@ -127,7 +130,8 @@ void RegistryChild::write_configuration(bool read_only) const {
             "http:\n  addr: " +
             yaml(settings_.listen.render()) +
             // A proxy before it may have another name and another scheme.
-            "\n  relativeurls: true\n  secret: " + yaml(settings_.secret) + "\n";
+            "\n  relativeurls: true\n  secret: " + yaml(settings_.secret) +
+            "\n  draintimeout: " + std::to_string(longest_drain.count()) + "s\n";
     if (settings_.tls)
         text += "  tls:\n    certificate: " + yaml(file("certificate.pem").string()) +
                 "\n    key: " + yaml(file("key.pem").string()) + "\n    minimumtls: tls1.2\n";
@@ -190,7 +194,7 @@ bool RegistryChild::run_once(const base::Stop& stop) {
             {process.fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}, {changed_.get(), POLLIN, 0}};
         ::poll(fds, 3, static_cast<int>(milliseconds(between_looks_at_tls).count()));
         if (stop.requested() || fds[2].revents != 0 || age_of_tls() != tls) {
-            process.terminate(std::chrono::seconds(5));
+            process.terminate(longest_end);
             return true;
         }
         if (fds[0].revents == 0) continue;

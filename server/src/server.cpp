@@ -6,6 +6,7 @@
 #include "http_listeners.h"
 #include "jobs.h"
 #include "kept_images.h"
+#include "leaving_images.h"
 #include "local_listener.h"
 #include "notices.h"
 #include "own_registry.h"
@@ -180,14 +181,19 @@ void write_addresses(const Site& site, const std::string& metrics) {
 }
 
 SignatureSettings signature_settings(const Config& config, const StateDirectory& state,
-                                     const std::string& version, std::string ssh_url) {
-    return {.key = state.signing_key(),
-            .public_keys = state.signing_public_keys(),
-            .builder = config.http.url,
-            .version = version,
-            .repository_url = [ssh_url = std::move(ssh_url)](const std::string& app) {
+                                     const std::string& version, std::string ssh_url,
+                                     const Registry& registry) {
+    return {
+        .key = state.signing_key(),
+        .public_keys = state.signing_public_keys(),
+        .builder = config.http.url,
+        .version = version,
+        .repository_url =
+            [ssh_url = std::move(ssh_url)](const std::string& app) {
                 return "git+" + ssh_url + "/" + app + ".git";
-            }};
+            },
+        .registry_access =
+            [&config, &registry] { return own_settings(registry, config.build.ca_certificates); }};
 }
 
 struct Listeners {
@@ -252,6 +258,8 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     seal_open_sources(store->builds(), keys);
     const Repositories repositories(state, user);
     recover(state, repositories);
+    const LeavingImages leaving(RegistryFiles(registry_data(state)), *store, name_of_server(state));
+    leaving.sweep({}); // no registry runs, and the next one believes no token of the last one
 
     auto http = open_http_sockets(config);
     std::optional<OwnRegistry> own_registry;
@@ -285,7 +293,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     };
     waiting_line.on_change = on_change;
     const Signatures signatures(
-        signature_settings(config, state, version, ssh_url(config, ssh.address)));
+        signature_settings(config, state, version, ssh_url(config, ssh.address), registry));
     if (config.registry.proof == "yes")
         waiting_line.prove = [&signatures](const PublishedBuild& build, const base::Stop& stop) {
             signatures.attach(build, stop);
@@ -355,6 +363,7 @@ void serve(const Config& config, const std::string& version, const base::Stop& d
     base::TaskGroup chores;
     chores.start([&](const base::Stop& stop) { keep_pruning(pruned, stop); });
     chores.start([&](const base::Stop& stop) { notices.run(stop); });
+    chores.start([&](const base::Stop& stop) { keep_sweeping(leaving, api.apps_change(), stop); });
     write_addresses(site, metrics_address);
     run(listeners, queue, rebases, config, drain, end);
 }

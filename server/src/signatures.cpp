@@ -41,7 +41,9 @@ Signatures::Signatures(SignatureSettings settings)
 
 void Signatures::attach(const PublishedBuild& build, const base::Stop& stop) const {
     if (!std::holds_alternative<builder::RegistryTarget>(build.job.target)) return;
-    const auto store = builder::open_target(build.job.target, builder::settings_of(build.job));
+    const auto access =
+        settings_.registry_access ? settings_.registry_access() : builder::settings_of(build.job);
+    const auto store = builder::open_target(build.job.target, access);
     builder::Witness witness{.builder = settings_.builder.empty()
                                             ? "urn:slipway:server:" + key_.public_key().id()
                                             : settings_.builder,

@@ -7,6 +7,7 @@
 
 #include "apps/records.h"
 #include "builder/proof.h"
+#include "registry/host.h"
 
 #include "base/key_pair.h"
 #include "base/stop.h"
@@ -25,6 +26,9 @@ struct SignatureSettings {
     std::string version;
     // Where an app's repository is pushed to.
     std::function<std::string(const std::string& app)> repository_url;
+    // With what the server itself works on the registry: unlike a build it may delete what gives
+    // way. Empty: as the build does.
+    std::function<registry::Settings()> registry_access = {};
 };
 
 // A build whose image has been published.

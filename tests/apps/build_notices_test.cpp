@@ -81,7 +81,8 @@ TEST_CASE("builds that end without having begun are told of as well") {
     const auto store = open_with_listeners(place);
     store->builds().add(durable("b1"));
     store->builds().add(durable("b2"));
-    CHECK(store->builds().supersede(durable("b2"), "a newer push").size() == 1);
+    CHECK(store->builds().supersede(apps::Older::queued, durable("b2"), "a newer push").size() ==
+          1);
     auto closed = *store->builds().find("b2");
     closed.state = BuildState::cancelled;
     closed.finished = 1;
@@ -131,6 +132,6 @@ TEST_CASE(
     claim.build.state = BuildState::exporting;
     store->builds().note(claim.build, claim.fence);
     store->builds().park(claim.build, claim.fence, 1h);
-    REQUIRE(store->builds().supersede_parked(durable("b4"), "newer").size() == 1);
+    REQUIRE(store->builds().supersede(apps::Older::parked, durable("b4"), "newer").size() == 1);
     CHECK(told(*store, "n1", "b3") == "queued running exporting superseded ");
 }

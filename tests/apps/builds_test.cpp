@@ -136,7 +136,8 @@ TEST_CASE("a newer push takes the turn of the older ones of its ref that wait") 
     add(*store, "shop", "b5");
     const auto newest = add(*store, "shop", "b6");
     add(*store, "shop", "b7");
-    CHECK(store->builds().supersede(newest, "b6 came") == std::vector<std::string>{"b2", "b5"});
+    CHECK(store->builds().supersede(apps::Older::queued, newest, "b6 came") ==
+          std::vector<std::string>{"b2", "b5"});
     CHECK(store->builds().find("b5")->state == BuildState::superseded);
     CHECK(store->builds().find("b5")->reason == "b6 came");
     CHECK(store->builds().find("b5")->finished > 0);

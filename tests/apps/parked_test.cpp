@@ -95,6 +95,63 @@ TEST_CASE("a server that dies while it sends an image sends it again, and builds
     CHECK(again->build.attempt == 1);
 }
 
+TEST_CASE("a finished image whose row could not be parked is parked when its lease is taken back") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    store->add_app({"blog", 1});
+    store->builds().add(queued("shop", "b1")); // their sources are gone
+    store->builds().add(queued("blog", "b2"));
+    REQUIRE(store->builds().claim("here", 1min));
+    REQUIRE(store->builds().claim("here", 1min));
+    auto with_images = settings;
+    with_images.has_image = [](std::string_view id) { return id == "b1"; };
+    CHECK(store->builds().recover(with_images, "here").size() == 2);
+    CHECK(store->builds().find("b2")->state == BuildState::lost);
+    const auto parked = store->builds().find("b1");
+    CHECK(parked->state == BuildState::exporting);
+    CHECK(parked->kept);
+    const auto again = store->builds().claim_parked("here", 1min);
+    REQUIRE(again);
+    CHECK(again->build.id == "b1");
+}
+
+TEST_CASE("a retry of an older source neither ends nor overtakes the image of a newer one") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    park(*store, "here", queued("shop", "b1"));
+    store->builds().add(queued("shop", "b2"));
+    end(*store, *store->builds().claim("here", 1min));
+    park(*store, "here", queued("shop", "b3"));
+    auto retry = queued("shop", "b4");
+    retry.retry_of = "b2";
+    store->builds().add(retry);
+    end(*store, *store->builds().claim("here", 1min));
+    CHECK(store->builds().find("b4")->retry_of == "b2");
+    CHECK(store->builds().supersede(apps::Older::parked, retry, "newer") ==
+          std::vector<std::string>{"b1"}); // which is older than the source, too
+    const auto sent = store->builds().claim_parked("here", 1min);
+    REQUIRE(sent);
+    CHECK(sent->build.id == "b3");
+}
+
+TEST_CASE("the image of a retry that waits is sent, though newer sources were published before") {
+    CONTRACT_PLACE(place);
+    const auto store = place.open();
+    store->add_app({"shop", 1});
+    for (const char* id : {"b1", "b2"}) {
+        store->builds().add(queued("shop", id));
+        end(*store, *store->builds().claim("here", 1min));
+    }
+    auto retry = queued("shop", "b3");
+    retry.retry_of = "b1";
+    park(*store, "here", retry);
+    const auto sent = store->builds().claim_parked("here", 1min);
+    REQUIRE(sent);
+    CHECK(sent->build.id == "b3");
+}
+
 TEST_CASE("a newer image makes older ones that wait superfluous where it takes their tag") {
     CONTRACT_PLACE(place);
     const auto store = place.open();
@@ -110,16 +167,19 @@ TEST_CASE("a newer image makes older ones that wait superfluous where it takes t
     park(*store, "here", build("b5", "refs/heads/main"));
     store->builds().add(build("b4", "refs/heads/main"));
     using Ids = std::vector<std::string>;
-    CHECK(store->builds().supersede_parked(build("b4", "refs/heads/main"), "newer") ==
+    CHECK(store->builds().supersede(apps::Older::parked, build("b4", "refs/heads/main"), "newer") ==
           Ids{"b1", "b2"});
     const auto older = store->builds().find("b1");
     CHECK(older->state == BuildState::superseded);
     CHECK(older->reason == "newer");
     CHECK(older->finished > 0);
     store->builds().add(build("b6", "refs/pull/8/head"));
-    CHECK(store->builds().supersede_parked(build("b6", "refs/pull/8/head"), "newer").empty());
+    CHECK(store->builds()
+              .supersede(apps::Older::parked, build("b6", "refs/pull/8/head"), "newer")
+              .empty());
     store->builds().add(build("b7", "refs/pull/7/head"));
-    CHECK(store->builds().supersede_parked(build("b7", "refs/pull/7/head"), "newer") == Ids{"b3"});
+    CHECK(store->builds().supersede(apps::Older::parked, build("b7", "refs/pull/7/head"),
+                                    "newer") == Ids{"b3"});
     CHECK(store->builds().find("b5")->state == BuildState::exporting);
 }
 

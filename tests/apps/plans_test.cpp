@@ -102,7 +102,7 @@ std::map<std::string, Cost> measure(int rows) {
     take("renew", [&] { builds.renew(claim->build.id, claim->fence, std::chrono::minutes(1)); });
     take("place", [&] { builds.place(builds.list({.limit = 1})[0].id); });
     take("recover", [&] { builds.recover(settings); });
-    take("supersede", [&] { builds.supersede(queued("app3"), "newer"); });
+    take("supersede", [&] { builds.supersede(apps::Older::queued, queued("app3"), "newer"); });
     take("add", [&] { builds.add(queued("app4"), 100, 100); });
     take("add_once", [&] { builds.add_once(queued("app4"), "once", 100, 100); });
     take("usual_duration", [&] { builds.usual_duration("app5"); });

@@ -80,8 +80,9 @@ TEST_CASE("a build that is cancelled while a newer one supersedes it stays cance
     Race race;
     for (const char* id : {"b1", "b2", "b3"}) race.builds().add(queued("shop", id));
     std::vector<std::string> ids;
-    race.run_beside("UPDATE builds SET state = 'cancelled', reason = 'ann' WHERE id = 'b1'",
-                    [&] { ids = race.builds().supersede(queued("shop", "b3"), "newer"); });
+    race.run_beside("UPDATE builds SET state = 'cancelled', reason = 'ann' WHERE id = 'b1'", [&] {
+        ids = race.builds().supersede(apps::Older::queued, queued("shop", "b3"), "newer");
+    });
     CHECK(ids == std::vector<std::string>{"b2"});
     CHECK(race.builds().find("b1")->state == BuildState::cancelled);
     CHECK(race.builds().find("b1")->reason == "ann");
@@ -103,7 +104,7 @@ TEST_CASE("an app to which a build is being added is not removed") {
     if (PostgresqlProcess::is_missing()) return;
     Race race;
     race.builds().add(queued("shop", "b1"));
-    race.builds().supersede(queued("shop", "b2"), "over");
+    race.builds().supersede(apps::Older::queued, queued("shop", "b2"), "over");
     ErrorKind kind = ErrorKind::internal;
     race.run_beside("CREATE TEMP TABLE copy AS SELECT * FROM builds;"
                     " UPDATE copy SET id = 'b3', state = 'queued';"

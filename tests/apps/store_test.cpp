@@ -128,6 +128,38 @@ TEST_CASE("removing an app does not widen a key that was for that app alone") {
     CHECK(store->may_push("SHA256:two", "blog"));
 }
 
+TEST_CASE("the repository of an app that goes is leaving until all is removed, or an app has it") {
+    CONTRACT_PLACE(place);
+    auto store = place.open();
+    using Names = std::vector<std::string>;
+    store->add_app({"shop", 1, "", "acme/shop"});
+    store->add_app({"blog", 1});
+    store->add_app({"elsewhere", 1});
+    store->remove_app("shop", "here");
+    store->remove_app("blog", "here");
+    store->remove_app("elsewhere"); // its images are in no registry of ours
+    CHECK(store->list_leaving("here") == Names{"acme/shop", "blog"});
+    CHECK(store->list_leaving("there").empty());
+    CHECK(store->list_leaving("here", std::chrono::hours(1)).empty());
+    CHECK(store->is_leaving("acme/shop"));
+    CHECK_FALSE(store->is_leaving("shop"));
+    store->add_app({"shop", 2, "", "acme/shop"});
+    CHECK(store->list_leaving("here") == Names{"blog"});
+    store->set_app_repository("shop", "blog", "here");
+    CHECK(store->list_leaving("here") == Names{"acme/shop"});
+    store->forget_leaving("here", "acme/shop");
+    CHECK_FALSE(store->is_leaving("acme/shop"));
+}
+
+TEST_CASE("an app that stays because it is building does not leave its repository") {
+    CONTRACT_PLACE(place);
+    auto store = place.open();
+    store->add_app({"shop", 1});
+    store->builds().add(queued("shop"));
+    CHECK(kind_of([&] { store->remove_app("shop", "here"); }) == ErrorKind::already_exists);
+    CHECK_FALSE(store->is_leaving("shop"));
+}
+
 TEST_CASE("a build keeps every word of its outcome") {
     CONTRACT_PLACE(place);
     auto store = place.open();

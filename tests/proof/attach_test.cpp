@@ -59,6 +59,26 @@ TEST_CASE("an image that is built again keeps one signature and the newest attes
     CHECK(signed_image.store->list_referrers(signed_image.image, "", {}).size() == 2);
 }
 
+TEST_CASE("of the logs of an image that is built again the newest stays, and bills stay") {
+    const auto key = base::KeyPair::make();
+    SignedImage signed_image(key);
+    auto& store = *signed_image.store;
+    const auto document = [&](std::string_view type, std::string_view text) {
+        return proof::Document{std::string(type),
+                               proof::put_blob(store, proof::media_type::log, text, {})};
+    };
+    signed_image.attach(key, {document(proof::artifact_type::log, "first"),
+                              document("application/vnd.cyclonedx+json", "{}")});
+    const auto last = document(proof::artifact_type::log, "second");
+    signed_image.attach(key, {last, document("application/vnd.cyclonedx+json", "[]")});
+    const auto logs = store.list_referrers(signed_image.image, proof::artifact_type::log, {});
+    REQUIRE(logs.size() == 1);
+    const auto log = store.read_manifest(logs[0].descriptor.digest.render(), {});
+    CHECK(image::parse_artifact(*log).blobs.at(0).descriptor.digest == last.blob.digest);
+    CHECK(store.list_referrers(signed_image.image, "application/vnd.cyclonedx+json", {}).size() ==
+          2);
+}
+
 TEST_CASE("signatures and attestations by others stay") {
     const auto key = base::KeyPair::make(), other = base::KeyPair::make();
     SignedImage signed_image(other);

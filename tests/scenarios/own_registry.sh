@@ -43,6 +43,20 @@ granted() { # TOKEN SCOPE: what of it the token service gives
         jq -r .scope
 }
 
+# An image of nothing, with a token that is still good.
+bring_back() { # TOKEN REPOSITORY
+    local place digest
+    place=$(curl -sSf -D - -o /dev/null -X POST -H "Authorization: Bearer $1" "http://$registry/v2/$2/blobs/uploads/" |
+        tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+    digest=sha256:$(printf '{}' | sha256sum | cut -c 1-64)
+    case $place in /*) place=http://$registry$place ;; esac
+    printf '{}' | curl -sSf -o "$work/out" -X PUT -H "Authorization: Bearer $1" --data-binary @- \
+        -H 'Content-Type: application/octet-stream' "$place&digest=$digest"
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":2},"layers":[]}' "$digest" |
+        curl -sSf -o "$work/out" -X PUT -H "Authorization: Bearer $1" --data-binary @- \
+            -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' "http://$registry/v2/$2/manifests/late"
+}
+
 check 'the registry sends whoever brings nothing to the token service' '
     same "$(curl -s -o /dev/null -w "%{http_code}" "http://$registry/v2/")" 401
     expect "^http://127.0.0.1:[0-9]+/registry/token$" <(realm)
@@ -139,8 +153,28 @@ check 'when an app is destroyed its images are gone for the next one of that nam
     commit shop again
     push shop >"$work/again.push" 2>&1
 '
+check 'what an app that is destroyed left is nobody own, and what comes back with an old token leaves' '
+    slipway apps create gone
+    leaver=$(slipway tokens create leaver --app gone 2>/dev/null)
+    pushes "$leaver" "$registry/gone:before"
+    old=$(curl -sSf -u "any:$leaver" -G "$(realm)" --data service=slipway-registry \
+        --data "scope=repository:gone:pull,push" | jq -r .token)
+    slipway apps destroy gone --confirm gone
+    same "$(granted "$admin" "repository:gone:pull,push")" ""
+    bring_back "$old" gone
+    [ -e "$state/registry/data/docker/registry/v2/repositories/gone/_manifests/tags/late" ]
+'
 stop_server
 start_server
+check 'a server that starts removes it' '
+    [ ! -e "$state/registry/data/docker/registry/v2/repositories/gone/_manifests" ] ||
+        fail "the images are still there"
+    must_fail pulls "$admin" "$registry/gone:late"
+    slipway apps create gone
+    again=$(slipway tokens create comer --app gone 2>/dev/null)
+    pushes "$again" "$registry/gone:new"
+    pulls "$again" "$registry/gone:new"
+'
 check 'and the image of the next one is whole, also for a registry that starts anew' '
     again=$(slipway tokens create whole --app shop 2>/dev/null)
     pulls "$again" "$shop@$(pushed_digest shop)"

@@ -60,6 +60,24 @@ leaves() { # KIND: names, of the last prune
 # Whatever is there now was written before retention.images.
 old_enough() { find "$state/registry/data" -name link -exec touch -d '2 days ago' {} +; }
 
+# A piece of an upload that takes two seconds; returns once the registry reads it.
+start_slow_upload() {
+    local realm token place
+    realm=$(curl -s -o /dev/null -D - "http://$registry/v2/" | tr -d '\r' |
+        sed -n 's/^[Ww]ww-[Aa]uthenticate: Bearer realm="\([^"]*\)".*/\1/p')
+    token=$(curl -sSf -u "any:$member" -G "$realm" --data service=slipway-registry \
+        --data "scope=repository:acme/shop:pull,push" | jq -r .token)
+    place=$(curl -sSf -D - -o /dev/null -X POST -H "Authorization: Bearer $token" \
+        "http://$registry/v2/acme/shop/blobs/uploads/" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+    case $place in /*) place=http://$registry$place ;; esac
+    head -c 2000000 /dev/zero >"$work/piece"
+    curl -s -o /dev/null -w '%{http_code}' --limit-rate 1M -X PATCH -T "$work/piece" \
+        -H "Authorization: Bearer $token" -H 'Content-Type: application/octet-stream' "$place" >"$work/uploaded" &
+    uploader=$!
+    wait_until 20 'the registry reads the upload' upload_has_begun
+}
+upload_has_begun() { [ -n "$(find "$state/registry/data/docker/registry/v2/repositories/acme/shop/_uploads" -name data -size +0)" ]; }
+
 first=$(release first)
 second=$(release second)
 overwritten=$(push_by_hand moving)
@@ -83,6 +101,17 @@ check 'a prune removes it and its bytes, and no other' '
     for image in "@$first" "@$second" "@$kept" :moving :latest; do can_pull "$shop$image"; done
     prune >"$work/pruned"
     same "$(leaves image)$(leaves blob)" ""
+'
+check 'a request under way is finished before the registry starts anew for a prune' '
+    push_by_hand moving >/dev/null
+    rm -rf "$work/by-hand-moving"
+    push_by_hand moving >/dev/null
+    old_enough
+    start_slow_upload
+    prune >"$work/pruned"
+    [ -n "$(leaves blob)" ]
+    wait "$uploader"
+    same "$(cat "$work/uploaded")" 202
 '
 check 'the registry takes images again, also one that it had removed' '
     write_registry_login "$work/member.json" "$registry" "$member"

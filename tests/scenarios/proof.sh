@@ -278,6 +278,17 @@ check 'the registry collects its garbage and leaves what stands beside images th
     done
     [ -z "$have_cosign" ] || cosign_verify "$work/key.pub" "$image"
 '
+check 'an image that is built again has one log and one of each attestation beside it, without a warning' '
+    git -C "$work/hello" archive -o "$work/hello.tar" main
+    slipway deploy hello "$work/hello.tar" --no-cache >"$work/deployed"
+    same "$(tail -n 1 "$work/deployed")" "$digest"
+    fetch_manifest "sha256-$hex" >"$work/referrers"
+    same "$(jq ".manifests | length" "$work/referrers")" 5
+    slipway --json verify hello >"$work/json"
+    same "$(jq -r .provenance.runDetails.metadata.invocationId "$work/json")" "$(last_build hello .build)"
+    fetch_blob "sha256:$(jq -r ".provenance.runDetails.byproducts[0].digest.sha256" "$work/json")" >/dev/null
+    refute "attestation" "$work/server.log"
+'
 with_cosign 'cosign verifies what a person built and signed without the server' '
     chmod 600 "$work/other.key"
     slipway build "$work/hello" --publish "$registry/by-hand/hello:1" --sign-key "$work/other.key" >"$work/built"

@@ -1,5 +1,8 @@
 #include "api_site.h"
 
+#include "registry_child.h"
+#include "registry_tokens.h"
+
 #include "base/fd.h"
 
 #include <catch2/catch.hpp>
@@ -90,6 +93,36 @@ TEST_CASE("an app starts without the cache of the one that had its name") {
     std::filesystem::create_directories(site.state.caches() / "shop" / "layers");
     CHECK(site.create("shop").status == 201);
     CHECK_FALSE(std::filesystem::exists(site.state.caches() / "shop"));
+}
+
+TEST_CASE(
+    "an app's images leave the server's registry with it, or before the next app has its place") {
+    AppSite site;
+    const server::RegistryTokens tokens;
+    site.registry.tokens = &tokens;
+    const auto link = server::registry_data(site.state) /
+                      "docker/registry/v2/repositories/acme/shop/_manifests/tags/v1/current/link";
+    const auto push = [&] {
+        std::filesystem::create_directories(link.parent_path());
+        base::write_file(link, digest);
+    };
+    site.create("shop", {{"repository", "acme/shop"}});
+    push();
+    CHECK(site.ask("DELETE", "/v1/apps/shop?current_name=shop", site.root).status == 204);
+    CHECK_FALSE(std::filesystem::exists(link));
+    CHECK(site.store->list_leaving("here") == std::vector<std::string>{"acme/shop"});
+    push(); // with a token of before
+    CHECK(site.create("shop", {{"repository", "acme/shop"}}).status == 201);
+    CHECK_FALSE(std::filesystem::exists(link));
+    CHECK_FALSE(site.store->is_leaving("acme/shop"));
+    // A path that an app moves to.
+    CHECK(site.ask("DELETE", "/v1/apps/shop?current_name=shop", site.root).status == 204);
+    push();
+    site.create("blog");
+    CHECK(site.ask("PATCH", "/v1/apps/blog", site.root, {{"app", {{"repository", "acme/shop"}}}})
+              .status == 200);
+    CHECK_FALSE(std::filesystem::exists(link));
+    CHECK(site.store->list_leaving("here") == std::vector<std::string>{"blog"});
 }
 
 TEST_CASE("an app's cache is cleared") {

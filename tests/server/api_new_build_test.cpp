@@ -181,6 +181,36 @@ TEST_CASE("the URL of an archive is sealed in its build's row, and opens it agai
                !Contains("secret-words"));
 }
 
+TEST_CASE(
+    "a retry of a rebase takes the URL from the build that it began with, or says it is gone") {
+    NewBuildSite site;
+    const std::string url = "https://example.com/app.tar.gz?signature=secret-words";
+    const auto made = site.ask_for({{"source_url", url}});
+    REQUIRE(made.status == 201);
+    const auto first = *site.store->builds().find(made.json["build"]["id"].get<std::string>());
+    const auto rebase = [&](const std::string& of) {
+        auto row = site.add_build("shop");
+        site.store->builds().remove(row.id);
+        row.door = "rebase";
+        row.source_kind = first.source_kind;
+        row.source = first.source; // without what is secret in it
+        row.options = json{{"rebase_of", of}, {"run_image", "run"}}.dump();
+        site.store->builds().add(row);
+        return row;
+    };
+    const auto second = rebase(rebase(first.id).id);
+    const auto again = site.ask_for({{"rebuild", second.id}});
+    REQUIRE(again.status == 201);
+    const auto row = *site.store->builds().find(again.json["build"]["id"].get<std::string>());
+    CHECK(std::get<builder::RemoteArchive>(server::read_source(row, &site.keys)).url == url);
+    CHECK(row.retry_of == first.id);
+    const auto orphan = rebase("b000000000000");
+    const auto refused = site.ask_for({{"rebuild", orphan.id}});
+    CHECK(refused.status == 404);
+    CHECK_THAT(refused.text, Contains(orphan.id) && Contains("b000000000000") &&
+                                 Contains("Start a build from the URL again"));
+}
+
 TEST_CASE("a URL that an older program wrote down openly is sealed at the start") {
     NewBuildSite site;
     auto build = site.add_build("shop");

@@ -131,6 +131,19 @@ TEST_CASE("a build pushes to its app's repository, reads the operator's, and end
           "refused");
 }
 
+TEST_CASE("what a destroyed app has left in the registry is nobody's until all of it is gone") {
+    TokenSite site;
+    const auto build = site.add_build("other");
+    const auto secret = site.tokens.secret_of_build(build.id).reveal();
+    const auto root = site.add_token("root", {"server"});
+    site.store->remove_app("shop", "here");
+    CHECK(site.granted(secret, all_of_shop) == "");
+    CHECK(site.granted(root, all_of_shop) == "");
+    CHECK(site.granted(site.tokens.own_password().reveal(), all_of_shop) == all_of_shop);
+    site.store->forget_leaving("here", "acme/shop/web");
+    CHECK(site.granted(secret, all_of_shop) == "repository:acme/shop/web:pull");
+}
+
 TEST_CASE("the server itself may do everything, which nobody else may") {
     TokenSite site;
     const auto own = site.tokens.own_password().reveal();

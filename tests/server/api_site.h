@@ -74,7 +74,9 @@ class ApiSite {
                          build_events,
                          [this](server::DryRun dry_run) {
                              return server::prune({config.retention, state, *store}, dry_run);
-                         }});
+                         },
+                         nullptr,
+                         "here"});
         api.emplace(*site, metrics);
         server::api::add_routes(router, *api);
         auto listener = server::listen_on({"127.0.0.1", 0});

@@ -1,6 +1,7 @@
 #include "kept_images.h"
 
 #include "blob_store_contract.h"
+#include "listening_socket.h"
 #include "queue_site.h"
 
 #include "builder/kept.h"
@@ -142,6 +143,71 @@ TEST_CASE("without room, time or a place for it an image is not kept, and the bu
     CHECK(row.state == apps::BuildState::broken);
     CHECK_FALSE(row.kept);
     CHECK(row.reason == "the registry is down");
+}
+
+TEST_CASE(
+    "an image that a fault of the server's own keeps from being sent is sent when it is over") {
+    std::atomic<int> tries = 0;
+    KeptSite site;
+    site.settings.make_job = [&tries, make_job = site.settings.make_job](
+                                 const apps::Build& build, const builder::Source& source) {
+        const int before = build.kept ? tries++ : 2;
+        if (before == 0)
+            throw base::Error(base::ErrorKind::limit_exceeded, "the server's disk is nearly full");
+        if (before == 1) throw std::runtime_error("there is no memory");
+        return make_job(build, source);
+    };
+    const auto row = site.parked();
+    site.come_back();
+    site.wait_for(apps::BuildState::published);
+    site.queue.reset();
+    CHECK(tries == 3);
+    const auto log = site.log_of(row.id);
+    CHECK(log.find("not published: the server's disk is nearly full") != log.npos);
+    CHECK(log.find("not published: there is no memory") != log.npos);
+    CHECK(site.store->builds().find(row.id)->attempt == 1);
+}
+
+TEST_CASE("a finished image whose row the last server could not park is sent by the next one") {
+    KeptSite site;
+    auto other = site.parked();
+    site.queue.reset();
+    // As a server leaves it that dies between keeping an image and parking its row.
+    const auto image = kept_image(site.settings, other.id);
+    other.id = "b000000000000";
+    other.app = "blog";
+    other.state = apps::BuildState::queued;
+    site.store->builds().add(other);
+    REQUIRE(site.store->builds().claim(site.settings.name, std::chrono::minutes(1)));
+    std::filesystem::rename(image, kept_image(site.settings, other.id));
+    site.come_back();
+    site.queue.emplace(*site.store, site.settings);
+    site.wait_for(apps::BuildState::published);
+    site.queue.reset();
+    CHECK(site.store->builds().find(other.id)->state == apps::BuildState::published);
+}
+
+TEST_CASE("images that a registry never answers for keep no build waiting") {
+    const auto listener = listen_at("127.0.0.1"); // takes connections and says nothing
+    KeptSite site;
+    site.settings.make_job = [host = "127.0.0.1:" + std::to_string(listener.second),
+                              make_job = site.settings.make_job](const apps::Build& build,
+                                                                 const builder::Source& source) {
+        auto job = make_job(build, source);
+        if (build.kept) job.target = builder::RegistryTarget{host, build.app, "latest"};
+        return job;
+    };
+    const auto stuck = site.parked();
+    const base::UniqueFd sending(::accept(listener.first.get(), nullptr, nullptr));
+    REQUIRE(sending);
+    site.set_mode("blog", "publish");
+    const auto build = site.submit("blog"); // there is one worker
+    queue_site::follow(*build);
+    CHECK(site.row(*build).state == apps::BuildState::published);
+    const auto row = site.store->builds().find(stuck.id);
+    CHECK(row->state == apps::BuildState::exporting);
+    CHECK(row->tries_again == 0); // it is still being sent
+    site.queue.reset();
 }
 
 TEST_CASE("kept images of builds that are over are pruned") {

@@ -328,7 +328,7 @@ TEST_CASE("a build that another server ended is shown here, and told of by that 
     const auto theirs = site.submit("shop");
     auto newer = site.row(*theirs);
     newer.id = apps::new_build_id();
-    REQUIRE(site.store->builds().supersede(newer, "a newer push").size() == 1);
+    REQUIRE(site.store->builds().supersede(apps::Older::queued, newer, "a newer push").size() == 1);
     const auto log = follow(*theirs);
     CHECK(has(log, "The build was superseded: a newer push"));
     CHECK(log.find("superseded") == log.rfind("superseded"));
@@ -349,9 +349,10 @@ TEST_CASE("a rebuild of an older source takes no newer push's turn") {
     push.priority = 1;
     const auto newer = site.queue->submit(push);
     auto again = Site::submission("shop");
-    again.rebuild = true;
+    again.retry_of = apps::new_build_id();
     const auto rebuild = site.queue->submit(again);
     CHECK(site.row(*newer).state == BuildState::queued);
+    CHECK(site.row(*rebuild).retry_of == again.retry_of);
     gate.reset();
     follow(*newer);
     CHECK(site.row(*rebuild).state == BuildState::published);

@@ -50,6 +50,10 @@ struct RecoverSettings {
     int most_attempts = 3;
     std::string lost_reason;   // of a build whose source died with its server
     std::string poison_reason; // of one that took its worker down each time
+    // Whether its finished image lies here though its row could not be parked: it is parked now.
+    // It runs within the transaction, maybe again, and neither throws nor calls a Database. Empty:
+    // never.
+    std::function<bool(std::string_view id)> has_image = {};
     // The worker itself gives its builds back, in good order: that attempt does not count.
     bool orderly = false;
 };
@@ -58,6 +62,10 @@ struct RecoverSettings {
 // through nobody's doing (lost, broken). `without_image`: all that ended and were not published;
 // for somebody who asks for that very build.
 enum class Replace { lost, without_image };
+
+// Of superseded builds. queued: those of the same ref. parked: finished images that would move the
+// same tag back.
+enum class Older { queued, parked };
 
 // What is to be said of a build's new state: to the forge of the webhook that it came from, if any,
 // and to the app's subscribers. It runs within the transaction that changes the state, on any
@@ -91,8 +99,9 @@ class Builds {
                          const std::optional<RequestKey>& request = std::nullopt,
                          Replace replace = Replace::lost);
 
-    // Queued builds of the same app and ref that are older than `by` become superseded. Their ids.
-    std::vector<std::string> supersede(const Build& by, std::string_view reason);
+    // What `by` makes superfluous becomes superseded: of its app, and older than the source of
+    // `by`. Their ids.
+    std::vector<std::string> supersede(Older older, const Build& by, std::string_view reason);
 
     // The next one, if any: of an app of which none runs. In this order: people before webhooks
     // (after `aging` of waiting a webhook's counts as a person's), the owner of whom fewest run,
@@ -116,11 +125,9 @@ class Builds {
     // Error{denied} when the lease is lost.
     void park(const Build& build, std::int64_t fence, std::chrono::milliseconds pause);
     // The parked build of this worker that has waited longest, once its time has come and while its
-    // app builds nothing. Sending is no new attempt at the build.
+    // app builds nothing. Sending is no new attempt at the build. One that a published image has
+    // overtaken, of a newer source, becomes superseded instead.
     std::optional<Claim> claim_parked(std::string_view worker, std::chrono::milliseconds lease);
-    // Parked builds of the app that are older than `by` and would move the same tag back become
-    // superseded. Their ids.
-    std::vector<std::string> supersede_parked(const Build& by, std::string_view reason);
     // A final state. Throws Error{denied} when the lease is lost or the row is final already.
     void finish(const Build& build, std::int64_t fence);
     // Of one that nobody holds (received, queued, parked): cancelled, superseded, refused. False

@@ -75,6 +75,8 @@ struct Build {
     std::string sealed_source = {}; // of a URL, whole (context "source/ID"); empty: none
     std::string hook = {};          // the webhook that it came from
     std::string previous = {};      // where the ref stood when the push began
+    // Its source is that of this build, the first one that had it; empty: a source of its own.
+    std::string retry_of = {};
     int attempt = 0;
     std::string worker = {}; // who holds it
     std::int64_t created = 0;

@@ -12,6 +12,7 @@
 #include "apps/uploads.h"
 #include "apps/variables.h"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -42,10 +43,21 @@ class Store {
     // Of builds that come from now on. Throws Error{not_found}.
     void set_app_owner(std::string_view name, std::string_view owner);
     // Empty: its name. Throws Error{not_found}; Error{already_exists} when it is another app's.
-    void set_app_repository(std::string_view name, std::string_view repository);
+    // registry_of: as remove_app has it, for the repository that it had.
+    void set_app_repository(std::string_view name, std::string_view repository,
+                            std::string_view registry_of = {});
     // With its builds, config vars, webhooks, and its place in keys and tokens; a key or a token
-    // for this app alone goes too, or it would become one for every app.
-    void remove_app(std::string_view name);
+    // for this app alone goes too, or it would become one for every app. registry_of: the server in
+    // whose own registry the images are (empty: in none); from the same moment on the app's
+    // repository is leaving there.
+    void remove_app(std::string_view name, std::string_view registry_of = {});
+    // Repositories that are no app's any more, of which this server has to remove what is there, by
+    // name: those that began to leave at least `age` ago, by the database's clock. One that an app
+    // takes (add_app, set_app_repository) is leaving no more.
+    std::vector<std::string> list_leaving(std::string_view server,
+                                          std::chrono::milliseconds age = {});
+    bool is_leaving(std::string_view repository);                              // of any server
+    void forget_leaving(std::string_view server, std::string_view repository); // all is removed
 
     // already_exists for a name or a fingerprint that is there; not_found for an unknown app.
     void add_key(const Key& key);

@@ -57,7 +57,8 @@ struct Attachments {
 };
 
 // The signature comes last: what is signed has all the rest. Signatures and attestations by other
-// keys stay; this key's earlier attestations of the same predicates give way.
+// keys stay; this key's earlier attestations of the same predicates and earlier logs give way,
+// where the store takes deletes.
 void attach(image::BlobStore& store, const Attachments& attachments, const base::KeyPair& key,
             const base::Stop& stop);
 

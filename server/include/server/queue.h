@@ -47,7 +47,7 @@ struct Submission {
     apps::Replace replace = apps::Replace::lost;  // unless it is one of these
     std::optional<apps::RequestKey> request = {}; // whose answer this build is
     bool hold = false;                            // received only, until accept()
-    bool rebuild = false; // of an older source: it takes no newer one's turn
+    std::string retry_of = {}; // build whose source it is: it takes no newer one's turn
 };
 
 struct PublishedBuild;
@@ -122,13 +122,16 @@ class Queue {
   private:
     using Build = std::shared_ptr<LiveBuild>;
     enum class Log { keep, remove };
+    // Who serves what: the images that wait for a registry have a slot of their own, so that one
+    // which takes what it is sent and never answers keeps no build waiting.
+    enum class Slot { builds, kept_images };
     struct State {
         // Received, queued and running ones of this server.
         std::map<std::string, Build, std::less<>> live;
         std::set<std::string> doubted; // ids whose senders were told that there is no build
         std::uint64_t wakes = 0;       // slots look at the table again
         std::size_t submitting = 0;
-        std::size_t idle = 0;                   // slots that wait
+        std::size_t idle = 0;                   // builds' slots that wait
         std::size_t running = 0;                // with those that look for a build
         bool closed = false;                    // no more submissions and claims
         std::optional<base::StopSource> paused; // no claims; requested once none runs
@@ -148,8 +151,8 @@ class Queue {
     void show_end(LiveBuild& build, const apps::Build& row);
     std::vector<Build> live();
 
-    void serve(const base::Stop& stop);
-    std::optional<apps::Claim> claim(const base::Stop& stop);
+    void serve(Slot slot, const base::Stop& stop);
+    std::optional<apps::Claim> claim(Slot slot, const base::Stop& stop);
     void run(const apps::Claim& claimed);
     void release();
     void close_overtaken(const apps::Build& by);

@@ -3,6 +3,7 @@
 #include "submissions.h"
 
 #include "../build_records.h"
+#include "../leaving_images.h"
 #include "../registry_child.h"
 #include "../registry_files.h"
 #include "../registry_scope.h"
@@ -54,6 +55,15 @@ RegistryFiles images_of(const Site& site) {
     return RegistryFiles(registry_data(site.state));
 }
 
+LeavingImages leaving_images(const Site& site) {
+    return {images_of(site), site.store, site.name};
+}
+
+// In whose own registry the images are; empty: in none.
+std::string registry_of(const Site& site) {
+    return site.registry.tokens ? site.name : std::string();
+}
+
 // Releases name their images by the path that they were pushed to; and who may pull them follows
 // from the app that has the path.
 void check_may_move(const Site& site, const apps::App& app) {
@@ -103,6 +113,7 @@ http::Reply create_app(Api& api, const Value& wanted) {
     site.repositories.remove(app.name);
     site.repositories.create(app.name);
     base::remove_tree(site.state.caches() / app.name); // of an app that had this name
+    leaving_images(site).make_room(app.path());
     site.store.add_app(app);
     base::log::info("an app was created", {{"app", app.name}});
     auto reply = envelope(201, "app", shape_app(site, app));
@@ -128,7 +139,10 @@ void change_app(Api& api, Call& call) {
     if (owner) check_owner(*owner);
     const std::lock_guard one_at_a_time(api.apps_change());
     if (moves) check_may_move(site, app);
-    if (moves) site.store.set_app_repository(app.name, repository);
+    if (moves) {
+        leaving_images(site).make_room(repository.empty() ? app.name : repository);
+        site.store.set_app_repository(app.name, repository, registry_of(site));
+    }
     if (wanted.contains("buildpacks"))
         site.store.set_app_setting(app.name, "buildpacks", uris.empty() ? "" : Value(uris).dump());
     // null and "" both mean: the server's own choice again.
@@ -146,10 +160,10 @@ void destroy_app(Api& api, Call& call) {
                          "Add ?current_name=" + app.name);
     const std::lock_guard one_at_a_time(api.apps_change());
     const auto builds = site.store.builds().list({.app = app.name, .limit = 1'000'000});
-    site.store.remove_app(app.name);
+    site.store.remove_app(app.name, registry_of(site));
     // First of all: a repository of no app is everybody's to read, and the next app of this name,
     // or of this repository, must not find this one's images.
-    if (site.registry.tokens) images_of(site).remove_repository(app.path());
+    if (site.registry.tokens) leaving_images(site).remove(app.path());
     site.repositories.remove(app.name);
     base::remove_tree(site.state.caches() / app.name);
     for (const auto& build : builds) {

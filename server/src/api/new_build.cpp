@@ -34,7 +34,7 @@ Wish wish_of_rebuild(Api& api, Call& call, const std::string& id) {
             .version = std::move(again.commit),
             .ref = std::move(again.ref),
             .hook = std::move(again.hook),
-            .rebuild = again.rebuild,
+            .retry_of = std::move(again.retry_of),
             .options = std::move(again.options)};
 }
 

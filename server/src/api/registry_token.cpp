@@ -86,14 +86,15 @@ bool pulls_or_pushes(const std::string& action) {
 }
 
 // Repositories of no app are the operator's: stacks, buildpacks, images to start from. Builds read
-// them all, and no app's but their own.
+// them all, and no app's but their own; what a destroyed app has left is nobody's.
 MayInRegistry rights_of_build(const Site& site, const apps::Build& build) {
     const auto app = site.store.find_app(build.app);
     const auto own = app ? site.registry.repository_of(*app) : std::string();
     return [own, &store = site.store](const RegistryScope& scope, const std::string& action) {
         if (scope.type != "repository") return false;
         if (scope.name == own) return pulls_or_pushes(action);
-        return action == "pull" && !store.find_app_of_repository(scope.name);
+        return action == "pull" && !store.find_app_of_repository(scope.name) &&
+               !store.is_leaving(scope.name);
     };
 }
 
@@ -103,10 +104,10 @@ MayInRegistry rights_of_token(const Site& site, const Principal& who) {
         const auto app = scope.server ? std::nullopt : site.store.find_app(scope.app);
         if (app) pushes[site.registry.repository_of(*app)] |= scope.right != apps::Right::read;
     }
-    return [pushes, everything = who.is_server()](const RegistryScope& scope,
-                                                  const std::string& action) {
+    return [pushes, everything = who.is_server(), &store = site.store](const RegistryScope& scope,
+                                                                       const std::string& action) {
         if (scope.type != "repository" || !pulls_or_pushes(action)) return false;
-        if (everything) return true;
+        if (everything) return !store.is_leaving(scope.name);
         const auto found = pushes.find(scope.name);
         return found != pushes.end() && (action == "pull" || found->second);
     };

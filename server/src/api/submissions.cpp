@@ -126,7 +126,7 @@ apps::Build submit(Api& api, Call& call, Wish wish) {
     submission.source = std::move(wish.source);
     submission.door = "api";
     submission.durable = wish.durable;
-    submission.rebuild = wish.rebuild;
+    submission.retry_of = std::move(wish.retry_of);
     submission.hook = std::move(wish.hook);
     submission.options = std::move(wish.options);
     if (auto key = call.head().header("idempotency-key"))

@@ -22,8 +22,8 @@ struct Wish {
     bool durable = false; // the source outlives the server
     std::string version;  // of the source, by its sender's own word
     std::string ref = {};
-    std::string hook = {}; // whose credentials open it
-    bool rebuild = false;  // of an older build's source
+    std::string hook = {};     // whose credentials open it
+    std::string retry_of = {}; // of an older build's source: as Submission has it
     builder::BuildOptions options = {};
 };
 
