@@ -103,9 +103,9 @@ check 'a prune removes it and its bytes, and no other' '
     same "$(leaves image)$(leaves blob)" ""
 '
 check 'a request under way is finished before the registry starts anew for a prune' '
-    push_by_hand moving >/dev/null
-    rm -rf "$work/by-hand-moving"
-    push_by_hand moving >/dev/null
+    push_by_hand slow >/dev/null
+    rm -rf "$work/by-hand-slow"
+    push_by_hand slow >/dev/null
     old_enough
     start_slow_upload
     prune >"$work/pruned"

@@ -3,6 +3,7 @@
 # Docker each get it, have the same files and the same configuration, and start its process.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/engines_lib.sh"
+. "$(dirname "$0")/run_images_lib.sh"
 trap 'stop_docker; clean_up' EXIT
 # podman and buildah make a name of a layout's path, and a name has no capitals: layouts are named
 # from here.
@@ -75,13 +76,22 @@ kind index "docker://$registry/readers/index:1" 'hello from native'
 slipway copy --all "$registry/readers/index:1" "oci:layout:index" >/dev/null
 kind layout-index "oci:layout:index" 'hello from native'
 
+# An app on another run image, without a build.
+script_app rebased <<<'echo "was built"'
+push rebased >/dev/null
+push_run_image patched
+slipway rebase rebased --run "$registry/stacks/tiny:patched" >"$work/rebase"
+kind rebased "docker://$(slipway --json apps info rebased | jq -r '(.image | sub("[@].*$"; "") | sub(":[^:/]*$"; "")) + "@" + .digest')" 'hello from rebased'
+
 # The layers one after another by GNU tar: our images have no whiteouts over what a layer below has.
 unpack_by_hand() { # KIND DIRECTORY
     local source=${sources[$1]} layer
     skopeo --insecure-policy copy --quiet --src-tls-verify=false "$source" "dir:$work/by-hand"
     mkdir -p "$2"
     jq -r '.layers[].digest' "$work/by-hand/manifest.json" | while read -r layer; do
-        plain "$work/by-hand/${layer#sha256:}" |
+        # umoci ends a layer that it inserts, as a run image's, with its last byte, and tar wants whole
+        # blocks.
+        { plain "$work/by-hand/${layer#sha256:}" && head -c 2048 /dev/zero; } |
             tar -x --numeric-owner --same-owner --preserve-permissions -C "$2" -f -
     done
     jq -r .config.digest "$work/by-hand/manifest.json" | {
@@ -115,6 +125,13 @@ check 'they are one app, however they are compressed and wherever they lie' '
     jq -e ".manifests | length == 2" <(skopeo inspect --raw --tls-verify=false "${sources[index]}")
     same "$(skopeo inspect --raw "${sources[layout-index]}" | sha256sum | cut -d " " -f 1)" \
         "$(tail -n 1 "$work/index.digest" | cut -d : -f 2)"
+'
+
+check 'the rebased image is on its new run image' '
+    expect "rebased +sha256:" "$work/rebase"
+    expect "etc/run-image" "$work/rebased.files"
+    refute "etc/run-image" "$work/native.files"
+    must_fail same "${sources[rebased]##*@}" "$(pushed_digest rebased)"
 '
 
 same_image() { # KIND READER: what the reader has is in $work/seen.files and $work/seen.config
