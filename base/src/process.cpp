@@ -119,6 +119,12 @@ class ChildSetup {
     std::vector<std::pair<int, int>> moved_;
 };
 
+#if defined(__SANITIZE_THREAD__) // makes forks of them, whose errors nobody sees
+constexpr bool has_vfork = false;
+#else
+constexpr bool has_vfork = true;
+#endif
+
 // Of the calling thread, while it lives.
 class NoSignals {
   public:
@@ -206,7 +212,7 @@ Process Process::start(const Command& command) {
     // afterwards; a vfork costs them nothing. Another user's child must not see our memory.
     bp::child child = [&] {
         const NoSignals held;
-        return command.run_as ? spawn() : spawn(bp::posix::use_vfork);
+        return command.run_as || !has_vfork ? spawn() : spawn(bp::posix::use_vfork);
     }();
     // Boost only asks for the failed child without waiting, which leaves a zombie now and then.
     if (failure && failed_pid > 0) ::waitpid(failed_pid, nullptr, 0);

@@ -118,6 +118,26 @@ void Webhooks::note_open(const std::string& hook) {
     ++(*open_.lock())[hook];
 }
 
+void Webhooks::note_not_open(const std::string& hook) {
+    auto open = open_.lock();
+    if (auto& count = (*open)[hook]; count > 0) --count;
+}
+
+// Counted before its row is there: who counts the rows meanwhile may miss it, and never has it
+// twice.
+Webhooks::Recorded Webhooks::keep_open(const std::string& hook,
+                                       const std::function<Recorded()>& keep) {
+    note_open(hook);
+    try {
+        const auto kept = keep();
+        if (kept != Recorded::yes) note_not_open(hook);
+        return kept;
+    } catch (...) {
+        note_not_open(hook);
+        throw;
+    }
+}
+
 void Webhooks::expect(std::string_view id) {
     if (!opened_.find(id)) reopen(id);
 }
@@ -204,15 +224,14 @@ std::optional<Webhooks::Receipt> Webhooks::note(apps::Delivery& delivery, const 
                           }},
                decision);
     if (delivery.state != "ignored") delivery.reason.clear();
-    const auto kept = keep();
+    const auto kept = delivery.state == "accepted" ? keep_open(hook.row.id, keep) : keep();
     if (kept == Recorded::webhook_changed) return std::nullopt;
     if (kept == Recorded::there_already) return Receipt{Fate::duplicate, delivery.delivery, ""};
-    if (delivery.state == "accepted") note_open(hook.row.id);
     const auto* waits = std::get_if<receiver::WaitForCi>(&decision);
     if (waits && ci_of(hook, waits->commit) == receiver::CiVerdict::success) {
         delivery.state = "accepted";
-        hooks_.update(delivery);
         note_open(hook.row.id);
+        hooks_.update(delivery);
     }
     if (const auto* result = std::get_if<receiver::CiResult>(&decision))
         if (const auto came = release_waiting(hook, *result); !came.empty()) {
@@ -251,8 +270,8 @@ std::string Webhooks::release_waiting(const OpenedHook& hook, const receiver::Ci
             delivery.reason = "CI is not content: " + base::printable(result.name);
         else if (all != receiver::CiVerdict::failure)
             delivery.reason.clear();
-        hooks_.update(delivery);
         if (good) note_open(hook.row.id);
+        hooks_.update(delivery);
     }
     if (good) return released;
     return result.verdict == receiver::CiVerdict::success

@@ -79,6 +79,8 @@ class Webhooks {
     void note_head(const apps::Hook& hook, const std::string& commit);
     void refuse_more(const std::string& hook);
     void note_open(const std::string& hook);
+    void note_not_open(const std::string& hook);
+    Recorded keep_open(const std::string& hook, const std::function<Recorded()>& keep);
 
     void build(const base::Stop& stop);
     bool build_open(const base::Stop& stop);
