@@ -62,6 +62,16 @@ void RequestReader::make_room() {
     begin_ = 0;
 }
 
+// RFC 9112 section 2.2: an empty line before a request is nothing.
+void RequestReader::skip_empty_line() {
+    if (end_ - begin_ >= 2 && buffer_[begin_] == '\r' && buffer_[begin_ + 1] == '\n') begin_ += 2;
+}
+
+// Its second byte is still to come.
+bool RequestReader::begins_empty_line() const {
+    return end_ - begin_ == 1 && buffer_[begin_] == '\r';
+}
+
 bool RequestReader::read_head(RequestHead& head, const base::Stop& stop) {
     const auto deadline = stop.within(limits_.header_time);
     parser_ = std::make_unique<Parser>();
@@ -72,11 +82,8 @@ bool RequestReader::read_head(RequestHead& head, const base::Stop& stop) {
     bool something = false;
     beast::error_code error = beast::http::error::need_more;
     while (!parser_->is_header_done()) {
-        // RFC 9112 section 2.2: an empty line before a request is nothing.
-        if (!something && end_ - begin_ >= 2 && buffer_[begin_] == '\r' &&
-            buffer_[begin_ + 1] == '\n')
-            begin_ += 2;
-        if (begin_ < end_) {
+        if (!something) skip_empty_line();
+        if (begin_ < end_ && (something || !begins_empty_line())) {
             something = true;
             const auto used =
                 parser_->put(boost::asio::buffer(buffer_.get() + begin_, end_ - begin_), error);

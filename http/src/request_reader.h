@@ -45,6 +45,8 @@ class RequestReader {
     void parse_head(RequestHead& head);
     void check_fields(RequestHead& head);
     void make_room();
+    void skip_empty_line();
+    bool begins_empty_line() const;
     std::size_t read_chunks(char* buffer, std::size_t size);
 
     Stream& stream_;

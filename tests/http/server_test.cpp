@@ -6,6 +6,10 @@
 #include "base/temp_dir.h"
 
 #include <catch2/catch.hpp>
+#include <fmt/core.h>
+#include <fstream>
+#include <sstream>
+#include <thread>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -27,6 +31,21 @@ std::string get(const std::string& target, const std::string& more = {}) {
 std::string post(const std::string& body, const std::string& more = {}) {
     return "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) +
            "\r\n" + more + "\r\n" + body;
+}
+
+// Whether the server behind this port has read all that its connections were sent.
+bool has_read_all(unsigned port) {
+    std::ifstream table("/proc/net/tcp"); // number, local, remote, state, queues to send:to read
+    std::string line;
+    while (std::getline(table, line)) {
+        std::istringstream words(line);
+        std::string number, local, remote, state, queues;
+        words >> number >> local >> remote >> state >> queues;
+        if (state == "01" && local == fmt::format("0100007F:{:04X}", port) &&
+            !queues.ends_with(":00000000"))
+            return false;
+    }
+    return true;
 }
 
 } // namespace
@@ -84,6 +103,15 @@ TEST_CASE("requests may come in single bytes") {
     RawClient client(server.port());
     for (const char c : "\r\n" + post("slow")) REQUIRE(client.send({&c, 1}));
     CHECK(client.answer().body == "POST slow");
+}
+
+TEST_CASE("an empty line before a request is nothing, also when it comes in two parts") {
+    RunningServer server(echo);
+    RawClient client(server.port());
+    REQUIRE(client.send("\r"));
+    while (!has_read_all(server.port())) std::this_thread::yield();
+    REQUIRE(client.send("\n" + post("after it")));
+    CHECK(client.answer().body == "POST after it");
 }
 
 TEST_CASE("a chunked body is put together, its trailer is dropped") {
