@@ -122,6 +122,16 @@ void remove_cgroup(const fs::path& cgroup) noexcept {
     }
 }
 
+// False: somebody is in it after all.
+bool remove_dead(const fs::path& worker) noexcept {
+    for (int attempt = 0; attempt < 2000; ++attempt) {
+        if (::rmdir(worker.c_str()) == 0 || errno == ENOENT) return true;
+        if (errno != EBUSY || !processes_in(worker).empty()) return false;
+        ::poll(nullptr, 0, 1);
+    }
+    return false;
+}
+
 void remove_group(const Hierarchy& hierarchy, const std::string& name) noexcept {
     const auto group = hierarchy.base / slipway / name;
     remove_cgroup(group / "sandbox");
@@ -236,6 +246,8 @@ void sweep(const std::vector<Hierarchy>& hierarchies) {
         }
     }
     for (const auto& [hierarchy, name] : dead) {
+        // It may have been one that was about to join when it was looked at.
+        if (!remove_dead(hierarchy->base / slipway / name / "worker")) continue;
         if (names.insert(name).second)
             base::log::info("removing the cgroups of a dead worker", {{"name", name}});
         kill_all({hierarchy->base / slipway / name / "sandbox"});
