@@ -153,9 +153,9 @@ std::uint64_t read_counter(const fs::path& file, std::string_view key) noexcept 
     }
 }
 
-// Several times: until this process is in it, another program's sweep() may take the new cgroup
-// for a dead worker's.
-void join_worker(const fs::path& group, int attempts = 3) {
+// Several times: until this process is in it, the sweep() of another program, or of several, may
+// take the new cgroup for a dead worker's.
+void join_worker(const fs::path& group, int attempts = 10) {
     try {
         make_directory(group.parent_path());
         make_directory(group);
@@ -250,8 +250,10 @@ void sweep(const std::vector<Hierarchy>& hierarchies) {
         if (!remove_dead(hierarchy->base / slipway / name / "worker")) continue;
         if (names.insert(name).second)
             base::log::info("removing the cgroups of a dead worker", {{"name", name}});
-        kill_all({hierarchy->base / slipway / name / "sandbox"});
-        remove_group(*hierarchy, name);
+        const auto group = hierarchy->base / slipway / name;
+        kill_all({group / "sandbox"});
+        remove_cgroup(group / "sandbox");
+        remove_cgroup(group); // not when somebody joins just now
     }
 }
 

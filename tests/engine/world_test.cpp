@@ -4,6 +4,7 @@
 #include "../../engine/src/ids.h"
 
 #include <csignal>
+#include <fstream>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,11 +25,14 @@ bool any_cgroup_left(const std::string& name) {
     return false;
 }
 
+// Any server that starts meanwhile may have swept the cgroups of a dead one.
 std::string processes_left(const std::string& name) {
     std::string pids;
     for (const auto& hierarchy : engine::find_hierarchies())
-        for (const char* part : {"worker", "sandbox"})
-            pids += base::read_file(fs::path(group_of(hierarchy, name)) / part / "cgroup.procs");
+        for (const char* part : {"worker", "sandbox"}) {
+            std::ifstream file(fs::path(group_of(hierarchy, name)) / part / "cgroup.procs");
+            for (std::string pid; std::getline(file, pid);) pids += pid + "\n";
+        }
     return pids;
 }
 
