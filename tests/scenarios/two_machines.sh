@@ -30,15 +30,19 @@ reachable() { # NAME URL
 setting_of() { sed -n "s/^build.environment.$1 = \"\(.*\)\"/\1/p" <<<"$settings"; }
 first_of() { echo "${1%%[,|]*}"; }
 
-# APPS='go-hello ruby-hello' takes these, APPS=all one for each bundled buildpack, which takes half an
-# hour.
+# APPS='go-hello ruby-hello' takes these, APPS=all every one, which takes half an hour.
 apps=(static-hello procfile-hello)
 offer() { [ "${APPS:-}" != all ] || apps+=("$@"); }
 if reachable "Debian's packages" "$(setting_of SLIPWAY_APT_MIRROR | grep . || echo http://deb.debian.org/debian/)"; then
-    offer apt-hello php-plain ruby-hello
+    offer apt-hello php-plain php-hello ruby-hello ruby-sinatra
 fi
-if reachable 'the npm registry' "${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}"; then apps+=(node-hello); fi
-if reachable PyPI "${PIP_INDEX_URL:-https://pypi.org/simple/}"; then offer python-hello; fi
+if reachable 'the npm registry' "${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}"; then
+    apps+=(node-hello)
+    offer node-workspaces node-vite node-next
+fi
+if reachable PyPI "${PIP_INDEX_URL:-https://pypi.org/simple/}"; then
+    offer python-hello python-poetry python-uv python-django
+fi
 if reachable 'the Go module proxy' "$(first_of "${GOPROXY:-https://proxy.golang.org}")"; then offer go-hello; fi
 if reachable crates.io "$(mirror=$(setting_of SLIPWAY_CARGO_MIRROR); echo "${mirror:-https://index.crates.io/}" | sed 's/^sparse+//')"; then
     offer rust-hello
