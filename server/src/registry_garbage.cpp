@@ -175,6 +175,10 @@ RegistryGarbage find_garbage(const RegistryFiles& files, const NamedImages& name
 
 namespace {
 
+// Every build of an unchanged app replaces the log of the one before: for a few kilobytes builds do
+// not wait, and the registry is not started anew.
+constexpr std::uint64_t least_worth = 1u << 20;
+
 // Of an image that waits to be sent (apps::Builds::park) layers may lie in the registry that no
 // manifest names yet.
 bool an_image_waits(apps::Store& store) {
@@ -190,8 +194,10 @@ PruneItem skipped(const char* why) {
 
 std::vector<PruneItem> prune_registry(const RegistryPrune& settings, DryRun dry_run) {
     const auto look = [&] {
-        return find_garbage(settings.files, images_of_apps(settings.store),
-                            std::filesystem::file_time_type::clock::now() - settings.age);
+        auto garbage = find_garbage(settings.files, images_of_apps(settings.store),
+                                    std::filesystem::file_time_type::clock::now() - settings.age);
+        if (garbage.manifests.empty() && garbage.bytes < least_worth) garbage = {};
+        return garbage;
     };
     auto garbage = look();
     if (dry_run == DryRun::yes || garbage.manifests.size() + garbage.blobs == 0)

@@ -227,3 +227,26 @@ TEST_CASE("a prune removes what it names, and looks again when nobody can write 
     REQUIRE(registry.files.manifests("acme/web").size() == 1);
     CHECK(registry.files.manifests("acme/web").at(0).digest == saved);
 }
+
+TEST_CASE("for a few kilobytes of blobs alone no build waits, for more of them they do") {
+    Registry registry;
+    const auto store = apps::open_sqlite_store(registry.directory.path() / "db");
+    int sweeps = 0;
+    const server::RegistryPrune prune{.files = registry.files,
+                                      .store = *store,
+                                      .age = std::chrono::hours(-1),
+                                      .alone =
+                                          [](const std::function<void()>& work) {
+                                              work();
+                                              return true;
+                                          },
+                                      .sweep = [&] { ++sweeps; }};
+    registry.blob("the log of a build before");
+    CHECK(server::prune_registry(prune, server::DryRun::yes).empty());
+    CHECK(server::prune_registry(prune, server::DryRun::no).empty());
+    CHECK(sweeps == 0);
+    registry.blob(std::string(1u << 20, 'x'));
+    CHECK(server::prune_registry(prune, server::DryRun::yes).at(0).count == 2);
+    CHECK(server::prune_registry(prune, server::DryRun::no).at(0).count == 2);
+    CHECK(sweeps == 1);
+}
